@@ -1,0 +1,1 @@
+"""TaskGroup operator: Celery groups as Kubernetes objects."""

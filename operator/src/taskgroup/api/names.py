@@ -1,0 +1,125 @@
+"""Every name that other systems see, each written once: API group, labels, condition types, reasons, environment."""
+
+from enum import StrEnum
+
+GROUP = "taskgroups.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "TaskGroup"
+PLURAL = "taskgroups"
+MANAGER = "taskgroup-operator"
+"""Field manager of server-side apply and reporting controller of events."""
+
+FINALIZER = f"{GROUP}/cleanup"
+LABEL_UID = f"{GROUP}/uid"
+LABEL_NAME = f"{GROUP}/name"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+ANNOTATION_BACKEND_HASH = f"{GROUP}/backend-hash"
+"""On the worker pod template: a digest of the broker and backend URLs, so that a rotated Secret rolls the workers."""
+ANNOTATION_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+
+WORKER_CONTAINER = "worker"
+NAME_MAX_LENGTH = 52
+CHILD_NAME_LENGTH = 40
+
+
+class ConditionType(StrEnum):
+    """Condition types of a TaskGroup; every one exists from the first status write."""
+
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    FAILURE_TARGET = "FailureTarget"
+    SUCCESS_CRITERIA_MET = "SuccessCriteriaMet"
+    SUSPENDED = "Suspended"
+    FINISHED = "Finished"
+    WORKERS_READY = "WorkersReady"
+    BACKEND_REACHABLE = "BackendReachable"
+    CONFIGURATION_VALID = "ConfigurationValid"
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class State(StrEnum):
+    """`status.state`: one printed word, derived from the conditions."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+class Reason(StrEnum):
+    """Reasons of conditions, failures and events."""
+
+    # outcome
+    COMPLETIONS_REACHED = "CompletionsReached"
+    FAILED_INDEXES = "FailedIndexes"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    # one item
+    LOST = "Lost"
+    REVOKED = "Revoked"
+    EXPIRED = "Expired"
+    # life
+    PENDING = "Pending"
+    RUNNING = "Running"
+    NOT_FINISHED = "NotFinished"
+    JOB_SUSPENDED = "JobSuspended"
+    JOB_RESUMED = "JobResumed"
+    NOT_SUSPENDED = "NotSuspended"
+    # configuration
+    VALID = "Valid"
+    INVALID_TEMPLATE = "InvalidTemplate"
+    ITEMS_CHANGED = "ItemsChanged"
+    GROUP_ENDED = "GroupEnded"
+    UNKNOWN_TASK = "UnknownTask"
+    NO_BROKER = "NoBroker"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
+    INVALID_URL = "InvalidURL"
+    INVALID_SPEC = "InvalidSpec"
+    # backend
+    REACHABLE = "Reachable"
+    UNREACHABLE = "Unreachable"
+    ACCESS_DENIED = "AccessDenied"
+    DATA_LOST = "DataLost"
+    UNKNOWN = "Unknown"
+    # workers
+    WORKERS_READY = "WorkersReady"
+    WORKERS_STARTING = "WorkersStarting"
+    NO_WORKERS_NEEDED = "NoWorkersNeeded"
+    IMAGE_CANNOT_BE_PULLED = "ImageCannotBePulled"
+    WORKER_CRASHES = "WorkerCrashes"
+    WORKER_CANNOT_START = "WorkerCannotStart"
+    UNSCHEDULABLE = "Unschedulable"
+    FORBIDDEN = "Forbidden"
+
+
+class EventReason(StrEnum):
+    """Reasons of Kubernetes events, in the order a group's life shows them."""
+
+    STARTED = "Started"
+    PROGRESS = "Progress"
+    ITEM_FAILED = "ItemFailed"
+    SUSPENDED = "Suspended"
+    RESUMED = "Resumed"
+    CONFIGURATION_INVALID = "ConfigurationInvalid"
+    BACKEND_UNREACHABLE = "BackendUnreachable"
+    WORKERS_NOT_READY = "WorkersNotReady"
+    DATA_LOST = "DataLost"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+
+
+class Environment(StrEnum):
+    """Environment variables that the operator reads; the chart sets them."""
+
+    NAMESPACE = "TASKGROUP_NAMESPACE"
+    POD_NAME = "TASKGROUP_POD_NAME"
+    WATCH_NAMESPACES = "TASKGROUP_WATCH_NAMESPACES"
+    REDIS_SECRET = "TASKGROUP_REDIS_SECRET"  # noqa: S105
+    REDIS_NAMESPACES = "TASKGROUP_REDIS_NAMESPACES"
+    LOG_LEVEL = "TASKGROUP_LOG_LEVEL"
+    LEASE_NAME = "TASKGROUP_LEASE_NAME"
+    LEASE_SECONDS = "TASKGROUP_LEASE_SECONDS"
+    RESYNC_SECONDS = "TASKGROUP_RESYNC_SECONDS"

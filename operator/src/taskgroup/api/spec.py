@@ -1,0 +1,121 @@
+"""The spec of a TaskGroup: what is wanted."""
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+
+from taskgroup.api.base import Model, rules
+from taskgroup.api.signature import Leaf
+from taskgroup.api.workers import Workers
+
+MAX_ITEMS = 100_000
+"""Inline items and tasks; an object is at most 1.5 MB anyway."""
+MAX_COUNT = 10_000_000
+
+
+class Sequence(Model):
+    """The integers start, start + step, … (count of them)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.start == oldSelf.start && self.step == oldSelf.step && self.count >= oldSelf.count",
+                "a sequence can only grow: keep start and step, and do not lower count",
+            ),
+        )
+    )
+
+    start: Annotated[int, Field(ge=-(2**53), le=2**53)] = Field(0, description="First integer.")
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = Field(description="How many items.")
+    step: Annotated[int, Field(ge=-(2**31), le=2**31)] = Field(1, description="Difference of two neighbours.")
+
+
+class SecretKeyRef(Model):
+    """A key of a Secret in the TaskGroup's namespace."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="Name of the Secret.")
+    key: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        "url", description="Key whose value is the URL, for example redis://:password@host:6379/0."
+    )
+
+
+class TransportOptions(Model):
+    """Options of the connection; they drive the operator and the workers alike."""
+
+    global_key_prefix: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="Put before every key, for Redis users that may only touch some keys."
+    )
+    socket_timeout_seconds: Annotated[int, Field(ge=1, le=600)] | None = Field(
+        None, description="How long to wait for an answer."
+    )
+    socket_connect_timeout_seconds: Annotated[int, Field(ge=1, le=600)] | None = Field(
+        None, description="How long to wait for a connection."
+    )
+    socket_keepalive: bool | None = Field(None, description="TCP keep-alive.")
+    health_check_interval_seconds: Annotated[int, Field(ge=1, le=3600)] | None = Field(
+        None, description="Ping a connection that was idle this long before it is used."
+    )
+
+
+class Backend(Model):
+    """A broker or result backend, by the Secret that holds its URL."""
+
+    secret_key_ref: SecretKeyRef = Field(description="Secret and key that hold the URL.")
+    transport_options: TransportOptions = Field(
+        default_factory=TransportOptions, description="Options of the connection."
+    )
+
+
+class TaskGroupSpec(Model):
+    """N items of Celery work as one unit; exactly one of items, sequence and tasks says what they are."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["items", "template"]},
+                {"required": ["sequence", "template"]},
+                {"required": ["tasks"], "not": {"required": ["template"]}},
+            ],
+            **rules(
+                (
+                    "has(self.broker) == has(oldSelf.broker) && (!has(self.broker) || self.broker == oldSelf.broker)",
+                    "broker cannot change: create a new TaskGroup instead",
+                ),
+                (
+                    "has(self.resultBackend) == has(oldSelf.resultBackend)"
+                    " && (!has(self.resultBackend) || self.resultBackend == oldSelf.resultBackend)",
+                    "resultBackend cannot change: create a new TaskGroup instead",
+                ),
+                (
+                    "has(self.sequence) == has(oldSelf.sequence)",
+                    "the source of items cannot change: create a new TaskGroup instead",
+                ),
+            ),
+        }
+    )
+
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
+        None, description="JSON values of any type, one item each. Only appending is allowed later."
+    )
+    sequence: Sequence | None = Field(None, description="Integers as items. Only a larger count is allowed later.")
+    tasks: Annotated[list[Leaf], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
+        None, description="One signature for each item, so that different tasks run in one group. Append only."
+    )
+    template: Leaf | None = Field(
+        None, description="The signature of every item of items or sequence. Fixed once the group has started."
+    )
+    parallelism: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="Most items in flight at once; no bound when absent."
+    )
+    active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
+        None, description="Longest running time, suspension not counted; after it the group fails."
+    )
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=315_360_000)] | None = Field(
+        None, description="The object is deleted this long after its end; it is kept when absent."
+    )
+    suspend: bool = Field(
+        False, description="Take queued items back, let running ones finish, and stop the workers until false again."
+    )
+    workers: Workers = Field(description="The pods that run the items.")
+    broker: Backend | None = Field(None, description="Celery's broker. Default: the chart's Redis, where allowed.")
+    result_backend: Backend | None = Field(None, description="Celery's result backend. Default: the broker.")

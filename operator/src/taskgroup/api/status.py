@@ -1,0 +1,78 @@
+"""The status of a TaskGroup: what the operator saw and decided."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from taskgroup.api.base import Model
+from taskgroup.api.names import State
+
+Text = Annotated[str, Field(max_length=32_768)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Count = Annotated[int, Field(ge=0)]
+Indexes = Annotated[str, Field(max_length=4096)]
+
+MAX_INDEXES_BYTES = 4096
+MAX_FAILURES = 20
+
+
+class Condition(Model):
+    """One aspect of the state, in the form of metav1.Condition."""
+
+    type: Annotated[str, Field(max_length=316)] = Field(description="Name of the condition.")
+    status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
+    reason: Annotated[str, Field(min_length=1, max_length=1024)] = Field(description="One word for programs.")
+    message: Text = Field("", description="A sentence for people.")
+    last_transition_time: Time = Field(description="When status last changed.")
+    observed_generation: Count | None = Field(None, description="The generation of the spec that this speaks of.")
+
+
+class Failure(Model):
+    """Failed items with the same exception and message."""
+
+    reason: Annotated[str, Field(max_length=256)] = Field(description="Exception class, or Lost, Expired, Revoked.")
+    message: Annotated[str, Field(max_length=1024)] = Field("", description="Text of the exception.")
+    count: Count = Field(description="How many items.")
+    indexes: Annotated[str, Field(max_length=512)] = Field("", description="Which, in Job's notation; may be cut.")
+    last_time: Time = Field(description="When the latest of them was seen.")
+
+
+class WorkersStatus(Model):
+    """The group's worker pods."""
+
+    replicas: Count = Field(0, description="Pods that exist.")
+    ready: Count = Field(0, description="Pods whose worker runs.")
+    busy: Count = Field(0, description="Pods that hold at least one item.")
+
+
+class ItemsStatus(Model):
+    """Fingerprint of the items already taken over."""
+
+    count: Count = Field(description="How many items are known.")
+    sha256: Annotated[str, Field(max_length=64)] = Field(description="Digest of the template and these items.")
+
+
+class TaskGroupStatus(Model):
+    """Counts, failures and conditions."""
+
+    state: State | None = Field(None, description="Pending, Running, Suspended, Complete or Failed.")
+    observed_generation: Count | None = Field(None, description="The generation of the spec that was last seen.")
+    start_time: Time | None = Field(None, description="Written before the first item is dispatched.")
+    completion_time: Time | None = Field(None, description="When the group ended, either way.")
+    total: Count | None = Field(None, description="All items.")
+    pending: Count | None = Field(None, description="Not handed to a worker queue yet.")
+    active: Count | None = Field(None, description="In the queue or running.")
+    succeeded: Count | None = Field(None, description="Ended well.")
+    failed: Count | None = Field(None, description="Ended with an error, or lost.")
+    cancelled: Count | None = Field(None, description="Not run to the end because the group ended first.")
+    progress: Annotated[str, Field(max_length=64)] | None = Field(None, description="Ended of total, as 37/100.")
+    percent: Annotated[int, Field(ge=0, le=100)] | None = Field(None, description="Ended of total, rounded down.")
+    completed_indexes: Indexes | None = Field(None, description="Succeeded items in Job's notation, as 0-35,40.")
+    failed_indexes: Indexes | None = Field(None, description="Failed items in Job's notation.")
+    indexes_truncated: bool | None = Field(None, description="True when the index lists were too long to show.")
+    failures: Annotated[list[Failure], Field(max_length=MAX_FAILURES)] | None = Field(
+        None, description="Distinct failures, the most frequent first."
+    )
+    workers: WorkersStatus | None = Field(None, description="Worker pods.")
+    items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")
+    conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(None, description="Conditions.")

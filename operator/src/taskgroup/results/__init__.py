@@ -1,0 +1,1 @@
+"""How completions and result values come back from the result backend."""
