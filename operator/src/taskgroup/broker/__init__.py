@@ -1,1 +1,1 @@
-"""How messages reach stock Celery workers."""
+"""How messages reach Celery's workers: the envelope, the queue's keys in Redis, and every change made to them."""

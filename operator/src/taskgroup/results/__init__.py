@@ -1,1 +1,1 @@
-"""How completions and result values come back from the result backend."""
+"""How completions come back: the result keys that Celery's workers write, read in bulk."""

@@ -1,0 +1,97 @@
+"""One error for everything that can be wrong between the operator and a Redis, in a sentence that a condition can show.
+
+The sentence never holds credentials: it is built from the redacted address and, at most, the server's own words.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions
+
+from taskgroup.api.names import Reason
+
+_DENIED = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid password", "invalid username", "without any password configured")
+_SENTENCES = {
+    "LOADING": "is still loading its data; it will answer when that is done",
+    "READONLY": "is a read-only replica; point the URL to the primary",
+    "OOM": "is out of memory (maxmemory); give it more, or remove keys",
+    "MISCONF": "refuses writes because it cannot save to its disk; look at its log",
+    "MASTERDOWN": "is a replica that has lost its primary",
+    "NOREPLICAS": "refuses writes because too few replicas follow it",
+    "BUSY": "is busy with a long script; wait, or end it with SCRIPT KILL",
+    "DB index": "has no database of that number; check the end of the URL",
+    "WRONGTYPE": "holds a foreign value under one of the group's keys; use a database or a globalKeyPrefix of its own",
+    "unknown command": "lacks a command that Celery needs; Redis 6.2 or newer is required",
+    "MOVED": "is a Redis Cluster, which Celery does not support",
+    "CROSSSLOT": "is a Redis Cluster, which Celery does not support",
+}
+
+
+class BrokerError(Exception):
+    """The broker or result backend cannot be used now. `message` is one sentence for the user, free of credentials."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@contextmanager
+def broker_errors(where: str) -> Iterator[None]:
+    """Turn what redis-py raises into BrokerError; `where` is the redacted address."""
+    try:
+        yield
+    except (exceptions.RedisError, OSError) as error:
+        raise _translate(error, where) from None
+
+
+def _translate(error: Exception, where: str) -> BrokerError:
+    text = str(error)
+    if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)) or _any_in(_DENIED, text):
+        return BrokerError(Reason.ACCESS_DENIED, _denied(text, where))
+    sentence = next((said for sign, said in _SENTENCES.items() if sign in text), None)
+    if isinstance(error, exceptions.BusyLoadingError):
+        sentence = _SENTENCES["LOADING"]
+    if sentence:
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} {sentence}.")
+    if isinstance(error, (exceptions.TimeoutError, TimeoutError)):
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} does not answer in time; check address and network.")
+    if isinstance(error, (exceptions.ConnectionError, OSError)):
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} cannot be reached: {_cause(text)}.")
+    return BrokerError(Reason.UNREACHABLE, f"Redis at {where} refused a command: {_first_line(text)}.")
+
+
+def _denied(text: str, where: str) -> str:
+    if "NOPERM" in text or "no permissions" in text or "permissions to" in text:
+        return f"Redis at {where} denies the user a command or key; extend the user's ACL."
+    if "without any password configured" in text:
+        return f"Redis at {where} has no password but the URL gives one; remove it from the URL in the Secret."
+    return f"Redis at {where} refuses the credentials; correct user and password in the Secret."
+
+
+def _cause(text: str) -> str:
+    """Connection errors name the address once more; what follows it is the cause."""
+    known = {
+        "refused": "connection refused",
+        "Name or service not known": "its name is unknown to DNS",
+        "name resolution": "its name cannot be resolved now",
+        "No address": "its name is unknown to DNS",
+        "No route": "no route to it",
+        "unreachable": "the network does not lead there",
+        "reset": "the connection was reset",
+        "closed": "the connection was closed",
+        "certificate": "its certificate is not trusted",
+        "SSL": "TLS could not be agreed; check redis:// against rediss://",
+        "max number of clients": "it has too many clients",
+    }
+    return next((said for sign, said in known.items() if sign.lower() in text.lower()), "the connection failed")
+
+
+def _first_line(text: str) -> str:
+    """The server's own words; redis-py puts the command, and so the user's data, before them."""
+    lines = text.rpartition("caused error: ")[2].splitlines()
+    return (lines or ["no reason given"])[0][:200].rstrip(".")
+
+
+def _any_in(signs: tuple[str, ...], text: str) -> bool:
+    return any(sign in text for sign in signs)

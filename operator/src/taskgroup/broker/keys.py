@@ -1,0 +1,106 @@
+"""The names under which a group lives in Redis, so that scripts, workers and tests agree on them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LANES = 10
+"""Priorities 0 to 9; lane 9 is the most urgent."""
+LISTS = 4
+_SEPARATOR = "\x06\x16"
+_STEPS = (0, 3, 6, 9)
+_ATTEMPT = re.compile(r"(\d+)(?:~([1-9]\d*))?")
+
+
+def kombu_priority(lane: int) -> int:
+    """Kombu's number for a lane: on Redis 0 is served first, so the scale is turned round."""
+    if not 0 <= lane < LANES:
+        raise ValueError(f"The priority {lane} is outside 0 to {LANES - 1}.")
+    return LANES - 1 - lane
+
+
+def list_number(priority: int) -> int:
+    """Which of the four lists kombu keeps messages of this kombu priority in; list 0 is served first."""
+    return sum(priority >= step for step in _STEPS[1:])
+
+
+def task_id(uid: str, index: int, attempt: int) -> str:
+    """`<uid>.<index>`, and `<uid>.<index>~<n>` for the n-th counted new attempt."""
+    return f"{uid}.{index}~{attempt}" if attempt else f"{uid}.{index}"
+
+
+def parse_task_id(uid: str, value: object) -> tuple[int, int] | None:
+    """Index and attempt of an item's task id; None for any other task of the group (a subtask, say)."""
+    if not isinstance(value, str) or not value.startswith(f"{uid}."):
+        return None
+    match = _ATTEMPT.fullmatch(value, len(uid) + 1)
+    return (int(match[1]), int(match[2] or 0)) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKeys:
+    """Every key of one group. `prefix` is the user's globalKeyPrefix, which kombu puts before each of its own keys."""
+
+    prefix: str
+    uid: str
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue's name, as workers get it by -Q: without the prefix."""
+        return f"taskgroup-{self.uid}"
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The four lists of the queue, the one that is served first in front."""
+        base = self.prefix + self.queue
+        return tuple(f"{base}{_SEPARATOR}{step}" if step else base for step in _STEPS)
+
+    @property
+    def binding(self) -> str:
+        """The set in which kombu remembers the bindings of the queue's exchange."""
+        return f"{self.prefix}_kombu.binding.{self.queue}"
+
+    @property
+    def state(self) -> str:
+        """Hash: nonce, epoch and per lane `cursor:<lane>`."""
+        return f"{self.prefix}taskgroup:{self.uid}"
+
+    @property
+    def returned(self) -> str:
+        """Set of indexes that were dispatched, are in the queue no more and wait to be dispatched again."""
+        return f"{self.state}:returned"
+
+    @property
+    def attempts(self) -> str:
+        """Hash: index to the number of its newest attempt; absent is 0."""
+        return f"{self.state}:attempts"
+
+    @property
+    def losses(self) -> str:
+        """Hash: index (task id for what is no item) to the number of workers that died holding it."""
+        return f"{self.state}:losses"
+
+    def unacked(self, pod: str) -> str:
+        """Hash: delivery tag to a message that the pod took and has not acknowledged."""
+        return f"{self.state}:unacked:{pod}"
+
+    def unacked_index(self, pod: str) -> str:
+        """Sorted set: delivery tag by the time (epoch seconds, the worker's clock) at which the pod took it."""
+        return f"{self.state}:unacked_index:{pod}"
+
+    def unacked_mutex(self, pod: str) -> str:
+        """Lock of kombu's own restore."""
+        return f"{self.state}:unacked_mutex:{pod}"
+
+    def of_pods(self, pods: Sequence[str]) -> list[str]:
+        """Every key that workers named `pods` keep for themselves."""
+        return [key(pod) for pod in pods for key in (self.unacked, self.unacked_index, self.unacked_mutex)]
+
+    def worker_options(self, pod: str) -> dict[str, str]:
+        """Entries for a worker's broker_transport_options; kombu adds the prefix to them itself."""
+        bare = GroupKeys("", self.uid)
+        return {
+            "unacked_key": bare.unacked(pod),
+            "unacked_index_key": bare.unacked_index(pod),
+            "unacked_mutex_key": bare.unacked_mutex(pod),
+        }

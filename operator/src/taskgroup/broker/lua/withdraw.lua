@@ -1,0 +1,74 @@
+-- Raises the epoch and takes the group's items out of the lists; in the end of a group also out of the unacked hashes.
+-- KEYS state, returned, attempts, list 1..4, (unacked hash, its index)...; ARGV nonce, epoch, uid, '1' to take all
+-- Returns {epoch, messages kept, indexes from the lists, indexes from the unacked hashes}, or nil when fenced.
+local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
+if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
+  return nil
+end
+local take_all = ARGV[4] == '1'
+local start = #ARGV[3] + 2
+
+local function item(message)
+  if type(message) ~= 'table' or type(message.headers) ~= 'table' then
+    return nil
+  end
+  local id = message.headers.id
+  if type(id) ~= 'string' or id:sub(1, start - 1) ~= ARGV[3] .. '.' then
+    return nil
+  end
+  local index, attempt = id:sub(start):match('^(%d+)~?(%d*)$')
+  return index, attempt ~= '' and attempt or '0', tonumber(message.headers.retries) or 0
+end
+
+-- A message of an older attempt is superseded: its index has its place elsewhere.
+local function give_back(index, attempt, found)
+  if (redis.call('HGET', KEYS[3], index) or '0') == attempt then
+    redis.call('SADD', KEYS[2], index)
+    found[#found + 1] = index
+  end
+end
+
+local function drain(list, found)
+  local messages = redis.call('LRANGE', list, 0, -1)
+  local keep = {}
+  for _, raw in ipairs(messages) do
+    local ok, message = pcall(cjson.decode, raw)
+    local index, attempt, retries = nil, nil, nil
+    if ok then
+      index, attempt, retries = item(message)
+    end
+    -- A retry that the task itself asked for carries its own arguments and count: only its message holds them.
+    if index and (retries == 0 or take_all) then
+      give_back(index, attempt, found)
+    elseif not take_all then
+      keep[#keep + 1] = raw
+    end
+  end
+  if #keep < #messages then
+    redis.call('DEL', list)
+    for first = 1, #keep, 7000 do
+      redis.call('RPUSH', list, unpack(keep, first, math.min(first + 6999, #keep)))
+    end
+  end
+  return #keep
+end
+
+local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+local queued, running, kept = {}, {}, 0
+for number = 4, 7 do
+  kept = kept + drain(KEYS[number], queued)
+end
+for number = 8, #KEYS, 2 do
+  for _, raw in ipairs(redis.call('HVALS', KEYS[number])) do
+    local ok, entry = pcall(cjson.decode, raw)
+    local index, attempt = nil, nil
+    if ok and type(entry) == 'table' then
+      index, attempt = item(entry[1])
+    end
+    if index then
+      give_back(index, attempt, running)
+    end
+  end
+  redis.call('DEL', KEYS[number], KEYS[number + 1])
+end
+return {epoch, kept, queued, running}
