@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# Builds images with buildah and loads them into the node. An image is built only when its inputs changed, and loaded only when
+# the node does not hold it: both are looked up by digest.
+
+PAUSE=localhost/pause:1
+BASE=localhost/base:bookworm
+DEBIAN=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+STAMPS=$CACHE/images
+
+buildah_() { buildah --root "$CACHE/buildah/store" --runroot "$CACHE/buildah/run" --storage-driver overlay "$@"; }
+
+stamp() { echo "$STAMPS/$(tr '/:' '__' <<< "$1")"; }
+
+image() { # NAME DIR [DOCKERFILE]
+  local name=$1 directory=$2 file=${3:-$2/Dockerfile} inputs
+  need_for_images
+  [ -f "$file" ] || die "there is no $file."
+  inputs=$(inputs_of "$directory" "$file")
+  if ! is_built "$name" "$inputs"; then
+    say "building $name …"
+    build_image "$name" "$directory" "$file"
+    remember "$name" "$inputs"
+  fi
+  ! runtime_is_up || load "$name"
+}
+
+inputs_of() { # DIR DOCKERFILE: a hash of all that decides the image
+  {
+    [ -z "${BASE_IMAGE:-}" ] || { echo "$BASE_IMAGE"; image_id "$BASE_IMAGE"; }
+    cat "$2"
+    tar -C "$1" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --exclude=__pycache__ --exclude='*.egg-info' \
+      --exclude='.*_cache' --exclude=.venv --exclude=.git -cf - .
+  } | sha256sum | cut -d' ' -f1
+}
+
+image_id() { buildah_ images --no-trunc --quiet "$1" 2> /dev/null || true; }
+
+is_built() { # NAME INPUTS
+  local known id
+  read -r known id 2> /dev/null < "$(stamp "$1")" || return 1
+  [ "$known" = "$2" ] && [ "$(image_id "$1")" = "$id" ]
+}
+
+remember() { # NAME INPUTS
+  mkdir -p "$STAMPS"
+  echo "$2 $(image_id "$1") $1" > "$(stamp "$1")"
+}
+
+build_image() { # NAME DIR DOCKERFILE
+  local -a options=(--isolation chroot --network host --layers --quiet --format docker --tag "$1" --file "$3")
+  mkdir -p "$CACHE"/{pip,pip-settings,buildah}
+  [ -z "${BASE_IMAGE:-}" ] || options+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
+  # What pip needs on this machine is lent to the build; nothing of it stays in the image.
+  python3 "$HERE/lib/pip_settings.py" > "$CACHE/pip-settings/pip.conf"
+  options+=(--volume "$CACHE/pip:/root/.cache/pip:rw" --volume "$CACHE/pip-settings:/root/.config/pip:ro")
+  [ ! -d /etc/ssl/certs ] || options+=(--volume /etc/ssl/certs:/etc/ssl/certs:ro)
+  buildah_ bud "${options[@]}" "$2" > "$CACHE/image.log" 2>&1 \
+    || { tail -n 30 "$CACHE/image.log" >&2; die "building $1 failed; the whole log is $CACHE/image.log."; }
+}
+
+load() { # NAME: hand an image to the node
+  local name=$1 id archive
+  id=$(image_id "$name")
+  [ "$(cat "$CACHE/containerd/loaded/$(basename "$(stamp "$name")")" 2> /dev/null)" != "$id" ] || ! held "$name" || return 0
+  archive=$(mktemp -p "$CACHE" image-XXXXXX.tar); rm "$archive"
+  buildah_ push --quiet --disable-compression "$name" "oci-archive:$archive:$name"
+  client images import "$archive" > /dev/null
+  rm "$archive"
+  mkdir -p "$CACHE/containerd/loaded"
+  echo "$id" > "$CACHE/containerd/loaded/$(basename "$(stamp "$name")")"
+}
+
+held() { client images ls -q "name==$1" | grep -qx "$1"; }
+
+load_images() { # everything that was built while the node was down, and the image of every pod's sandbox
+  local file name
+  pause
+  for file in "$STAMPS"/*; do
+    read -r _ _ name < "$file"
+    [ -z "$(image_id "$name")" ] || load "$name"
+  done
+}
+
+pause() {
+  local context
+  need_for_images
+  context=$(mktemp -d)
+  cp /bin/busybox "$HERE/images/pause/Dockerfile" "$context"
+  BASE_IMAGE='' image "$PAUSE" "$context"
+  rm -r "$context"
+}
+
+base() {
+  local context inputs
+  need_for_images
+  inputs=$(cat "$HERE/lib/images.sh" "$HERE/images/base/Dockerfile" | sha256sum | cut -d' ' -f1)
+  is_built "$BASE" "$inputs" && return
+  say "building $BASE …"
+  context=$(mktemp -d -p "$CACHE" base-XXXXXX)
+  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$context/root" "$DEBIAN" > "$CACHE/debootstrap.log" 2>&1 \
+    || die "debootstrap failed; see $CACHE/debootstrap.log."
+  tar -C "$context/root" --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./usr/share/doc/*' \
+    --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -cf "$context/root.tar" .
+  rm -rf --one-file-system "$context/root"
+  BASE_IMAGE='' build_image "$BASE" "$context" "$HERE/images/base/Dockerfile"
+  rm -r "$context"
+  remember "$BASE" "$inputs"
+}
