@@ -71,12 +71,12 @@ class TaskGroupSpec(Model):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [
-                {"required": ["items", "template"]},
-                {"required": ["sequence", "template"]},
-                {"required": ["tasks"], "not": {"required": ["template"]}},
-            ],
+            "oneOf": [{"required": ["items"]}, {"required": ["sequence"]}, {"required": ["tasks"]}],
             **rules(
+                (
+                    "has(self.template) != has(self.tasks)",
+                    "items and sequence need a template, and tasks must have none: each of them is a signature itself",
+                ),
                 (
                     "has(self.broker) == has(oldSelf.broker) && (!has(self.broker) || self.broker == oldSelf.broker)",
                     "broker cannot change: create a new TaskGroup instead",
@@ -87,7 +87,7 @@ class TaskGroupSpec(Model):
                     "resultBackend cannot change: create a new TaskGroup instead",
                 ),
                 (
-                    "has(self.sequence) == has(oldSelf.sequence)",
+                    "has(self.sequence) == has(oldSelf.sequence) && has(self.tasks) == has(oldSelf.tasks)",
                     "the source of items cannot change: create a new TaskGroup instead",
                 ),
             ),

@@ -1,0 +1,69 @@
+"""Conditions with the rules of the Kubernetes API: a transition time changes only with the status."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from taskgroup.api.names import ConditionType
+from taskgroup.api.status import Condition, TaskGroupStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a condition shall say."""
+
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str = ""
+
+
+def holds(reason: str, message: str = "") -> Claim:
+    """A condition that is true."""
+    return Claim("True", reason, message)
+
+
+def fails(reason: str, message: str = "") -> Claim:
+    """A condition that is false."""
+    return Claim("False", reason, message)
+
+
+def timestamp(seconds: float) -> str:
+    """RFC 3339 in UTC, whole seconds, as Kubernetes writes it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def seconds(text: str) -> float:
+    """The inverse of `timestamp`."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def find(status: TaskGroupStatus, kind: ConditionType) -> Condition | None:
+    """The condition of a type, if it was ever written."""
+    return next((condition for condition in status.conditions or () if condition.type == kind), None)
+
+
+def is_true(status: TaskGroupStatus, kind: ConditionType) -> bool:
+    """Whether the condition was written as true."""
+    condition = find(status, kind)
+    return condition is not None and condition.status == "True"
+
+
+def merged(
+    old: Iterable[Condition], claims: Mapping[ConditionType, Claim], generation: int, now: float
+) -> list[Condition]:
+    """All claims as conditions, in the order of ConditionType."""
+    before = {condition.type: condition for condition in old}
+    return [_condition(kind, claims[kind], before.get(kind), generation, now) for kind in ConditionType]
+
+
+def _condition(kind: ConditionType, claim: Claim, old: Condition | None, generation: int, now: float) -> Condition:
+    changed = old is None or old.status != claim.status
+    return Condition(
+        type=kind,
+        status=claim.status,
+        reason=claim.reason,
+        message=claim.message[:32_768],
+        last_transition_time=timestamp(now) if changed or old is None else old.last_transition_time,
+        observed_generation=generation,
+    )

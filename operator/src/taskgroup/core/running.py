@@ -1,0 +1,204 @@
+"""A running group: count what ended, bring back what was lost, keep the queue filled and the workers in number."""
+
+from dataclasses import dataclass, replace
+
+from pyroaring import FrozenBitMap
+
+from taskgroup.api.names import ConditionType, EventReason, Reason
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core import demand, recovery
+from taskgroup.core.accounting import Books, account, with_total
+from taskgroup.core.claims import Facts, was_held
+from taskgroup.core.conditions import find, seconds
+from taskgroup.core.dispatching import dispatch, first_waiting, waiting
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.life import Phase
+from taskgroup.core.observed import BrokerFacts, Observed, Pace, Trouble
+from taskgroup.core.outcome import Verdict, deadline_in, judge
+from taskgroup.core.plan import Action, Event, Open, Plan, Renew, Withdraw
+from taskgroup.core.step import RESYNC_SECONDS, step
+from taskgroup.core.window import adapt, room
+from taskgroup.core.work import Work
+
+CANARY_SECONDS = 30.0
+"""Between two tries of a task that no worker knew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the parts of this decision share."""
+
+    seen: Observed
+    spec: TaskGroupSpec
+    work: Work
+    now: float
+    books: Books
+    ledger: Ledger
+    in_flight: Indexes
+    hold: Trouble | None
+    """No worker knows a task: nothing but a canary is dispatched."""
+
+
+def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
+    """One step of a group that has started and not ended."""
+    books = account(with_total(seen.ledger, work.total), seen.arrivals, work, now)
+    ledger = _clocked(books.ledger, seen, spec, now)
+    hold = _hold(seen, books)
+    sight = Sight(seen, spec, work, now, books, ledger, ledger.in_flight(work.lanes) - books.unknown, hold)
+    if seen.broker is not None and seen.broker.nonce != ledger.nonce:
+        return _state_differs(sight, seen.broker)
+    ledger, again = recovery.send_again(ledger, recovery.missing(seen, sight.in_flight), now)
+    sight = replace(sight, ledger=ledger)
+    verdict = judge(ledger, spec, now)
+    return _decide(sight, verdict) if verdict else _work(sight, again)
+
+
+def _clocked(ledger: Ledger, seen: Observed, spec: TaskGroupSpec, now: float) -> Ledger:
+    """The running time stands while the group is suspended."""
+    if spec.suspend:
+        return ledger.paused(now) if ledger.running_since is not None else ledger
+    if ledger.running_since is not None:
+        return ledger
+    suspended = find(seen.status, ConditionType.SUSPENDED)
+    first = suspended is None or suspended.reason == Reason.NOT_SUSPENDED
+    started = seconds(seen.status.start_time) if first and seen.status.start_time else now
+    return replace(ledger, running_since=started)
+
+
+def _hold(seen: Observed, books: Books) -> Trouble | None:
+    if books.unknown_task:
+        return Trouble(
+            Reason.UNKNOWN_TASK,
+            f"No worker knows the task {books.unknown_task!r}: correct its name, or use an image"
+            " (spec.workers.image, spec.workers.app) whose app registers it. It is tried again every 30 s.",
+        )
+    if not was_held(seen) or seen.arrivals:
+        return None
+    condition = find(seen.status, ConditionType.CONFIGURATION_VALID)
+    return Trouble(condition.reason, condition.message) if condition else None
+
+
+def _state_differs(sight: Sight, broker: BrokerFacts) -> Plan:
+    """The state in Redis is not the one in the books: not made yet, to be adopted, or lost."""
+    ledger, nonce = sight.ledger, sight.seen.fresh_nonce
+    if not ledger.nonce and broker.nonce is not None:
+        return _opened(sight, replace(ledger, nonce=broker.nonce), ())
+    if not ledger.is_dispatched():
+        return _opened(sight, replace(ledger, nonce=ledger.nonce or nonce), ())
+    ledger = recovery.after_data_loss(ledger, ledger.dispatched(sight.work.lanes), nonce)
+    text = (
+        f"Redis lost this group's data: {len(ledger.returned)} items that had not ended are dispatched again."
+        " Give Redis a persistent volume and no eviction."
+    )
+    return _opened(sight, ledger, (Event(EventReason.DATA_LOST, text, warning=True),))
+
+
+def _opened(sight: Sight, ledger: Ledger, news: tuple[Event, ...]) -> Plan:
+    facts = _facts(replace(sight, ledger=ledger, in_flight=NONE))
+    return step(sight.seen, facts, sight.now, save=True, actions=(Open(),), news=news, wake_after=0.0)
+
+
+def _decide(sight: Sight, verdict: Verdict) -> Plan:
+    """The books are saved, then the outcome is written; from there on late results change nothing."""
+    facts = replace(_facts(sight), phase=Phase.DECIDED, verdict=verdict)
+    forget = _ignored(sight)
+    return step(sight.seen, facts, sight.now, save=True, turn=True, forget=forget, wake_after=0.0)
+
+
+def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
+    seen, now = sight.seen, sight.now
+    pace, sending = _sending(sight)
+    actions = (
+        *_renewals(sight.books),
+        *recovery.requeues(seen),
+        *again,
+        *_scaling(sight),
+        *sending,
+        *recovery.search(seen, sight.in_flight, now),
+    )
+    return step(
+        seen,
+        _facts(sight),
+        now,
+        actions=actions,
+        save=sight.ledger.running_since != seen.ledger.running_since,
+        forget=_ignored(sight),
+        pace=pace,
+        wake_after=_wake_after(sight),
+    )
+
+
+def _facts(sight: Sight) -> Facts:
+    wanted = 0 if sight.spec.suspend else demand.pods_for(sight.ledger.unfinished, sight.spec)
+    return Facts(
+        phase=Phase.RUNNING,
+        ledger=sight.ledger,
+        active=len(sight.in_flight),
+        wanted=wanted,
+        configuration=sight.hold,
+    )
+
+
+def _ignored(sight: Sight) -> Indexes:
+    """Newly counted items whose values nobody wants."""
+    fresh = sight.ledger.succeeded - sight.seen.ledger.succeeded
+    if not any(leaf.options.ignore_result for leaf in sight.work.leaves()):
+        return NONE
+    return FrozenBitMap(index for index in fresh if sight.work.leaf(index).options.ignore_result)
+
+
+def _renewals(books: Books) -> tuple[Action, ...]:
+    if not books.unknown:
+        return ()
+    return (Renew(books.unknown, f"No worker knows the task {books.unknown_task!r}."),)
+
+
+def _scaling(sight: Sight) -> tuple[Action, ...]:
+    if sight.seen.broker is None:
+        return ()
+    if sight.spec.suspend:
+        return demand.scale(0, sight.seen.workers, sight.seen.broker, "The group is suspended.")
+    wanted = demand.pods_for(sight.ledger.unfinished, sight.spec)
+    reason = f"{sight.ledger.unfinished} items are left, {sight.spec.workers.concurrency} at once in a pod."
+    return demand.scale(wanted, sight.seen.workers, sight.seen.broker, reason)
+
+
+def _sending(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
+    seen, broker, pace = sight.seen, sight.seen.broker, sight.seen.pace
+    if broker is None or seen.backend_trouble is not None:
+        return pace, ()
+    if sight.spec.suspend:
+        taken = Withdraw(running=False, reason="The group is suspended.")
+        return pace, (taken,) if broker.queued else ()
+    if sight.hold is not None:
+        return _canary(sight)
+    pace = adapt(
+        pace,
+        slots=demand.slots(sight.ledger, sight.spec),
+        queued=broker.queued,
+        arrived=len(seen.arrivals.succeeded) + len(seen.arrivals.failed),
+        waiting=waiting(sight.ledger, sight.in_flight),
+        now=sight.now,
+    )
+    free = room(pace, in_flight=len(sight.in_flight), parallelism=sight.spec.parallelism)
+    return pace, tuple(dispatch(sight.ledger, sight.work.lanes, free))
+
+
+def _canary(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
+    pace, now = sight.seen.pace, sight.now
+    if sight.books.unknown:
+        return replace(pace, canary_at=now), ()
+    if sight.in_flight or now - pace.canary_at < CANARY_SECONDS:
+        return pace, ()
+    return replace(pace, canary_at=now), tuple(first_waiting(sight.ledger, sight.work.lanes))
+
+
+def _wake_after(sight: Sight) -> float:
+    times = [RESYNC_SECONDS]
+    deadline = deadline_in(sight.ledger, sight.spec, sight.now)
+    if deadline is not None:
+        times.append(deadline)
+    if sight.in_flight:
+        times.append(recovery.SEARCH_SECONDS)
+    return min(times)

@@ -1,0 +1,41 @@
+"""The common end of every decision: a status, the events that follow from it, and the Plan around both."""
+
+from taskgroup.core.claims import Facts
+from taskgroup.core.events import events
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.observed import Observed, Pace
+from taskgroup.core.plan import Action, Event, Plan
+from taskgroup.core.report import report
+
+RESYNC_SECONDS = 30.0
+"""Longest time between two looks: troubles outside the spec heal by it."""
+
+
+def step(
+    seen: Observed,
+    facts: Facts,
+    now: float,
+    *,
+    actions: tuple[Action, ...] = (),
+    save: bool = False,
+    turn: bool = False,
+    consumed: bool = True,
+    forget: Indexes = NONE,
+    pace: Pace | None = None,
+    news: tuple[Event, ...] = (),
+    wake_after: float = RESYNC_SECONDS,
+) -> Plan:
+    """The plan that leads to the status which `facts` describe."""
+    status = report(seen, facts, now)
+    return Plan(
+        ledger=facts.ledger,
+        save=save,
+        turn=turn,
+        consumed=consumed,
+        forget=forget,
+        actions=actions,
+        status=status,
+        events=(*news, *events(seen.status, status)),
+        pace=pace or seen.pace,
+        wake_after=wake_after,
+    )

@@ -1,0 +1,32 @@
+"""How many items may be in flight: short queues where tasks are long, never an empty one where they are short."""
+
+from dataclasses import replace
+
+from taskgroup.core.observed import Pace
+
+MAX_WINDOW = 10_000
+"""Bound of what the broker holds for one group, about 10 MB."""
+START_PER_SLOT = 2
+
+
+def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, now: float) -> Pace:
+    """The window after `arrived` items ended since the last look.
+
+    It doubles when the queue ran dry although items wait, and falls towards what ends between two looks when more
+    than that is queued: the mean task time never has to be known.
+    """
+    floor = START_PER_SLOT * slots + 1
+    window = max(pace.window, floor)
+    if arrived and waiting:
+        needed = max(floor, slots + 3 * arrived + 1)
+        if queued == 0:
+            window = max(window * 2, needed)
+        elif queued > 4 * arrived:
+            window = max(window - window // 4, needed)
+    return replace(pace, window=min(window, max(MAX_WINDOW, floor)), at=now)
+
+
+def room(pace: Pace, *, in_flight: int, parallelism: int | None) -> int:
+    """How many items may be dispatched now."""
+    bound = pace.window if parallelism is None else min(pace.window, parallelism)
+    return max(0, bound - in_flight)
