@@ -1,0 +1,93 @@
+"""Turns pydantic's JSON schema into a structural schema of Kubernetes.
+
+The API server takes a narrow dialect: no references, no `null` alternatives, no titles, integers with a format, arrays with a list
+type. A field without a description is an error, because the CRD is what `kubectl explain` shows.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+Schema = dict[str, Any]
+
+INT32_MAX = 2**31 - 1
+UNTYPED: Schema = {"x-kubernetes-preserve-unknown-fields": True, "nullable": True}
+"""Any JSON value, null included."""
+DROPPED = ("title", "$defs", "const")
+
+
+class UndescribedFieldError(Exception):
+    """A field of a resource model has no description."""
+
+
+def structural(model: type[BaseModel]) -> Schema:
+    """The structural schema of a model, every reference written out.
+
+    Raises UndescribedFieldError, which names the field, when a description is missing.
+    """
+    raw = model.model_json_schema(by_alias=True)
+    schema = _convert(_inline(raw, raw.get("$defs", {})))
+    for path, field in properties(schema):
+        if not field.get("description"):
+            raise UndescribedFieldError(f"{model.__name__}: the field {path} has no description: add one to its Field().")
+    return schema
+
+
+def properties(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every named field at any depth as (path, schema), for example `workers.env[].name`; parents come first."""
+    for name, field in schema.get("properties", {}).items():
+        here = f"{path}.{name}" if path else name
+        yield here, field
+        yield from properties(field, here)
+    for key, mark in (("items", "[]"), ("additionalProperties", "{}")):
+        if isinstance(schema.get(key), dict):
+            yield from properties(schema[key], path + mark)
+
+
+def _inline(node: Any, definitions: Mapping[str, Schema]) -> Any:
+    """The node with `$ref` replaced by what it names; keys beside the reference win."""
+    if isinstance(node, list):
+        return [_inline(entry, definitions) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    beside = {key: _inline(value, definitions) for key, value in node.items() if key != "$ref"}
+    if "$ref" not in node:
+        return beside
+    return {**_inline(definitions[node["$ref"].rsplit("/", 1)[-1]], definitions), **beside}
+
+
+def _convert(schema: Schema) -> Schema:
+    """One inlined node in the structural dialect."""
+    schema = _typed(_without_null(schema))
+    node = {key: value for key, value in schema.items() if key not in DROPPED}
+    if "properties" in node:
+        node["properties"] = {name: _convert(field) for name, field in node["properties"].items()}
+    extra = node.pop("additionalProperties", False)
+    if isinstance(extra, dict) and extra:
+        node["additionalProperties"] = _convert(extra)
+    elif extra:
+        node["x-kubernetes-preserve-unknown-fields"] = True
+    if node.get("type") == "array":
+        node["items"] = _convert(node["items"]) if node.get("items") else dict(UNTYPED)
+        node.setdefault("x-kubernetes-list-type", "atomic")
+    return node
+
+
+def _without_null(schema: Schema) -> Schema:
+    """`anyOf: [X, null]` folded into X: an absent field is absent, never null."""
+    schema = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
+    alternatives = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
+    if len(alternatives) != 1:
+        return schema
+    return {**alternatives[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+
+
+def _typed(schema: Schema) -> Schema:
+    """Constants become enums of one; integers get the format that their bounds need."""
+    if "const" in schema:
+        return {**schema, "enum": [schema["const"]]}
+    if schema.get("type") != "integer":
+        return schema
+    small = schema.get("maximum", INT32_MAX + 1) <= INT32_MAX and schema.get("minimum", -INT32_MAX - 2) >= -INT32_MAX - 1
+    return {"format": "int32" if small else "int64", **schema}
