@@ -62,7 +62,7 @@ class RedisConnection:
         """Give all connections back; the object is of no use afterwards."""
         await self.client.aclose()
 
-    async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:  # noqa: ANN401
+    async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """One script, atomically; its answer as redis-py decodes it (bytes, int, list, None)."""
         return (await self.run_each(script, [(keys, args)]))[0]
 

@@ -48,7 +48,7 @@ class RedisBroker:
     async def open(
         self, keys: GroupKeys, nonce: str, cursors: Mapping[int, int], attempts: Mapping[int, int]
     ) -> GroupState:
-        """Begin the books (epoch 1) unless there are any; returns what is there: perhaps another nonce, the tombstone."""
+        """Begin the books (epoch 1) unless there are any; returns what is there, perhaps the tombstone."""
         names = [keys.state, keys.returned, keys.attempts, keys.losses]
         args = [nonce, len(cursors), *_flat(cursors), *_flat(attempts)]
         found = await self._redis.run("open", names, args)

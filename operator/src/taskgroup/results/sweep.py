@@ -1,0 +1,194 @@
+"""One reader per result backend for all groups: what they have in flight is looked up together, several times a second.
+
+A turn costs one round trip whatever the number of groups. No notification is used: a pattern subscription per group
+would be paid by every publication of every worker.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from pyroaring import BitMap
+
+from taskgroup.broker.errors import BrokerError
+from taskgroup.broker.keys import task_id
+from taskgroup.results.decode import ENDED, UNREADABLE, Failure, failure
+from taskgroup.results.redis import PENDING, SUCCEEDED, UNREADABLE_CODE, RedisResults
+
+FASTEST_SECONDS = 0.1
+SLOWEST_SECONDS = 1.0
+_TROUBLE_SECONDS = 5.0
+_SLOWER = 1.5
+_SHARE = 5
+"""A turn may take at most one part in this many of the time, so that reading never starves what is read."""
+
+Kind = Literal["FAILURE", "REVOKED"]
+End = tuple[Kind, Failure] | None
+"""None is success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that ended without success. A REVOKED one's message is Celery's word: revoked, expired, terminated."""
+
+    index: int
+    attempt: int
+    kind: Kind
+    exception: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What ended since the last look."""
+
+    succeeded: BitMap
+    failed: tuple[Ended, ...]
+
+
+class Subscription:
+    """One group's place in the sweep. An attempt is reported once; who forgets what was reported subscribes anew."""
+
+    def __init__(self, uid: str, wake: Callable[[], None], changed: Callable[[], None]) -> None:
+        self.trouble: BrokerError | None = None
+        """Why nothing can be read now; None while reading works."""
+        self._uid = uid
+        self._wake = wake
+        self._changed = changed
+        self._waiting: dict[str, tuple[int, int]] = {}
+        self._reported: dict[int, int] = {}
+        self._succeeded = BitMap()
+        self._failed: list[Ended] = []
+
+    def follow(self, in_flight: BitMap, attempts: Mapping[int, int]) -> None:
+        """Look for the ends of exactly these indexes from now on, each in its newest attempt (absent = 0)."""
+        reported = {index: attempt for index, attempt in self._reported.items() if index in in_flight}
+        wanted = ((index, attempts.get(index, 0)) for index in in_flight)
+        before = self._waiting
+        self._reported = reported
+        self._waiting = {
+            task_id(self._uid, index, attempt): (index, attempt)
+            for index, attempt in wanted
+            if reported.get(index) != attempt
+        }
+        if not self._waiting.keys() <= before.keys():
+            self._changed()
+
+    def take(self) -> Arrivals:
+        """Empty the mailbox."""
+        arrivals = Arrivals(self._succeeded, tuple(self._failed))
+        self._succeeded, self._failed = BitMap(), []
+        return arrivals
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Task ids to look up."""
+        return tuple(self._waiting)
+
+    def deliver(self, ends: Mapping[str, End]) -> None:
+        """Called by the sweeper; ids that are no longer followed are dropped."""
+        for name, end in ends.items():
+            if known := self._waiting.pop(name, None):
+                index, attempt = known
+                self._reported[index] = attempt
+                if end is None:
+                    self._succeeded.add(index)
+                else:
+                    self._failed.append(Ended(index, attempt, end[0], end[1].exception, end[1].message))
+        if ends:
+            self._wake()
+
+    def report(self, trouble: BrokerError | None) -> None:
+        """Called by the sweeper: reading fails, or works again."""
+        before = self.trouble and self.trouble.message
+        self.trouble = trouble
+        if before != (trouble and trouble.message):
+            self._wake()
+
+
+class Sweeper:
+    """The reader of one backend. Its owner runs `run` as a task; an end of that task by an exception is a bug."""
+
+    def __init__(
+        self,
+        results: RedisResults,
+        *,
+        fastest: float = FASTEST_SECONDS,
+        slowest: float = SLOWEST_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._results = results
+        self._fastest = fastest
+        self._slowest = slowest
+        self._clock = clock
+        self._interval = fastest
+        self._subscriptions: dict[str, Subscription] = {}
+        self._news = asyncio.Event()
+
+    def subscribe(self, uid: str, wake: Callable[[], None]) -> Subscription:
+        """A fresh place for a group; it replaces the group's former one and reports from the beginning."""
+        subscription = Subscription(uid, wake, self._news.set)
+        self._subscriptions[uid] = subscription
+        return subscription
+
+    def unsubscribe(self, uid: str) -> None:
+        """The group's place is given up; an unknown one does not matter."""
+        self._subscriptions.pop(uid, None)
+
+    async def run(self) -> None:
+        """Turn after turn until cancelled; without anything to look up it waits and reads nothing."""
+        while True:
+            self._news.clear()
+            if not any(subscription.waiting for subscription in self._subscriptions.values()):
+                await self._news.wait()
+            least, most = await self.turn()
+            await asyncio.sleep(least)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(most - least):
+                    await self._news.wait()
+
+    async def turn(self) -> tuple[float, float]:
+        """One look at all that is followed; the least and most seconds to the next, most when nothing is dispatched."""
+        began = self._clock()
+        asked = [(subscription, subscription.waiting) for subscription in self._subscriptions.values()]
+        try:
+            arrived = await self._look(asked)
+        except BrokerError as trouble:
+            self._report(trouble)
+            self._interval = min(max(self._interval, self._slowest) * 2, _TROUBLE_SECONDS)
+            return self._interval, self._interval
+        self._report(None)
+        self._interval = self._fastest if arrived else min(self._interval * _SLOWER, self._slowest)
+        least = max(self._fastest, _SHARE * (self._clock() - began))
+        return least, max(least, self._interval)
+
+    async def _look(self, asked: list[tuple[Subscription, tuple[str, ...]]]) -> int:
+        """Deliver what ended; returns how many."""
+        ids = [name for _, waiting in asked for name in waiting]
+        codes = await self._results.classify(ids)
+        arrived = {name: code for name, code in zip(ids, codes, strict=True) if code != PENDING}
+        ends = await self._ends(arrived)
+        for subscription, waiting in asked:
+            found = {name: ends[name] for name in waiting if name in ends} if ends else {}
+            subscription.deliver(found)
+        return len(ends)
+
+    async def _ends(self, arrived: Mapping[str, int]) -> dict[str, End]:
+        """Reasons are read apart from the states: what changed in between counts as it is now."""
+        ends: dict[str, End] = {name: None for name, code in arrived.items() if code == SUCCEEDED}
+        others = [name for name in arrived if name not in ends]
+        for name, stored in zip(others, await self._results.values(others), strict=True):
+            if stored is None and arrived[name] == UNREADABLE_CODE:
+                ends[name] = ("FAILURE", UNREADABLE)
+            elif stored is not None and stored.status == "SUCCESS":
+                ends[name] = None
+            elif stored is not None and stored.status in ENDED:
+                ends[name] = ("REVOKED" if stored.status == "REVOKED" else "FAILURE", failure(stored))
+        return ends
+
+    def _report(self, trouble: BrokerError | None) -> None:
+        for subscription in list(self._subscriptions.values()):
+            subscription.report(trouble)
