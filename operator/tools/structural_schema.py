@@ -1,7 +1,7 @@
 """Turns pydantic's JSON schema into a structural schema of Kubernetes.
 
-The API server takes a narrow dialect: no references, no `null` alternatives, no titles, integers with a format, arrays with a list
-type. A field without a description is an error, because the CRD is what `kubectl explain` shows.
+The API server takes a narrow dialect: no references, no `null` alternatives, no titles, integers with a format, arrays
+with a list type. A field without a description is an error, because the CRD is what `kubectl explain` shows.
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,9 @@ def structural(model: type[BaseModel]) -> Schema:
     schema = _convert(_inline(raw, raw.get("$defs", {})))
     for path, field in properties(schema):
         if not field.get("description"):
-            raise UndescribedFieldError(f"{model.__name__}: the field {path} has no description: add one to its Field().")
+            raise UndescribedFieldError(
+                f"{model.__name__}: the field {path} has no description: add one to its Field()."
+            )
     return schema
 
 
@@ -89,5 +91,7 @@ def _typed(schema: Schema) -> Schema:
         return {**schema, "enum": [schema["const"]]}
     if schema.get("type") != "integer":
         return schema
-    small = schema.get("maximum", INT32_MAX + 1) <= INT32_MAX and schema.get("minimum", -INT32_MAX - 2) >= -INT32_MAX - 1
+    small = (
+        schema.get("maximum", INT32_MAX + 1) <= INT32_MAX and schema.get("minimum", -INT32_MAX - 2) >= -INT32_MAX - 1
+    )
     return {"format": "int32" if small else "int64", **schema}

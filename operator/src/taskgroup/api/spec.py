@@ -4,13 +4,22 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from taskgroup.api.base import Model, rules
+from taskgroup.api.base import DataKey, Model, ObjectName, rules
 from taskgroup.api.signature import Leaf
 from taskgroup.api.workers import Workers
 
 MAX_ITEMS = 100_000
 """Inline items and tasks; an object is at most 1.5 MB anyway."""
 MAX_COUNT = 10_000_000
+
+
+def _limited_to(pools: list[str], option: str) -> str:
+    """The rule that only these pools are used with this option of the template or of any task."""
+    absent = f".?options.?{option}.hasValue()"
+    return (
+        f"self.workers.pool in {pools} || (!self.?template{absent}"
+        f" && (!has(self.tasks) || self.tasks.all(task, !task{absent})))"
+    )
 
 
 class Sequence(Model):
@@ -33,10 +42,8 @@ class Sequence(Model):
 class SecretKeyRef(Model):
     """A key of a Secret in the TaskGroup's namespace."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="Name of the Secret.")
-    key: Annotated[str, Field(min_length=1, max_length=253)] = Field(
-        "url", description="Key whose value is the URL, for example redis://:password@host:6379/0."
-    )
+    name: ObjectName = Field(description="Name of the Secret.")
+    key: DataKey = Field("url", description="Key whose value is the URL, for example redis://:password@host:6379/0.")
 
 
 class TransportOptions(Model):
@@ -76,6 +83,18 @@ class TaskGroupSpec(Model):
                 (
                     "has(self.template) != has(self.tasks)",
                     "items and sequence need a template, and tasks must have none: each of them is a signature itself",
+                ),
+                (
+                    "!has(self.tasks) || size(self.tasks) >= size(oldSelf.tasks)",
+                    "tasks can only be appended to",
+                ),
+                (
+                    _limited_to(["prefork", "gevent"], "timeLimitSeconds"),
+                    "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
+                ),
+                (
+                    _limited_to(["prefork"], "softTimeLimitSeconds"),
+                    "softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it",
                 ),
                 (
                     "has(self.broker) == has(oldSelf.broker) && (!has(self.broker) || self.broker == oldSelf.broker)",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taskgroup.api.base import Model
+from taskgroup.api.base import Model, keyed_by
 from taskgroup.api.names import State
 
 Text = Annotated[str, Field(max_length=32_768)]
@@ -75,4 +75,8 @@ class TaskGroupStatus(Model):
     )
     workers: WorkersStatus | None = Field(None, description="Worker pods.")
     items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")
-    conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(None, description="Conditions.")
+    conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(
+        None,
+        description="One entry per aspect; Complete, Failed and Finished tell the outcome.",
+        json_schema_extra=keyed_by("type"),
+    )
