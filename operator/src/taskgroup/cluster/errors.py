@@ -1,0 +1,98 @@
+"""What can go wrong between the operator and the Kubernetes API, each with one sentence for the user.
+
+ApiError            the request was not carried out; `retryable` says whether the same request may work later
+  NotFoundError     the object, or the kind, does not exist
+  ConflictError     the object changed since it was read, exists already, or is not the one that was meant
+  ForbiddenError    RBAC or a policy says no; names verb and resource
+  RefusedError      the API server finds the object itself wrong
+  TooLargeError     the object would be larger than the API server takes
+  SecretMissingError  a Secret, or its key, that a TaskGroup names is not there
+"""
+
+from typing import Any
+
+import orjson
+
+
+class ApiError(Exception):
+    """A request failed. `message` is one sentence; `status` the HTTP status, 0 when there was no answer."""
+
+    def __init__(self, message: str, *, status: int = 0, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.retryable = retryable
+
+
+class NotFoundError(ApiError):
+    """The object does not exist."""
+
+
+class ConflictError(ApiError):
+    """Somebody else wrote first: read again and decide anew."""
+
+
+class ForbiddenError(ApiError):
+    """The operator may not do this. Healed by whoever grants it, so it is worth another try later."""
+
+    def __init__(self, message: str, *, verb: str, resource: str) -> None:
+        super().__init__(message, status=403, retryable=True)
+        self.verb = verb
+        self.resource = resource
+
+
+class RefusedError(ApiError):
+    """The API server validated the object and refused it."""
+
+
+class TooLargeError(ApiError):
+    """More bytes than one object may hold."""
+
+
+class SecretMissingError(ApiError):
+    """A Secret or its key is missing; whoever creates it heals this."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=404, retryable=True)
+
+
+def from_response(status: int, body: bytes, verb: str, resource: str, what: str) -> ApiError:
+    """The error of an answer outside 2xx.
+
+    `resource` is plural and may carry a subresource; `what` names the object in words ('Secret "a" in namespace "b"').
+    """
+    said = _said(body)
+    if status == 401:
+        return ApiError("The Kubernetes API refuses the operator's credentials.", status=status, retryable=True)
+    if status == 403:
+        return _forbidden(said, verb, resource, what)
+    if status == 404:
+        return NotFoundError(f"{what} does not exist.", status=status)
+    if status == 409:
+        return ConflictError(f"{what} changed or exists already: {said}", status=status)
+    if status == 413:
+        return TooLargeError(f"{what} is larger than the Kubernetes API takes: {said}", status=status)
+    if status in (400, 415, 422):
+        return RefusedError(f"The Kubernetes API refuses {what}: {said}", status=status)
+    return ApiError(
+        f"The Kubernetes API could not {verb} {what}: {said} (HTTP {status})", status=status, retryable=True
+    )
+
+
+def _forbidden(said: str, verb: str, resource: str, what: str) -> ForbiddenError:
+    """RBAC's text names a user nobody knows; the text of a policy or quota alone tells what to change."""
+    if 'User "' in said and '" cannot ' in said:
+        hint = f"The operator may not {verb} {resource} ({what}): grant it that verb in its ClusterRole or Role."
+    else:
+        hint = f"The cluster forbids to {verb} {what}: {said}"
+    return ForbiddenError(hint, verb=verb, resource=resource)
+
+
+def _said(body: bytes) -> str:
+    """The message of a metav1.Status in one line, or the start of whatever came instead."""
+    try:
+        status: Any = orjson.loads(body)
+        text = str(status["message"])
+    except (ValueError, KeyError, TypeError):
+        text = body[:200].decode(errors="replace")
+    return " ".join(text.split())[:1000].rstrip(".") or "no reason given"

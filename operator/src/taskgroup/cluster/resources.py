@@ -1,0 +1,37 @@
+"""The kinds of objects that the operator touches, and where the API server keeps them."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from taskgroup.api.names import API_VERSION, KIND, PLURAL
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One namespaced resource of the Kubernetes API."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
+        """The URL path of the collection, of one object, or of its subresource."""
+        root = "apis" if "/" in self.api_version else "api"
+        parts = [root, self.api_version, "namespaces", quote(namespace, safe=""), self.plural]
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
+        return "/" + "/".join(parts)
+
+    def label(self, namespace: str, name: str | None) -> str:
+        """The object in words."""
+        return (
+            f'{self.kind} "{name}" in namespace "{namespace}"' if name else f'{self.plural} in namespace "{namespace}"'
+        )
+
+
+TASK_GROUPS = Resource(API_VERSION, KIND, PLURAL)
+DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
+PODS = Resource("v1", "Pod", "pods")
+SECRETS = Resource("v1", "Secret", "secrets")
+CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
+EVENTS = Resource("v1", "Event", "events")
+LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
