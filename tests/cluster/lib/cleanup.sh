@@ -5,16 +5,16 @@ down() {
   [ -d "$RUN" ] || return 0
   if [ "$MODE" = full ]; then
     need_root
-    stop 5 kubelet kube-proxy coredns
+    stop 2 kubelet kube-proxy coredns
     ! runtime_is_up || remove_containers
-    stop 5 containerd
+    stop 2 containerd
   fi
   # The API server would wait a minute for open watches; none of these has anything to save, for its state goes too.
   stop 1 kube-scheduler kube-controller-manager kube-apiserver etcd
   if [ "$MODE" = full ]; then
     unmount
     clean_network
-    clean_control_groups
+    clean_folders
   fi
   rm -rf "$RUN"
 }
@@ -22,7 +22,7 @@ down() {
 remove_containers() {
   local networks path
   local -a each=(xargs -r -n 1 -P 8 ctr --address "$RUN/containerd.sock" --namespace k8s.io)
-  networks=$(client containers ls -q | "${each[@]}" containers info | grep -o '/run/netns/cni-[0-9a-f-]*' | sort -u || true)
+  networks=$(client containers ls -q | "${each[@]}" containers info 2> /dev/null | grep -o '/run/netns/cni-[0-9a-f-]*' | sort -u || true)
   client tasks ls -q | "${each[@]}" tasks delete --force > /dev/null 2>&1 || true
   client containers ls -q | "${each[@]}" containers delete > /dev/null 2>&1 || true
   client sandboxes ls 2> /dev/null | awk 'NR > 1 {print $1}' | "${each[@]}" sandboxes rm --force > /dev/null 2>&1 || true
@@ -69,10 +69,10 @@ remove_kube_chains() { # PROGRAM: `up` made sure that there were none of another
   done
 }
 
-clean_control_groups() {
+clean_folders() { # control groups and folders of fixed names that the runtime and the kubelet make; only empty ones can go
   local tree
-  for tree in /sys/fs/cgroup/"$CGROUP" /sys/fs/cgroup/*/"$CGROUP"; do
-    [ -d "$tree" ] || continue
-    find "$tree" -depth -type d -exec rmdir {} + 2> /dev/null || say "cluster: the control group $tree is still in use and stays."
+  for tree in /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io; do
+    [ ! -d "$tree" ] || find "$tree" -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2> /dev/null || true
   done
+  rmdir /var/lib/kubelet/device-plugins /var/lib/kubelet /run/containerd/s /run/containerd 2> /dev/null || true
 }

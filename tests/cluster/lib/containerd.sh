@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # The container runtime and its network.
 
-CGROUP=taskgroup-cluster
 CHAIN=TASKGROUP-CLUSTER
 NETWORK=taskgroup-cluster
 
-client() { ctr --address "$RUN/containerd.sock" --namespace k8s.io "$@"; }
+# Its warnings about the host are for the log: nobody who runs the tests can act on them.
+client() { ctr --address "$RUN/containerd.sock" --namespace k8s.io "$@" 2>> "$RUN/log/ctr.log"; }
 
 runtime_is_up() { [ "$MODE" = full ] && started containerd > /dev/null && client version > /dev/null 2>&1; }
 

@@ -37,7 +37,7 @@ image_id() { buildah_ images --no-trunc --quiet "$1" 2> /dev/null || true; }
 
 is_built() { # NAME INPUTS
   local known id
-  read -r known id 2> /dev/null < "$(stamp "$1")" || return 1
+  { read -r known id _ < "$(stamp "$1")"; } 2> /dev/null || return 1
   [ "$known" = "$2" ] && [ "$(image_id "$1")" = "$id" ]
 }
 

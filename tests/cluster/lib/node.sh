@@ -11,7 +11,7 @@ node() {
   load_images
   start coredns coredns -conf Corefile
   start kubelet kubelet --config=kubelet.yaml --kubeconfig=kubeconfig --root-dir="$RUN/kubelet" --hostname-override=local \
-    --node-ip="$NODE_IP"
+    --node-ip="$NODE_IP" --cert-dir="$RUN/pki"
   # Zero leaves the kernel's connection table alone: writing it fails in many virtual machines.
   start kube-proxy kube-proxy --kubeconfig=kubeconfig --cluster-cidr="$POD_CIDR" --proxy-mode=iptables --conntrack-max-per-core=0 \
     --hostname-override=local --iptables-min-sync-period=100ms
@@ -29,9 +29,8 @@ kind: KubeletConfiguration
 address: $NODE_IP
 authentication: {anonymous: {enabled: false}, webhook: {enabled: true}, x509: {clientCAFile: $RUN/pki/ca.crt}}
 authorization: {mode: Webhook}
-# Control groups of either version, in a tree of our own that can be removed as a whole.
+# Control groups of either version, on machines with and without systemd.
 cgroupDriver: cgroupfs
-cgroupRoot: /$CGROUP
 cgroupsPerQOS: false
 enforceNodeAllocatable: []
 failSwapOn: false

@@ -18,7 +18,7 @@ start() { # NAME COMMAND...
 
 start_time() { # PID: clock ticks since the machine's start, field 22 of its stat line (the name before it may hold blanks)
   local line
-  line=$(cat "/proc/$1/stat" 2> /dev/null) || return 1
+  { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 1
   # shellcheck disable=SC2086  # the fields are to be split
   set -- ${line##*) }
   echo "${20}"
@@ -26,7 +26,7 @@ start_time() { # PID: clock ticks since the machine's start, field 22 of its sta
 
 started() { # NAME: print the id of a component that runs
   local pid ticks
-  read -r pid ticks 2> /dev/null < "$RUN/pid/$1" || return 1
+  { read -r pid ticks < "$RUN/pid/$1"; } 2> /dev/null || return 1
   [ "$(start_time "$pid")" = "$ticks" ] || return 1
   echo "$pid"
 }
@@ -44,12 +44,11 @@ stop() { # SECONDS NAME...: ask all of them to end, and end them by force when t
 }
 
 await_end() { # NAME SECONDS
-  local _
-  for _ in $(seq $(($2 * 20 + 1))); do
-    started "$1" > /dev/null || return 0
-    sleep 0.05
+  local end=$((${EPOCHREALTIME//[^0-9]/} + $2 * 1000000))
+  while started "$1" > /dev/null; do
+    [ "${EPOCHREALTIME//[^0-9]/}" -lt "$end" ] || return 1
+    sleep 0.02
   done
-  return 1
 }
 
 answers() { # NAME COMMAND...: for wait_for; a component that is gone will never answer
