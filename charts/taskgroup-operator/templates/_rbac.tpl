@@ -1,0 +1,128 @@
+{{/* Rules of the operator where TaskGroups live. */}}
+{{- define "taskgroup.operatorRules" -}}
+- apiGroups: [taskgroups.dev]
+  resources: [taskgroups]
+  verbs: [get, list, watch, patch, delete]
+- apiGroups: [taskgroups.dev]
+  resources: [taskgroups/status]
+  verbs: [get, patch]
+# Needed to own children with blockOwnerDeletion.
+- apiGroups: [taskgroups.dev]
+  resources: [taskgroups/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+# patch: the deletion cost that steers a scale-down to idle workers.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, patch]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, update, patch, delete]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{/* What the operator reads of the cluster itself, also when it watches a few namespaces only. */}}
+{{- define "taskgroup.discoveryRules" -}}
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, watch]
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [get, list, watch]
+{{- end }}
+
+{{- define "taskgroup.leaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update, patch, delete]
+{{- end }}
+
+{{/* Rules of the uninstall Job where TaskGroups live. */}}
+{{- define "taskgroup.uninstallRules" -}}
+- apiGroups: [taskgroups.dev]
+  resources: [taskgroups]
+  verbs: [get, list, patch]
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
+{{- end }}
+
+{{/* What the uninstall Job may do to the operator itself where the release's namespace is not watched. */}}
+{{- define "taskgroup.uninstallOwnRules" -}}
+- apiGroups: [apps]
+  resources: [deployments]
+  resourceNames: [{{ include "taskgroup.fullname" . }}]
+  verbs: [get, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
+{{- end }}
+
+{{- define "taskgroup.testRules" -}}
+- apiGroups: [taskgroups.dev]
+  resources: [taskgroups]
+  verbs: [get, list, watch, create, delete]
+{{- end }}
+
+{{/*
+The same rules as one ClusterRole, or as a Role in each watched namespace, and the binding.
+Dict: root, name, component, rules (YAML), serviceAccount, annotations (YAML or empty).
+*/}}
+{{- define "taskgroup.scopedRole" -}}
+{{- $scope := . -}}
+{{- if .root.Values.watchNamespaces }}
+{{- range .root.Values.watchNamespaces }}
+{{ include "taskgroup.role" (merge (dict "namespace" .) $scope) }}
+{{- end }}
+{{- else }}
+{{ include "taskgroup.role" (merge (dict "namespace" "") $scope) }}
+{{- end }}
+{{- end }}
+
+{{/* A Role and its binding, cluster-wide without a namespace. Dict: as scopedRole, and namespace. */}}
+{{- define "taskgroup.role" -}}
+{{- $kind := ternary "Role" "ClusterRole" (ne .namespace "") -}}
+{{- /* Cluster-wide names carry the release's namespace: releases of the same name may live in several. */ -}}
+{{- $name := ternary .name (printf "%s:%s" .name .root.Release.Namespace) (ne .namespace "") -}}
+{{- $metadata := include "taskgroup.roleMetadata" (merge (dict "roleName" $name) .) -}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}
+{{ $metadata }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}Binding
+{{ $metadata }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $kind }}
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ .serviceAccount }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
+
+{{- define "taskgroup.roleMetadata" -}}
+metadata:
+  name: {{ .roleName }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- include "taskgroup.labels" . | nindent 4 }}
+  {{- with .annotations }}
+  annotations: {{- . | nindent 4 }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,24 @@
+{{/* One paragraph for each choice that a later surprise could come from. */}}
+{{- define "taskgroup.warnings" -}}
+{{- $redis := .Values.redis -}}
+{{- if not (include "taskgroup.broker.secret" .) }}
+
+WARNING: there is no default broker (redis.enabled is false and broker.existingSecret is empty): every TaskGroup needs spec.broker, and `helm test` has nothing to run.
+{{- end }}
+{{- if and $redis.enabled (not $redis.persistence.enabled) }}
+
+WARNING: redis.persistence.enabled is false: when the Redis pod is replaced, queues and results are lost, and running groups dispatch again what had not ended.
+{{- end }}
+{{- if and (not .Values.imageRegistry) (not (contains "/" .Values.image.repository)) }}
+
+WARNING: imageRegistry is empty: the node must already hold {{ include "taskgroup.operatorImage" . }}. Push the image to a registry of yours and set imageRegistry.
+{{- end }}
+{{- if not .Values.crds.keep }}
+
+WARNING: crds.keep is false: `helm uninstall` deletes every TaskGroup of the cluster.
+{{- end }}
+{{- if not .Values.uninstallHook.enabled }}
+
+WARNING: uninstallHook.enabled is false: delete all TaskGroups before `helm uninstall`, or they stay in deletion until an operator runs again.
+{{- end }}
+{{- end }}

@@ -1,0 +1,30 @@
+{{/* What the operator's container has besides the common part; begins with a newline so that it can be indented. */}}
+{{- define "taskgroup.operatorContainer" }}
+args: [operator]
+ports:
+  - {name: health, containerPort: 8080}
+# The pod counts as ready, and liveness is looked at, once the operator has begun to serve.
+startupProbe:
+  httpGet: {path: /healthz, port: health}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /healthz, port: health}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+env:
+  {{- include "taskgroup.scopeEnv" . | nindent 2 }}
+  - name: TASKGROUP_REDIS_SECRET
+    value: {{ include "taskgroup.broker.secret" . | quote }}
+  - name: TASKGROUP_REDIS_NAMESPACES
+    value: {{ include "taskgroup.broker.namespaces" . | quote }}
+  - name: TASKGROUP_LOG_LEVEL
+    value: {{ .Values.logLevel }}
+  - name: TASKGROUP_LEASE_NAME
+    value: {{ include "taskgroup.fullname" . }}
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}

@@ -1,0 +1,272 @@
+"""What the chart renders for the choices that its values offer, and how it refuses the others."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from support.helm import CHART, NAMESPACE, HelmError, Manifest, helm, of_kind, one, render
+from taskgroup.api.names import API_VERSION, Environment
+from taskgroup.api.taskgroup import TaskGroup
+
+FULLNAME = "demo-taskgroup-operator"
+REDIS_OFF: dict[str, Any] = {"redis": {"enabled": False}}
+WITHOUT_CRDS: dict[str, Any] = {"crds": {"install": False}}
+"""Most cases are not about the definitions, which are most of the text."""
+
+CASES: dict[str, dict[str, Any]] = {
+    "defaults": {},
+    "redis off": REDIS_OFF,
+    "own broker": {**REDIS_OFF, "broker": {"existingSecret": "mine"}},
+    "watched namespaces": {"watchNamespaces": ["team-a", "team-b"], "redis": {"namespaces": ["team-a"]}},
+    "no volume": {"redis": {"persistence": {"enabled": False}}},
+    "existing claim": {"redis": {"persistence": {"existingClaim": "disk"}}},
+    "scheduling": {
+        "tolerations": [{"operator": "Exists"}],
+        "nodeSelector": {"disk": "fast"},
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "high",
+        "imagePullSecrets": [{"name": "pull"}],
+        "podLabels": {"team": "a"},
+        "podAnnotations": {"note": "x"},
+        "commonLabels": {"owner": "a"},
+        "extraEnv": [{"name": "EXTRA", "value": "1"}],
+    },
+}
+
+
+def environment(deployment: Manifest) -> dict[str, str]:
+    """Literal variables of the one container."""
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+
+
+def operator_environment(values: dict[str, Any]) -> dict[str, str]:
+    return environment(one(render({**WITHOUT_CRDS, **values}), "Deployment", FULLNAME))
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES.keys())
+def test_helm_lint_has_nothing_to_say(values: dict[str, Any]) -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART), values=values)
+
+
+def test_the_operator_is_told_where_it_is_and_what_it_serves() -> None:
+    deployment = one(render(WITHOUT_CRDS), "Deployment", FULLNAME)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    by_field = {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"][:2]}
+    assert by_field == {Environment.NAMESPACE: "metadata.namespace", Environment.POD_NAME: "metadata.name"}
+    assert environment(deployment) == {
+        Environment.WATCH_NAMESPACES: "",
+        Environment.REDIS_SECRET: f"{FULLNAME}-redis",
+        Environment.REDIS_NAMESPACES: NAMESPACE,
+        Environment.LOG_LEVEL: "INFO",
+        Environment.LEASE_NAME: FULLNAME,
+    }
+
+
+def test_one_operator_at_a_time() -> None:
+    deployment = one(render(WITHOUT_CRDS), "Deployment", FULLNAME)
+    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_pods_select_only_their_own() -> None:
+    manifests = render(WITHOUT_CRDS)
+    selectors = [m["spec"]["selector"]["matchLabels"] for m in of_kind(manifests, "Deployment", "StatefulSet")]
+    pods = [m["spec"]["template"]["metadata"]["labels"] for m in of_kind(manifests, "Deployment", "StatefulSet", "Job")]
+    matches = [[selector.items() <= labels.items() for labels in pods] for selector in selectors]
+    assert [sum(row) for row in matches] == [1, 1]
+
+
+def test_without_redis_nothing_of_it_is_left_and_no_default_broker() -> None:
+    manifests = render({**WITHOUT_CRDS, **REDIS_OFF})
+    assert not of_kind(manifests, "StatefulSet", "Service", "Secret", "ConfigMap", "Pod")
+    found = environment(one(manifests, "Deployment", FULLNAME))
+    assert (found[Environment.REDIS_SECRET], found[Environment.REDIS_NAMESPACES]) == ("", "")
+
+
+def test_an_own_broker_is_the_default_for_the_listed_namespaces() -> None:
+    values = {"redis": {"enabled": False, "namespaces": ["team-a", NAMESPACE]}, "broker": {"existingSecret": "mine"}}
+    found = operator_environment(values)
+    assert (found[Environment.REDIS_SECRET], found[Environment.REDIS_NAMESPACES]) == ("mine", f"{NAMESPACE},team-a")
+
+
+def test_every_listed_namespace_gets_the_same_redis_secret() -> None:
+    secrets = of_kind(render({**WITHOUT_CRDS, "redis": {"namespaces": ["team-a"]}}), "Secret")
+    assert [secret["metadata"]["namespace"] for secret in secrets] == [NAMESPACE, "team-a"]
+    assert secrets[0]["data"] == secrets[1]["data"]
+    data = {key: base64.b64decode(value).decode() for key, value in secrets[0]["data"].items()}
+    assert len(data["password"]) == 40
+    assert data["url"] == f"redis://:{data['password']}@{FULLNAME}-redis.{NAMESPACE}.svc:6379/0"
+
+
+def test_the_redis_password_is_nowhere_but_in_its_secret() -> None:
+    manifests = render({**WITHOUT_CRDS, "redis": {"password": "not-to-be-seen"}})
+    (secret,) = of_kind(manifests, "Secret")
+    assert base64.b64decode(secret["data"]["password"]) == b"not-to-be-seen"
+    assert "not-to-be-seen" not in yaml.safe_dump([manifest for manifest in manifests if manifest is not secret])
+
+
+def test_redis_keeps_what_it_was_given() -> None:
+    config = one(render(WITHOUT_CRDS), "ConfigMap", f"{FULLNAME}-redis")["data"]["redis.conf"].splitlines()
+    wanted = {"appendonly yes", "appendfsync everysec", 'save ""', "maxmemory-policy noeviction"}
+    assert wanted <= set(config)
+
+
+@pytest.mark.parametrize(
+    ("persistence", "claimed", "volume"),
+    [
+        ({"enabled": True, "size": "2Gi", "storageClass": "fast"}, True, None),
+        ({"enabled": True, "existingClaim": "disk"}, False, {"persistentVolumeClaim": {"claimName": "disk"}}),
+        ({"enabled": False, "existingClaim": "disk"}, False, {"emptyDir": {}}),
+    ],
+)
+def test_redis_data_lives_where_the_values_say(
+    persistence: dict[str, Any], claimed: bool, volume: dict[str, Any] | None
+) -> None:
+    spec = one(render({**WITHOUT_CRDS, "redis": {"persistence": persistence}}), "StatefulSet", f"{FULLNAME}-redis")[
+        "spec"
+    ]
+    named = {v["name"]: {k: x for k, x in v.items() if k != "name"} for v in spec["template"]["spec"]["volumes"]}
+    assert named.get("data") == volume
+    claims = [claim["spec"] for claim in spec.get("volumeClaimTemplates", [])]
+    wanted = {
+        "accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "resources": {"requests": {"storage": "2Gi"}}
+    }  # fmt: skip
+    assert claims == ([wanted] if claimed else [])
+
+
+def test_watched_namespaces_get_a_role_each_and_no_rights_elsewhere() -> None:
+    manifests = render({**WITHOUT_CRDS, "watchNamespaces": ["team-a", "team-b"]})
+    roles = {(m["metadata"]["namespace"], m["metadata"]["name"]) for m in of_kind(manifests, "Role")}
+    assert {("team-a", FULLNAME), ("team-b", FULLNAME)} <= roles
+    bound = {m["roleRef"]["name"] for m in of_kind(manifests, "ClusterRoleBinding")}
+    assert bound == {f"{FULLNAME}-discovery:{NAMESPACE}"}
+    found = environment(one(manifests, "Deployment", FULLNAME))
+    assert found[Environment.WATCH_NAMESPACES] == "team-a,team-b"
+
+
+@pytest.mark.parametrize("values", CASES.values(), ids=CASES.keys())
+def test_no_role_has_a_wildcard_and_every_binding_has_its_role(values: dict[str, Any]) -> None:
+    manifests = render({**WITHOUT_CRDS, **values})
+    roles = of_kind(manifests, "Role", "ClusterRole")
+    assert roles
+    for rule in (rule for role in roles for rule in role["rules"]):
+        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+    known = {(m["kind"], m["metadata"].get("namespace"), m["metadata"]["name"]) for m in roles}
+    for binding in of_kind(manifests, "RoleBinding", "ClusterRoleBinding"):
+        reference = binding["roleRef"]
+        assert (reference["kind"], binding["metadata"].get("namespace"), reference["name"]) in known
+
+
+def test_secrets_are_only_ever_read_one_by_one() -> None:
+    rules = [rule for role in of_kind(render(WITHOUT_CRDS), "Role", "ClusterRole") for rule in role["rules"]]
+    assert [rule["verbs"] for rule in rules if "secrets" in rule["resources"]] == [["get"]]
+
+
+def test_the_definitions_are_the_generated_files_and_outlive_the_release() -> None:
+    rendered = {crd["metadata"]["name"]: crd for crd in of_kind(render(), "CustomResourceDefinition")}
+    assert rendered
+    for crd in rendered.values():
+        assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    files = [yaml.safe_load(path.read_text()) for path in CHART.glob("files/crds/*.yaml")]
+    assert rendered == {crd["metadata"]["name"]: crd for crd in files}
+
+
+def test_what_need_not_outlive_the_release_is_not_kept() -> None:
+    manifests = render({"crds": {"keep": False}})
+    assert of_kind(manifests, "CustomResourceDefinition")
+    assert "helm.sh/resource-policy" not in yaml.safe_dump(manifests)
+    retention = one(manifests, "StatefulSet", f"{FULLNAME}-redis")["spec"]["persistentVolumeClaimRetentionPolicy"]
+    assert retention["whenDeleted"] == "Delete"
+
+
+def test_definitions_can_be_left_to_someone_else() -> None:
+    assert not of_kind(render(WITHOUT_CRDS), "CustomResourceDefinition")
+
+
+@pytest.mark.parametrize(
+    ("values", "namespace"),
+    [
+        ({}, NAMESPACE),
+        ({"watchNamespaces": ["team-a"], "redis": {"namespaces": ["team-b", "team-a"]}}, "team-a"),
+        ({"watchNamespaces": ["team-a"]}, None),
+    ],
+)
+def test_helm_test_runs_where_a_group_can_run(values: dict[str, Any], namespace: str | None) -> None:
+    pods = of_kind(render({**WITHOUT_CRDS, **values}), "Pod")
+    assert [pod["spec"]["containers"][0]["args"][4] for pod in pods] == ([namespace] if namespace else [])
+
+
+def test_uninstall_begins_with_the_operator_stopping_itself() -> None:
+    job = one(render(WITHOUT_CRDS), "Job", f"{FULLNAME}-uninstall")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete"
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["uninstall", "--deployment", FULLNAME]
+    assert not of_kind(render({**WITHOUT_CRDS, "uninstallHook": {"enabled": False}}), "Job")
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [
+        ({}, "taskgroup-operator:0.1.0"),
+        ({"imageRegistry": "registry.example.com/team/", "image": {"tag": "dev"}},
+         "registry.example.com/team/taskgroup-operator:dev"),
+        ({"image": {"tag": "dev", "digest": "sha256:" + "0" * 64}}, "taskgroup-operator@sha256:" + "0" * 64),
+    ],
+)  # fmt: skip
+def test_images_are_named_by_values(values: dict[str, Any], image: str) -> None:
+    deployment = one(render({**WITHOUT_CRDS, **values}), "Deployment", FULLNAME)
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+        ({"logLevel": "chatty"}, "'/logLevel': value must be one of"),
+        ({"watchNamespaces": ["Team A"]}, "'/watchNamespaces/0'"),
+        ({"watchNamespaces": "team-a"}, "'/watchNamespaces': got string, want array"),
+        ({"image": {"digest": "abc"}}, "'/image/digest'"),
+        ({"redis": {"password": "a/b"}}, "'/redis/password'"),
+        ({"redis": {"maxMemory": 5}}, "'/redis/maxMemory': got number, want string"),
+        ({"redis": {"persistence": {"size": "big"}}}, "'/redis/persistence/size'"),
+        ({"broker": {"existingSecret": "mine"}}, "set redis.enabled=false"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(HelmError) as refusal:
+        render(values)
+    assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("values", [{}, REDIS_OFF], ids=["default broker", "no default broker"])
+def test_the_notes_begin_with_a_valid_group(values: dict[str, Any]) -> None:
+    options = ("--namespace", NAMESPACE, "--dry-run=client")
+    notes = helm("install", "demo", str(CHART), *options, values={**WITHOUT_CRDS, **values})
+    manifest = yaml.safe_load(notes.split("<<'MANIFEST'\n")[1].split("\nMANIFEST\n")[0])
+    assert (manifest["apiVersion"], manifest["metadata"]["namespace"]) == (API_VERSION, NAMESPACE)
+    group = TaskGroup.model_validate({"spec": manifest["spec"]})
+    assert (group.spec.broker is None) == (not values)
+
+
+def test_every_value_is_in_the_schema_and_the_readme() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    described = dict(leaves(schema, schema["definitions"], ""))
+    assert [path for path, description in described.items() if not description] == []
+    rows = re.findall(r"^\| `([^`]+)` \| .+ \| (.+) \|$", (CHART / "README.md").read_text(), re.MULTILINE)
+    assert dict(rows) == {path: text for path, text in described.items() if path != "global"}
+
+
+def leaves(schema: dict[str, Any], definitions: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Path and description of each value that is not a group of values."""
+    for name, child in schema["properties"].items():
+        (reference,) = child.get("allOf", [{"$ref": ""}])
+        properties = {**definitions.get(reference["$ref"].rpartition("/")[2], {}), **child}
+        if "properties" in properties:
+            yield from leaves(properties, definitions, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", child.get("description", "")
