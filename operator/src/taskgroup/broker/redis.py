@@ -46,11 +46,24 @@ class RedisBroker:
         await self._redis.close()
 
     async def open(
-        self, keys: GroupKeys, nonce: str, cursors: Mapping[int, int], attempts: Mapping[int, int]
+        self,
+        keys: GroupKeys,
+        nonce: str,
+        cursors: Mapping[int, int],
+        attempts: Mapping[int, int],
+        *,
+        returned: Iterable[int] = (),
+        instead_of: str = "",
     ) -> GroupState:
-        """Begin the books (epoch 1) unless there are any; returns what is there, perhaps the tombstone."""
-        names = [keys.state, keys.returned, keys.attempts, keys.losses]
-        args = [nonce, len(cursors), *_flat(cursors), *_flat(attempts)]
+        """Begin the books (epoch 1) unless there are any; returns what is there, perhaps the tombstone.
+
+        `instead_of` is the nonce of books that are known to be out of date (an old copy of Redis' data): these are
+        replaced. `returned` are the indexes that wait to be dispatched again.
+        """
+        names = [keys.state, keys.returned, keys.attempts, keys.losses, *keys.lists]
+        waiting = list(returned)
+        args = [nonce, instead_of, TOMBSTONE, len(cursors), len(attempts)]
+        args += [*_flat(cursors), *_flat(attempts), *waiting]
         found = await self._redis.run("open", names, args)
         return _state(dict(zip(found[::2], found[1::2], strict=True)))
 

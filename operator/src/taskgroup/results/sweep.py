@@ -142,8 +142,9 @@ class Sweeper:
         """Turn after turn until cancelled; without anything to look up it waits and reads nothing."""
         while True:
             self._news.clear()
-            if not any(subscription.waiting for subscription in self._subscriptions.values()):
+            if not any(place.waiting or place.trouble for place in self._subscriptions.values()):
                 await self._news.wait()
+                continue
             least, most = await self.turn()
             await asyncio.sleep(least)
             with suppress(TimeoutError):
@@ -168,6 +169,8 @@ class Sweeper:
     async def _look(self, asked: list[tuple[Subscription, tuple[str, ...]]]) -> int:
         """Deliver what ended; returns how many."""
         ids = [name for _, waiting in asked for name in waiting]
+        if not ids:
+            await self._results.ping()
         codes = await self._results.classify(ids)
         arrived = {name: code for name, code in zip(ids, codes, strict=True) if code != PENDING}
         ends = await self._ends(arrived)

@@ -1,0 +1,22 @@
+"""Real servers that component tests share; each test finds them empty."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.redis_server import RedisServer, redis_server
+
+
+@pytest.fixture(scope="session")
+def shared_redis() -> Iterator[RedisServer]:
+    """One Redis for the whole run; a test that kills it starts its own instead."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis: RedisServer) -> str:
+    """URL of an empty Redis."""
+    with shared_redis.client() as client:
+        client.flushall()
+    return shared_redis.url

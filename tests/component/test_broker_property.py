@@ -1,0 +1,219 @@
+"""Whatever workers, operators and accidents do to a queue, in any order: each item is in exactly one place."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Coroutine
+from contextlib import ExitStack
+from typing import Any, TypeVar
+
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from kombu.transport.virtual import Message
+
+from support.broker import Consumer, Group, consumer, open_group
+from taskgroup.broker.facts import Redispatch
+from taskgroup.broker.keys import parse_task_id
+from taskgroup.broker.redis import RedisBroker
+
+T = TypeVar("T")
+
+PER_LANE = 5
+LANES = (0, 9)
+TOTAL = PER_LANE * len(LANES)
+LOSS_LIMIT = 2
+
+some = st.sets(st.integers(0, TOTAL - 1))
+
+
+def lane_of(index: int) -> int:
+    return LANES[index // PER_LANE]
+
+
+class Life(RuleBasedStateMachine):
+    """`places` is what a correct broker holds; the invariant reads the real one."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self.stack = ExitStack()
+        self.runner = self.stack.enter_context(asyncio.Runner())
+        self.client = self.stack.enter_context(redis.Redis.from_url(url))
+        self.client.flushall()
+        self.broker = RedisBroker(url)
+        self.group: Group = self.run(open_group(self.broker, prefix="p:"))
+        self.former = self.group
+        self.places = dict.fromkeys(range(TOTAL), "pending")
+        self.attempts = dict.fromkeys(range(TOTAL), 0)
+        self.cursors = dict.fromkeys(LANES, 0)
+        self.workers: dict[str, Consumer] = {}
+        self.held: list[tuple[str, Message]] = []
+        self.born = 0
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def teardown(self) -> None:
+        self.run(self.broker.close())
+        self.stack.close()
+
+    def move(self, indexes: Any, place: str) -> None:
+        self.places.update(dict.fromkeys(indexes, place))
+
+    def messages(self, indexes: Any) -> list[bytes]:
+        return [self.group.messages([i], lane=lane_of(i), attempt=self.attempts[i])[0] for i in indexes]
+
+    def current(self, name: str) -> int | None:
+        """The index of a message of an item's newest attempt."""
+        item = parse_task_id(self.group.keys.uid, name)
+        assert item
+        return item[0] if self.attempts[item[0]] == item[1] else None
+
+    @rule(lane=st.sampled_from(LANES), count=st.integers(1, 3), again=st.booleans())
+    def dispatch(self, lane: int, count: int, again: bool) -> None:
+        start = self.cursors[lane]
+        first = LANES.index(lane) * PER_LANE
+        indexes = range(first + start, first + min(start + count, PER_LANE))
+        if not indexes:
+            return
+        messages = self.messages(indexes)
+        assert self.run(self.broker.dispatch(self.group.keys, self.group.fence, lane, start, messages))
+        self.cursors[lane] = start + len(indexes)
+        self.move(indexes, "queued")
+        if again:
+            assert not self.run(self.broker.dispatch(self.group.keys, self.group.fence, lane, start, messages))
+
+    @precondition(lambda self: self.former.fence != self.group.fence)
+    @rule(lane=st.sampled_from(LANES), indexes=some)
+    def a_second_operator_acts_on_what_it_knew(self, lane: int, indexes: set[int]) -> None:
+        fence, keys = self.former.fence, self.former.keys
+        assert not self.run(self.broker.dispatch(keys, fence, lane, self.cursors[lane], self.messages([0])))
+        entries = [Redispatch(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in indexes]
+        assert not self.run(self.broker.redispatch(keys, fence, entries))
+        assert self.run(self.broker.give_back(keys, fence, indexes)) is None
+        assert self.run(self.broker.withdraw(keys, fence, [], running=True)) is None
+
+    @rule(again=st.booleans(), indexes=some)
+    def redispatch(self, indexes: set[int], again: bool) -> None:
+        entries = [Redispatch(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in sorted(indexes)]
+        expected = {index for index in indexes if self.places[index] == "returned"}
+        assert set(self.run(self.broker.redispatch(self.group.keys, self.group.fence, entries))) == expected
+        self.move(expected, "queued")
+        if again:
+            assert not self.run(self.broker.redispatch(self.group.keys, self.group.fence, entries))
+
+    @rule()
+    def withdraw(self) -> None:
+        answer = self.run(self.broker.withdraw(self.group.keys, self.group.fence, [], running=False))
+        assert answer
+        assert set(answer.queued) == {index for index, place in self.places.items() if place == "queued"}
+        self.move(answer.queued, "returned")
+        self.former, self.group = self.group, Group(self.broker, self.group.keys, answer.fence)
+
+    @precondition(lambda self: len(self.workers) < 3)
+    @rule()
+    def a_worker_starts(self) -> None:
+        self.born += 1
+        pod = f"pod-{self.born}"
+        self.workers[pod] = self.stack.enter_context(consumer(self.url, self.group.keys, pod))
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data())
+    def take(self, data: st.DataObject) -> None:
+        pod = data.draw(st.sampled_from(sorted(self.workers)))
+        message = self.workers[pod].take()
+        if message is None:
+            assert "queued" not in self.places.values()
+            return
+        self.held.append((pod, message))
+        if (index := self.current(message.headers["id"])) is not None:
+            self.move([index], "held")
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), done=st.booleans())
+    def finish_or_hand_back(self, data: st.DataObject, done: bool) -> None:
+        pod, message = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
+        (self.workers[pod].ack if done else self.workers[pod].restore)(message)
+        if (index := self.current(message.headers["id"])) is not None:
+            self.move([index], "out" if done else "queued")
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), again=st.booleans())
+    def a_worker_dies(self, data: st.DataObject, again: bool) -> None:
+        pod = data.draw(st.sampled_from(sorted(self.workers)))
+        del self.workers[pod]
+        mine = [message for owner, message in self.held if owner == pod]
+        self.held = [(owner, message) for owner, message in self.held if owner != pod]
+        answer = self.run(
+            self.broker.requeue(self.group.keys, pod, before=None, count_loss=True, loss_limit=LOSS_LIMIT)
+        )
+        lost = {index for message in mine if (index := self.current(message.headers["id"])) is not None}
+        assert set(answer.returned | answer.quarantined) == lost
+        self.move(answer.returned, "queued")
+        self.move(answer.quarantined, "out")
+        if again:
+            repeat = self.run(
+                self.broker.requeue(self.group.keys, pod, before=None, count_loss=True, loss_limit=LOSS_LIMIT)
+            )
+            assert not repeat.returned | repeat.quarantined
+
+    @rule(number=st.integers(0, 3))
+    def a_message_is_lost_on_its_way(self, number: int) -> None:
+        raw: Any = self.client.rpop(self.group.keys.lists[number])
+        if raw and (index := self.current(json.loads(raw)["headers"]["id"])) is not None:
+            self.move([index], "lost")
+
+    @rule()
+    def what_is_missing_is_marked(self) -> None:
+        missing = [index for index, place in self.places.items() if place == "lost"]
+        self.run(self.broker.mark_missing(self.group.keys, self.group.fence, missing))
+        self.move(missing, "returned")
+
+    @rule(indexes=some)
+    def attempts_end_without_counting(self, indexes: set[int]) -> None:
+        ended = [index for index in sorted(indexes) if self.places[index] in {"out", "lost", "held"}]
+        answer = self.run(self.broker.give_back(self.group.keys, self.group.fence, ended))
+        assert answer == {index: self.attempts[index] + 1 for index in ended}
+        self.attempts.update(answer)
+        self.move(ended, "returned")
+
+    @invariant()
+    def each_item_is_in_exactly_one_place(self) -> None:
+        keys = self.group.keys
+        found: Counter[tuple[int, str]] = Counter()
+        queued = [raw for name in keys.lists for raw in self._list(name)]
+        held = [json.loads(raw)[0] for pod in self.workers for raw in self._values(keys.unacked(pod))]
+        for place, messages in (("queued", map(json.loads, queued)), ("held", held)):
+            for message in messages:
+                if (index := self.current(message["headers"]["id"])) is not None:
+                    found[index, place] += 1
+        state = self.run(self.broker.observe(keys, [])).state
+        assert state
+        for lane in LANES:
+            first = LANES.index(lane) * PER_LANE
+            found.update((i, "pending") for i in range(first + state.cursors.get(lane, 0), first + PER_LANE))
+        books = self.run(self.broker.books(keys))
+        found.update((index, "returned") for index in books.returned)
+        elsewhere = {"out", "lost"}
+        assert found == Counter((i, place) for i, place in self.places.items() if place not in elsewhere)
+
+    def _list(self, name: str) -> Any:
+        return self.client.lrange(name, 0, -1)
+
+    def _values(self, name: str) -> Any:
+        return self.client.hvals(name)
+
+
+def test_each_item_is_in_exactly_one_place(redis_url: str) -> None:
+    class Here(Life):
+        def __init__(self) -> None:
+            super().__init__(redis_url)
+
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,97 @@
+"""A small Celery project as a user would write it: nothing in it knows of TaskGroups. Its URLs come by environment."""
+
+# Celery publishes no types, so its decorator hides those of every task.
+# mypy: disable-error-code="untyped-decorator"
+
+import os
+import time
+from typing import Any
+
+import redis
+from celery import Celery, Task
+from celery.exceptions import Ignore
+
+app = Celery("demo")
+
+
+def _board() -> redis.Redis:
+    return redis.Redis.from_url(os.environ["CELERY_BROKER_URL"])
+
+
+@app.task(name="demo.echo")
+def echo(*args: Any, **kwargs: Any) -> list[Any]:
+    """The arguments as they arrived; their JSON is told apart by type."""
+    return [list(args), kwargs]
+
+
+@app.task(name="demo.noop")
+def noop(*_args: Any) -> None:
+    """Nothing."""
+
+
+@app.task(name="demo.describe", bind=True)
+def describe(self: Task) -> dict[str, Any]:
+    """What the task sees of its own request."""
+    request = self.request
+    return {
+        "id": request.id,
+        "group": request.group,
+        "group_index": request.group_index,
+        "root_id": request.root_id,
+        "timelimit": request.timelimit,
+        "shadow": request.shadow,
+        "headers": request.headers,
+        "delivery_info": request.delivery_info,
+        "retries": request.retries,
+    }
+
+
+@app.task(name="demo.fail")
+def fail(*said: Any) -> None:
+    """Raise."""
+    raise ValueError(*said)
+
+
+@app.task(name="demo.note")
+def note(text: str) -> str:
+    """Write `text` to the list `notes`, so that tests see the order and the number of runs."""
+    with _board() as board:
+        board.rpush("notes", text)
+    return text
+
+
+@app.task(name="demo.gate")
+def gate(name: str) -> str:
+    """Say so in the list `notes`, then wait until key `open:<name>` exists."""
+    with _board() as board:
+        board.rpush("notes", name)
+        while not board.exists(f"open:{name}"):
+            time.sleep(0.02)
+    return name
+
+
+@app.task(name="demo.busy")
+def busy() -> None:
+    """Never end by itself."""
+    while True:
+        time.sleep(0.05)
+
+
+@app.task(name="demo.again", bind=True, max_retries=3)
+def again(self: Task) -> int:
+    """Ask for two retries, then say how many there were."""
+    if self.request.retries < 2:
+        raise self.retry(countdown=0)
+    return int(self.request.retries)
+
+
+@app.task(name="demo.silent")
+def silent() -> None:
+    """End without any result."""
+    raise Ignore
+
+
+@app.task(name="demo.child")
+def child() -> None:
+    """Start a subtask and do not wait for it."""
+    note.delay("child")

@@ -1,0 +1,129 @@
+"""A real Redis on a free loopback port with a directory of its own, for as long as a test needs it."""
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import redis
+
+_START_SECONDS = 10.0
+_ATTEMPTS = 5
+
+
+@dataclass(slots=True)
+class RedisServer:
+    """A redis-server process. It keeps its port over `kill` and `start`; data survives when `persistent`."""
+
+    folder: Path
+    password: str | None = None
+    persistent: bool = False
+    arguments: tuple[str, ...] = ()
+    port: int = 0
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """With the password, database 0."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0" if self.password else self.open_url
+
+    @property
+    def open_url(self) -> str:
+        """Without any password."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def client(self) -> redis.Redis:
+        """A plain synchronous client; the caller closes it."""
+        return redis.Redis.from_url(self.url)
+
+    def start(self, *, answering: bool = True) -> None:
+        """Run the server, on the port of its former run if there was one; returns when it answers (or at once)."""
+        fixed = self.port
+        for _ in range(_ATTEMPTS):
+            # Somebody else may take a free port between the look and the start.
+            self.port = fixed or _free_port()
+            self._process = subprocess.Popen(self._command())
+            if not answering or self._answered():
+                return
+            self.kill()
+        raise RuntimeError(f"redis-server does not start: {self._log.read_text()[-2000:]}")
+
+    def stop(self) -> None:
+        """End the server in order; it saves nothing that is not persistent."""
+        self._end(force=False)
+
+    def kill(self) -> None:
+        """SIGKILL, as on a power cut."""
+        self._end(force=True)
+
+    def pause(self) -> None:
+        """The process stops answering without closing its connections, until `resume`."""
+        self._signal("-STOP")
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        self._signal("-CONT")
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "redis.log"
+
+    def _command(self) -> list[str]:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
+        command += ["--save", "", "--appendonly", "yes" if self.persistent else "no", "--logfile", str(self._log)]
+        command += ["--requirepass", self.password] if self.password else []
+        return [*command, *self.arguments]
+
+    def _answered(self) -> bool:
+        limit = time.monotonic() + _START_SECONDS
+        while time.monotonic() < limit and self._process and self._process.poll() is None:
+            if self._answers():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _answers(self) -> bool:
+        with self.client() as client:
+            try:
+                return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+    def _end(self, *, force: bool) -> None:
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        if force:
+            process.kill()
+        else:
+            process.terminate()
+        process.wait(timeout=_START_SECONDS)
+
+    def _signal(self, name: str) -> None:
+        if self._process:
+            subprocess.run(["kill", name, str(self._process.pid)], check=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def redis_server(
+    *, password: str | None = None, persistent: bool = False, arguments: tuple[str, ...] = ()
+) -> Iterator[RedisServer]:
+    """A running server; it is gone, with its data, at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        server = RedisServer(Path(folder), password, persistent, arguments)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.resume()
+            server.stop()

@@ -1,0 +1,31 @@
+"""Waiting for a condition with a time limit; what was last seen goes into the failure."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+_STEP_SECONDS = 0.05
+
+
+def eventually(condition: Callable[[], T], seconds: float, state: Callable[[], object] | None = None) -> T:
+    """The first truthy value of `condition`; AssertionError with `state()` (else the last value) after `seconds`."""
+    limit = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > limit:
+            raise AssertionError(f"Not within {seconds:g} s. Last state: {state() if state else value!r}")
+        time.sleep(_STEP_SECONDS)
+    return value
+
+
+async def eventually_async(
+    condition: Callable[[], Awaitable[T]], seconds: float, state: Callable[[], object] | None = None
+) -> T:
+    """As `eventually`, for a condition that must be awaited."""
+    limit = time.monotonic() + seconds
+    while not (value := await condition()):
+        if time.monotonic() > limit:
+            raise AssertionError(f"Not within {seconds:g} s. Last state: {state() if state else value!r}")
+        await asyncio.sleep(_STEP_SECONDS)
+    return value
