@@ -1,0 +1,3 @@
+"""An app that cannot be imported, as when a dependency is missing in the image."""
+
+raise ImportError("No module named 'warehouse'")

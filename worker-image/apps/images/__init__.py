@@ -1,0 +1,1 @@
+"""A plain Celery app that works on pictures: `celery -A images worker`."""

@@ -1,0 +1,51 @@
+"""Run while the image is built: every app loads and every kind of picture work gives the same file twice."""
+
+from collections.abc import Callable
+from functools import partial
+
+from django.conf import settings
+
+import pictures
+from demo import app as demo
+from images.celery import app as images
+from make_pictures import PICTURES
+from shop import celery_app as shop
+
+EXPECTED = {
+    "images": {"images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
+    "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark"},
+    "demo": {"numbers.add", "numbers.check", "numbers.sleep", "numbers.square"},
+}
+
+
+def check_tasks() -> None:
+    """Each app knows exactly the tasks that it is meant to have, beside Celery's own."""
+    for app in (images, shop, demo):
+        app.loader.import_default_modules()
+        found = {name for name in app.tasks if not name.startswith("celery.")}
+        expected = EXPECTED[app.main]
+        if not expected <= found:
+            raise SystemExit(f"the app {app.main} lacks {sorted(expected - found)}")
+
+
+def check_pictures() -> None:
+    """The sizes are as asked for, and a second run gives the same bytes."""
+    for name in PICTURES:
+        check(partial(pictures.resize, name, 320), (320, 240))
+        check(partial(pictures.thumbnail, name, 96), (96, 96))
+        check(partial(pictures.watermark, name, "taskgroups.dev"), (640, 480))
+        check(partial(pictures.grayscale, name), (640, 480))
+
+
+def check(work: Callable[[], pictures.Picture], size: tuple[int, int]) -> None:
+    """Do the work twice and compare."""
+    first, second = work(), work()
+    if first != second or first["bytes"] == 0 or (first["width"], first["height"]) != size:
+        raise SystemExit(f"{work} gave {first} and then {second}")
+
+
+if __name__ == "__main__":
+    check_tasks()
+    check_pictures()
+    if not settings.SECRET_KEY:
+        raise SystemExit("the Django project has no secret key")
