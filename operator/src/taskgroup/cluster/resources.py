@@ -15,9 +15,10 @@ class Resource:
     plural: str
 
     def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
-        """The URL path of the collection, of one object, or of its subresource."""
+        """The URL path of the collection (of all namespaces for an empty one), of one object, or of its subresource."""
         root = "apis" if "/" in self.api_version else "api"
-        parts = [root, self.api_version, "namespaces", quote(namespace, safe=""), self.plural]
+        scope = ["namespaces", quote(namespace, safe="")] if namespace else []
+        parts = [root, self.api_version, *scope, self.plural]
         parts += [quote(part, safe="") for part in (name, subresource) if part]
         return "/" + "/".join(parts)
 

@@ -46,9 +46,9 @@ class Ledger:
     succeeded: Indexes = NONE
     failed: Indexes = NONE
     cancelled: Indexes = NONE
-    attempts: Attempts = _NO_ATTEMPTS
+    attempts: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
     """Index to the suffix of its newest task id; absent means 0."""
-    missed: Attempts = _NO_ATTEMPTS
+    missed: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
     """Index to how often it was found nowhere and dispatched again."""
     failures: tuple[FailureGroup, ...] = ()
     ran_seconds: float = 0.0

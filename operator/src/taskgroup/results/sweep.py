@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from pyroaring import BitMap
+from pyroaring import AbstractBitMap, BitMap
 
 from taskgroup.broker.errors import BrokerError
 from taskgroup.broker.keys import task_id
@@ -63,7 +63,7 @@ class Subscription:
         self._succeeded = BitMap()
         self._failed: list[Ended] = []
 
-    def follow(self, in_flight: BitMap, attempts: Mapping[int, int]) -> None:
+    def follow(self, in_flight: AbstractBitMap, attempts: Mapping[int, int]) -> None:
         """Look for the ends of exactly these indexes from now on, each in its newest attempt (absent = 0)."""
         reported = {index: attempt for index, attempt in self._reported.items() if index in in_flight}
         wanted = ((index, attempts.get(index, 0)) for index in in_flight)

@@ -1,0 +1,96 @@
+"""The values of a group, read where its workers stored them: in the cluster, or through a port-forward from outside."""
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TextIO
+
+from taskgroup.api.spec import SecretKeyRef, TransportOptions
+from taskgroup.api.status import TaskGroupStatus
+from taskgroup.api.taskgroup import TaskGroup
+from taskgroup.broker.keys import GroupKeys, task_id
+from taskgroup.broker.redis import RedisBroker
+from taskgroup.cluster.children import child_name
+from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.errors import NotFoundError
+from taskgroup.cluster.port_forward import in_cluster, reachable
+from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
+from taskgroup.cluster.secrets import read_url
+from taskgroup.results.decode import StoredResult, failure
+from taskgroup.results.redis import RedisResults
+
+_CHUNK = 1_000
+
+
+async def print_results(name: str, namespace: str, kubeconfig: str | None, context: str | None, out: TextIO) -> None:
+    """One JSON object a line: index, status, and result or error. Raises ApiError or BrokerError with a sentence."""
+    path = kubeconfig or _kubeconfig()
+    async with await connect(path, context) as cluster:
+        async for line in _lines(cluster, namespace, name, path, context):
+            print(json.dumps(line, ensure_ascii=False), file=out)
+
+
+def _kubeconfig() -> str | None:
+    """As kubectl finds it; None inside a pod."""
+    if "KUBECONFIG" in os.environ:
+        return os.environ["KUBECONFIG"]
+    return None if in_cluster() else str(Path.home() / ".kube" / "config")
+
+
+async def _lines(
+    cluster: Cluster, namespace: str, name: str, kubeconfig: str | None, context: str | None
+) -> AsyncIterator[dict[str, Any]]:
+    found = await cluster.get(TASK_GROUPS, namespace, name)
+    group = TaskGroup.model_validate({key: found[key] for key in ("spec", "status") if key in found})
+    uid, status = found["metadata"]["uid"], group.status or TaskGroupStatus()
+    broker_url, results_url = await _urls(cluster, namespace, name, uid)
+    broker_options = group.spec.broker.transport_options if group.spec.broker else TransportOptions()
+    results_options = group.spec.result_backend.transport_options if group.spec.result_backend else broker_options
+    async with AsyncExitStack() as stack:
+        places = {
+            url: await stack.enter_async_context(reachable(url, namespace, kubeconfig, context))
+            for url in {broker_url, results_url}
+        }
+        attempts = await _attempts(RedisBroker(places[broker_url], broker_options), broker_options, uid)
+        backend = RedisResults(places[results_url], results_options)
+        stack.push_async_callback(backend.close)
+        for start in range(0, status.total or 0, _CHUNK):
+            indexes = range(start, min(start + _CHUNK, status.total or 0))
+            ids = [task_id(uid, index, attempts.get(index, 0)) for index in indexes]
+            for index, stored in zip(indexes, await backend.values(ids), strict=True):
+                yield _line(index, stored)
+
+
+async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[str, str]:
+    """From the Secrets that the group's own workers use."""
+    try:
+        deployment = await cluster.get(DEPLOYMENTS, namespace, child_name(name, uid))
+    except NotFoundError:
+        raise ValueError(f"TaskGroup {namespace}/{name} has not started: it has no workers and no results.") from None
+    variables = {entry["name"]: entry for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+    references = [
+        SecretKeyRef.model_validate(
+            {key: variables[variable]["valueFrom"]["secretKeyRef"][key] for key in ("name", "key")}
+        )
+        for variable in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
+    ]
+    broker, backend = [await read_url(cluster, namespace, reference) for reference in references]
+    return broker, backend
+
+
+async def _attempts(broker: RedisBroker, options: TransportOptions, uid: str) -> dict[int, int]:
+    try:
+        return (await broker.books(GroupKeys(options.global_key_prefix or "", uid))).attempts
+    finally:
+        await broker.close()
+
+
+def _line(index: int, stored: StoredResult | None) -> dict[str, Any]:
+    if stored is None:
+        return {"index": index, "status": "PENDING"}
+    if stored.status == "SUCCESS":
+        return {"index": index, "status": stored.status, "result": stored.value}
+    why = failure(stored)
+    return {"index": index, "status": stored.status, "error": f"{why.exception}: {why.message}"}

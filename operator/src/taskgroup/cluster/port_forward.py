@@ -1,0 +1,72 @@
+"""Reaching a Service of the cluster from outside it, by the kubectl that its users have anyway."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from taskgroup.cluster.errors import ApiError
+
+_SERVICE = re.compile(r"^(?P<service>[a-z0-9-]+)(\.(?P<namespace>[a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?)?$")
+_LISTENING = re.compile(rb"Forwarding from 127\.0\.0\.1:(\d+)")
+_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_SECONDS = 15.0
+
+
+def in_cluster() -> bool:
+    """Whether this process runs in a pod that may speak to the API server."""
+    return _TOKEN.exists()
+
+
+@asynccontextmanager
+async def reachable(url: str, namespace: str, kubeconfig: str | None, context: str | None) -> AsyncIterator[str]:
+    """The URL to use from here: itself, or a forwarded port of this machine for as long as the context lasts.
+
+    A host of the form NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc… is taken for a Service; ApiError when kubectl fails.
+    """
+    parts = urlsplit(url)
+    service = _SERVICE.match(parts.hostname or "")
+    if in_cluster() or not service or parts.hostname == "localhost":
+        yield url
+        return
+    target = [f"service/{service['service']}", f":{parts.port or 6379}"]
+    options = [*_option("--kubeconfig", kubeconfig), *_option("--context", context)]
+    command = ["kubectl", *options, "port-forward", "-n", service["namespace"] or namespace, *target]
+    process = await _start(command)
+    try:
+        port = await _port(process, target[0])
+        login, _, _ = parts.netloc.rpartition("@")
+        yield parts._replace(netloc=f"{login}@127.0.0.1:{port}" if login else f"127.0.0.1:{port}").geturl()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+def _option(name: str, value: str | None) -> list[str]:
+    return [name, value] if value else []
+
+
+async def _start(command: list[str]) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    try:
+        return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+    except FileNotFoundError:
+        text = "kubectl is needed to reach Redis from outside the cluster: install it, or run this in a pod."
+        raise ApiError(text) from None
+
+
+async def _port(process: asyncio.subprocess.Process, target: str) -> int:
+    if process.stdout is None or process.stderr is None:
+        raise ApiError(f"kubectl port-forward {target} has no output.")
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), _SECONDS)
+    except TimeoutError:
+        raise ApiError(f"kubectl port-forward {target} did not begin within {_SECONDS:g} s.") from None
+    listening = _LISTENING.search(line)
+    if listening is None:
+        said = (await process.stderr.read()).decode(errors="replace").strip()
+        raise ApiError(f"kubectl port-forward {target} failed: {said}")
+    return int(listening[1])

@@ -1,0 +1,182 @@
+"""What each action of a Plan does outside. All can be repeated: the scripts in Redis make a second time a no-op."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pyroaring import FrozenBitMap
+
+from taskgroup.api.names import Reason
+from taskgroup.api.signature import Leaf
+from taskgroup.broker.consumers import active_ids
+from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.facts import Fence, Redispatch
+from taskgroup.broker.keys import task_id
+from taskgroup.cluster.errors import ForbiddenError, RefusedError
+from taskgroup.core import plan
+from taskgroup.core.observed import Observed, PodFacts, Suspicion, Trouble
+from taskgroup.core.recovery import MAX_LOSSES, container
+from taskgroup.core.work import Work
+from taskgroup.handlers.memory import Link, Memory
+from taskgroup.handlers.observe import keys_of
+from taskgroup.handlers.scaling import Scaler
+
+_INSPECT_SECONDS = 1.0
+
+
+class FencedError(Exception):
+    """Redis is not as it was when the plan was made: look again."""
+
+
+class Actions:
+    """The actions on one group's queue and workers, for one plan."""
+
+    def __init__(self, scaler: Scaler, memory: Memory, seen: Observed, link: Link) -> None:
+        self._scaler = scaler
+        self._memory = memory
+        self._seen = seen
+        self._link = link
+        self._broker = link.backend.broker
+        self._keys = keys_of(seen.meta.uid, link)
+        self._templates: dict[str, MessageTemplate] = {}
+        self._doers: dict[type[plan.Action], Callable[[Any], Awaitable[None]]] = {
+            plan.Open: self._open,
+            plan.Dispatch: self._dispatch,
+            plan.Redispatch: self._redispatch,
+            plan.Withdraw: self._withdraw,
+            plan.Renew: self._renew,
+            plan.Requeue: self._requeue,
+            plan.Search: self._search,
+            plan.SendAgain: self._send_again,
+            plan.ApplyWorkers: self._apply_workers,
+            plan.MarkPods: self._mark_pods,
+            plan.DeleteObject: self._delete_object,
+        }
+
+    async def perform(self, action: plan.Action) -> None:
+        """FencedError, BrokerError or an error of the cluster when it could not be done."""
+        await self._doers[type(action)](action)
+
+    async def _open(self, _: plan.Open) -> None:
+        ledger = self._memory.ledger
+        seen = self._seen.broker.nonce if self._seen.broker else None
+        state = await self._broker.open(
+            self._keys,
+            ledger.nonce,
+            ledger.cursors,
+            ledger.attempts,
+            returned=ledger.returned,
+            instead_of=seen if seen and seen != ledger.nonce else "",
+        )
+        self._memory.fence = state.fence
+
+    async def _dispatch(self, action: plan.Dispatch) -> None:
+        ledger, work = self._memory.ledger, self._work()
+        messages = [self._message(work, index, ledger.attempts.get(index, 0)) for index in action.indexes]
+        if not await self._broker.dispatch(self._keys, self._fence(), action.priority, action.start, messages):
+            raise FencedError
+        self._memory.ledger = self._memory.ledger.advanced(action.priority, action.start + len(messages))
+
+    async def _redispatch(self, action: plan.Redispatch) -> None:
+        work, attempts = self._work(), self._memory.ledger.attempts
+        entries = [
+            Redispatch(index, work.leaf(index).options.priority, self._message(work, index, number), number)
+            for index, number in ((index, attempts.get(index, 0)) for index in action.indexes)
+        ]
+        sent = await self._broker.redispatch(self._keys, self._fence(), entries)
+        self._memory.ledger = self._memory.ledger.sent_again(FrozenBitMap(sent))
+        if len(sent) < len(action.indexes):
+            raise FencedError
+
+    async def _withdraw(self, action: plan.Withdraw) -> None:
+        pods = [pod.name for pod in self._seen.workers.pods]
+        taken = await self._broker.withdraw(self._keys, self._fence(), pods, running=action.running)
+        if taken is None:
+            raise FencedError
+        self._memory.fence = taken.fence
+        self._memory.ledger = self._memory.ledger.took_back(FrozenBitMap(taken.queued | taken.running))
+
+    async def _renew(self, action: plan.Renew) -> None:
+        attempts = await self._broker.give_back(self._keys, self._fence(), action.indexes)
+        if attempts is None:
+            raise FencedError
+        self._memory.ledger = self._memory.ledger.renewed(attempts)
+
+    async def _requeue(self, action: plan.Requeue) -> None:
+        moved = await self._broker.requeue(
+            self._keys, action.pod, before=action.before, count_loss=action.count_loss, loss_limit=MAX_LOSSES
+        )
+        self._memory.requeued |= {f"{action.pod}/{action.restarts}"}
+        text = f"{MAX_LOSSES + 1} workers died while they ran it."
+        poison = FrozenBitMap(moved.quarantined)
+        self._memory.ledger = self._memory.ledger.failed_with(Reason.LOST, text, poison, time.time())
+
+    async def _search(self, _: plan.Search) -> None:
+        pods = [pod for pod in self._seen.workers.pods if not pod.ended]
+        present = await self._broker.present(self._keys, [pod.name for pod in self._seen.workers.pods])
+        attempts = self._memory.ledger.attempts
+        in_flight = self._memory.ledger.in_flight(self._work().lanes)
+        ids = {task_id(self._seen.meta.uid, index, attempts.get(index, 0)): index for index in in_flight}
+        absent = {name: index for name, index in ids.items() if name not in present}
+        absent, silent = await self._unclaimed(absent, pods)
+        names = list(absent)
+        codes = await self._link.backend.results.classify(names)
+        lost = FrozenBitMap(absent[name] for name, code in zip(names, codes, strict=True) if code == ord("."))
+        found = Suspicion(time.time(), lost, silent)
+        self._memory.suspicions = (*self._memory.suspicions[-1:], found)
+
+    async def _unclaimed(self, absent: dict[str, int], pods: list[PodFacts]) -> tuple[dict[str, int], frozenset[str]]:
+        """What no worker says it has; tasks that are acknowledged early are only known to their worker."""
+        if not absent:
+            return {}, frozenset()
+        hosts = {f"celery@{pod.name}": container(pod) for pod in pods}
+        url, options = self._link.address.broker_url, self._link.address.broker_options
+        answers = await active_ids(url, list(hosts), _INSPECT_SECONDS, options)
+        claimed = set[str]().union(*answers.values())
+        silent = frozenset(life for host, life in hosts.items() if host not in answers)
+        return {name: index for name, index in absent.items() if name not in claimed}, silent
+
+    async def _send_again(self, action: plan.SendAgain) -> None:
+        await self._broker.mark_missing(self._keys, self._fence(), action.indexes)
+        self._memory.ledger = self._memory.ledger.took_back(action.indexes)
+        self._memory.suspicions = ()
+
+    async def _apply_workers(self, action: plan.ApplyWorkers) -> None:
+        """A Deployment that the API refuses is a trouble of the group, not of the operator."""
+        spec = self._seen.spec
+        if spec is None:
+            raise FencedError
+        manifest = self._scaler.manifest(self._seen.meta, spec, self._work(), self._link, action.replicas)
+        try:
+            await self._scaler.apply(self._seen.meta, manifest)
+            self._memory.refused = None
+        except (RefusedError, ForbiddenError) as error:
+            self._memory.refused = Trouble(Reason.WORKER_CANNOT_START, error.message)
+
+    async def _mark_pods(self, action: plan.MarkPods) -> None:
+        await self._scaler.mark(self._seen.meta, action.idle, action.busy)
+
+    async def _delete_object(self, _: plan.DeleteObject) -> None:
+        await self._scaler.delete_object(self._seen.meta)
+
+    def _message(self, work: Work, index: int, attempt: int) -> bytes:
+        call = work.call(index)
+        return self._template(call.leaf).render(index, attempt, call.args, call.kwargs)
+
+    def _template(self, leaf: Leaf) -> MessageTemplate:
+        """One template for all signatures that differ in their arguments alone."""
+        key = f"{leaf.task} {leaf.options!r}"
+        found = self._templates.get(key)
+        if found is None:
+            found = self._templates[key] = MessageTemplate(leaf, self._keys)
+        return found
+
+    def _work(self) -> Work:
+        if self._seen.work is None:
+            raise FencedError
+        return self._seen.work
+
+    def _fence(self) -> Fence:
+        if self._memory.fence is None:
+            raise FencedError
+        return self._memory.fence

@@ -1,0 +1,43 @@
+"""The user's spec, read: either something that can be run, or a sentence that says what to change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from taskgroup.api.names import Reason
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.keys import GroupKeys
+from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.observed import Trouble
+from taskgroup.core.work import Work, compile_work
+from taskgroup.handlers.memory import Compiled
+
+
+def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) -> Compiled:
+    """Reads and checks everything that can be checked without looking outside."""
+    try:
+        parsed = TaskGroupSpec.model_validate(dict(spec))
+    except ValidationError as error:
+        return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, _sentence(error)))
+    try:
+        work = compile_work(parsed, name)
+        _check_messages(work, uid)
+    except InvalidSpecError as error:
+        return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
+    return Compiled(generation, parsed, work)
+
+
+def _check_messages(work: Work, uid: str) -> None:
+    """Headers that would overwrite Celery's are refused before anything starts."""
+    keys = GroupKeys("", uid)
+    for leaf in work.leaves():
+        if leaf.options.headers:
+            MessageTemplate(leaf, keys)
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"spec.{where}: {first['msg']}. Correct it in the TaskGroup."

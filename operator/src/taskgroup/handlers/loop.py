@@ -1,0 +1,112 @@
+"""The loop of one TaskGroup: look, decide, do, wait; level-triggered, so that any step may fail and is made up for."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from taskgroup.api.status import TaskGroupStatus
+from taskgroup.broker.errors import BrokerError
+from taskgroup.cluster import ledger_store
+from taskgroup.cluster.client import Cluster
+from taskgroup.cluster.errors import ApiError, ConflictError, NotFoundError
+from taskgroup.cluster.resources import TASK_GROUPS
+from taskgroup.core.ledger import Ledger, decode
+from taskgroup.core.reconcile import reconcile
+from taskgroup.handlers.actions import FencedError
+from taskgroup.handlers.apply import Applier
+from taskgroup.handlers.compiling import compile_spec
+from taskgroup.handlers.linking import Linker
+from taskgroup.handlers.memory import Memory
+from taskgroup.handlers.observe import Observer, read_meta
+from taskgroup.handlers.wakes import Bells
+
+FIRST_RETRY_SECONDS = 0.5
+LAST_RETRY_SECONDS = 30.0
+
+Body = Mapping[str, Any]
+
+
+class Loops:
+    """Runs the loop of any group, from what all of them share."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        linker: Linker,
+        observer: Observer,
+        applier: Applier,
+        bells: Bells,
+        log: logging.Logger,
+    ) -> None:
+        self._cluster = cluster
+        self._linker = linker
+        self._observer = observer
+        self._applier = applier
+        self._bells = bells
+        self._log = log
+
+    async def run(self, body: Body, is_stopped: Callable[[], bool]) -> None:
+        """Until the object is being deleted or the operator ends; `body` is live."""
+        uid = body["metadata"]["uid"]
+        bell = self._bells.of(uid)
+        memory: Memory | None = None
+        delay = FIRST_RETRY_SECONDS
+        try:
+            while not is_stopped() and "deletionTimestamp" not in body["metadata"]:
+                bell.clear()
+                try:
+                    memory = memory or await self._attach(body)
+                    wait = await self._turn(memory, body)
+                    delay = FIRST_RETRY_SECONDS
+                except NotFoundError:
+                    return
+                except (ConflictError, FencedError) as error:
+                    self._log.info("%s: looking again: %s", _name(body), error or "the queue's state had changed")
+                    await self._detach(uid, memory)
+                    memory, wait = None, FIRST_RETRY_SECONDS
+                except (ApiError, BrokerError) as error:
+                    self._log.warning("%s: %s", _name(body), error)
+                    wait, delay = delay, min(delay * 2, LAST_RETRY_SECONDS)
+                await bell.wait(wait)
+        finally:
+            await self._detach(uid, memory)
+
+    async def _turn(self, memory: Memory, body: Body) -> float:
+        bell = self._bells.of(body["metadata"]["uid"])
+        seen = await self._observer.observe(memory, body, bell)
+        plan = reconcile(seen, time.time())
+        return await self._applier.apply(plan, seen, memory)
+
+    async def _attach(self, body: Body) -> Memory:
+        """Memory from what is written down: the object itself and the ledger."""
+        meta = read_meta(body)
+        live = await self._cluster.get(TASK_GROUPS, meta.namespace, meta.name)
+        if live["metadata"]["uid"] != meta.uid:
+            raise NotFoundError(f"{_name(body)} is another object now.")
+        stored = await ledger_store.load(self._cluster, meta)
+        ledger = self._decode(stored[0], body) if stored else Ledger()
+        return Memory(
+            status=TaskGroupStatus.model_validate(live.get("status") or {}),
+            version=live["metadata"]["resourceVersion"],
+            ledger=ledger,
+            saved=ledger,
+            ledger_version=stored[1] if stored else None,
+            compiled=compile_spec(meta.generation, body["spec"], meta.uid, meta.name),
+        )
+
+    def _decode(self, data: bytes, body: Body) -> Ledger:
+        """A ledger that cannot be read is made again from Redis and the results."""
+        try:
+            return decode(data)
+        except ValueError as error:
+            self._log.error("%s: %s; starting from what Redis knows.", _name(body), error)
+            return Ledger()
+
+    async def _detach(self, uid: str, memory: Memory | None) -> None:
+        if memory is not None and memory.link is not None:
+            await self._linker.unlink(uid, memory.link)
+
+
+def _name(body: Body) -> str:
+    return f"{body['metadata']['namespace']}/{body['metadata']['name']}"

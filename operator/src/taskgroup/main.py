@@ -1,0 +1,78 @@
+"""Wires the parts together; the only place that knows all of them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import kopf
+
+from taskgroup.api.settings import Settings
+from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.lease import Lease
+from taskgroup.handlers.apply import Applier
+from taskgroup.handlers.backends import Backends
+from taskgroup.handlers.cleanup import Cleaner
+from taskgroup.handlers.linking import Linker
+from taskgroup.handlers.loop import Loops
+from taskgroup.handlers.observe import Observer
+from taskgroup.handlers.registry import build_registry, operator_settings
+from taskgroup.handlers.scaling import Scaler
+from taskgroup.handlers.wakes import Bells
+
+LIVENESS = "http://0.0.0.0:8080/healthz"
+
+_log = logging.getLogger("taskgroup")
+
+
+async def run_operator(settings: Settings, kubeconfig: str | None, stop: asyncio.Event | None = None) -> None:
+    """Until SIGTERM, `stop`, or the loss of the Lease, which raises RuntimeError."""
+    stop = stop or asyncio.Event()
+    async with await connect(kubeconfig) as cluster, _leading(cluster, settings, stop) as lost:
+        await _serve(cluster, settings, kubeconfig, stop)
+    if lost:
+        raise RuntimeError(lost[0])
+
+
+async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, stop: asyncio.Event) -> None:
+    bells, backends = Bells(), Backends()
+    linker = Linker(cluster, settings, backends)
+    scaler = Scaler(cluster, linker)
+    observer = Observer(settings, linker, scaler)
+    loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name), bells, _log)
+    cleaner = Cleaner(cluster, linker, bells, _log)
+    try:
+        await kopf.operator(
+            registry=build_registry(loops, cleaner, bells, backends, kubeconfig),
+            settings=operator_settings(),
+            standalone=True,
+            clusterwide=not settings.watch_namespaces,
+            namespaces=settings.watch_namespaces,
+            liveness_endpoint=LIVENESS,
+            stop_flag=stop,
+        )
+    finally:
+        await backends.close()
+
+
+@asynccontextmanager
+async def _leading(cluster: Cluster, settings: Settings, stop: asyncio.Event) -> AsyncIterator[list[str]]:
+    """Two operators would dispatch twice if the scripts in Redis did not refuse it; the Lease keeps them from trying.
+
+    Yields a list that holds the reason once the Lease is lost.
+    """
+    why: list[str] = []
+    lease = Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
+    await lease.acquire()
+
+    def lost(reason: str) -> None:
+        why.append(reason)
+        stop.set()
+
+    keeping = asyncio.create_task(lease.keep(lost))
+    try:
+        yield why
+    finally:
+        keeping.cancel()
+        if not why:
+            await lease.release()
