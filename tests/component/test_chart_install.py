@@ -1,71 +1,35 @@
-"""The chart on a real API server: what it makes is accepted under the strictest settings, and what should last lasts."""
+"""The chart on a real API server: what it makes is accepted under the strictest settings, what should last lasts."""
 
 import base64
-import json
-import os
-import subprocess
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from support.helm import CHART, Manifest, helm, of_kind, pod_template, render
+from support.helm import CHART, FULLNAME, RELEASE, Manifest, helm, of_kind, pod_template, render
+from support.kubectl import Kubectl, kubeconfig, new_namespace
 
-RELEASE = "demo"
-SECRET = "demo-taskgroup-operator-redis"
-RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+SECRET = f"{FULLNAME}-redis"
 VALUES: dict[str, Any] = {"crds": {"install": False}}
 """The definitions are the whole cluster's; other tests on the same API server have their own."""
 
 
-@pytest.fixture(scope="module")
-def kubeconfig() -> str:
-    """Kubeconfig of the API server that tests may write to, never the user's own."""
-    path = os.environ.get("TASKGROUP_TEST_KUBECONFIG")
-    if not path:
-        pytest.fail("TASKGROUP_TEST_KUBECONFIG is not set: set it to what `tests/cluster/cluster up --light` prints.")
-    return path
-
-
-class Kubectl:
-    """kubectl in one namespace."""
-
-    def __init__(self, kubeconfig: str, namespace: str) -> None:
-        self.kubeconfig = kubeconfig
-        self.namespace = namespace
-
-    def __call__(self, *arguments: str, given: Manifest | None = None) -> subprocess.CompletedProcess[str]:
-        """One call, not checked; `given` is its standard input."""
-        command = ["kubectl", "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, *arguments]
-        text = json.dumps(given) if given else None
-        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
-
-    def create(self, manifest: Manifest, *options: str) -> str:
-        """What the API server said against it; empty when it accepted."""
-        return self("create", "--filename", "-", *options, given=manifest).stderr
-
-    def password(self) -> str | None:
-        """Password in the Redis Secret; None without a Secret."""
-        data = self("get", "secret", SECRET, "--output", "jsonpath={.data.password}", "--ignore-not-found").stdout
-        return base64.b64decode(data).decode() or None
+@pytest.fixture
+def namespace() -> Iterator[Kubectl]:
+    with new_namespace() as kubectl:
+        yield kubectl
 
 
 @pytest.fixture
-def namespaces(kubeconfig: str) -> Iterator[tuple[Kubectl, Kubectl]]:
-    """Two new namespaces that admit restricted pods only."""
-    made = [Kubectl(kubeconfig, f"chart-{uuid.uuid4().hex[:8]}") for _ in range(2)]
-    for kubectl in made:
-        metadata = {"name": kubectl.namespace, "labels": RESTRICTED}
-        assert kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}) == ""
-    yield made[0], made[1]
-    for kubectl in made:
-        kubectl("delete", "namespace", kubectl.namespace, "--wait=false")
+def other_namespace() -> Iterator[Kubectl]:
+    with new_namespace() as kubectl:
+        yield kubectl
 
 
-@pytest.fixture
-def namespace(namespaces: tuple[Kubectl, Kubectl]) -> Kubectl:
-    return namespaces[0]
+def password(kubectl: Kubectl) -> str | None:
+    """Password in the Redis Secret; None without a Secret."""
+    data = kubectl("get", "secret", SECRET, "--output", "jsonpath={.data.password}", "--ignore-not-found").stdout
+    return base64.b64decode(data).decode() or None
 
 
 def as_pod(manifest: Manifest) -> Manifest:
@@ -109,35 +73,35 @@ def test_the_api_server_has_no_warning(namespace: Kubectl) -> None:
     assert (done.stderr, done.stdout.count("serverside-applied (server dry run)")) == ("", len(manifests))
 
 
-def test_the_password_outlives_an_upgrade_and_a_reinstall(kubeconfig: str, namespaces: tuple[Kubectl, Kubectl]) -> None:
-    home, other = namespaces
+def test_the_password_outlives_an_upgrade_and_a_reinstall(namespace: Kubectl, other_namespace: Kubectl) -> None:
+    home, other = namespace, other_namespace
     values = {**VALUES, "redis": {"namespaces": [other.namespace]}}
     place = ("--namespace", home.namespace)
     install = ("upgrade", "--install", RELEASE, str(CHART), *place)
 
-    helm(*install, values=values, kubeconfig=kubeconfig)
-    first = home.password()
+    helm(*install, values=values, kubeconfig=kubeconfig())
+    first = password(home)
     assert first
-    assert other.password() == first
+    assert password(other) == first
 
-    helm(*install, values={**values, "logLevel": "DEBUG"}, kubeconfig=kubeconfig)
-    assert home.password() == first
+    helm(*install, values={**values, "logLevel": "DEBUG"}, kubeconfig=kubeconfig())
+    assert password(home) == first
 
     # The Job of the hook needs a kubelet; the end-to-end tests run it.
-    helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig)
-    assert (home.password(), other.password()) == (first, first)
+    helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig())
+    assert (password(home), password(other)) == (first, first)
     left = home("get", "deployments,statefulsets,services,configmaps", "--output", "name").stdout.split()
     assert [name for name in left if RELEASE in name] == []
 
-    helm(*install, values=values, kubeconfig=kubeconfig)
-    assert (home.password(), other.password()) == (first, first)
-    helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig)
+    helm(*install, values=values, kubeconfig=kubeconfig())
+    assert (password(home), password(other)) == (first, first)
+    helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig())
 
 
-def test_without_keep_an_uninstall_leaves_no_secret(kubeconfig: str, namespace: Kubectl) -> None:
+def test_without_keep_an_uninstall_leaves_no_secret(namespace: Kubectl) -> None:
     place = ("--namespace", namespace.namespace)
     values = {"crds": {"install": False, "keep": False}}
-    helm("install", RELEASE, str(CHART), *place, values=values, kubeconfig=kubeconfig)
-    assert namespace.password()
-    helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig)
-    assert namespace.password() is None
+    helm("install", RELEASE, str(CHART), *place, values=values, kubeconfig=kubeconfig())
+    assert password(namespace)
+    helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig())
+    assert password(namespace) is None

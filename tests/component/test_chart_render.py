@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from support.helm import CHART, NAMESPACE, HelmError, Manifest, helm, of_kind, one, render
+from support.helm import CHART, FULLNAME, NAMESPACE, RELEASE, HelmError, Manifest, helm, of_kind, one, render
 from taskgroup.api.names import API_VERSION, Environment
 from taskgroup.api.taskgroup import TaskGroup
 
-FULLNAME = "demo-taskgroup-operator"
 REDIS_OFF: dict[str, Any] = {"redis": {"enabled": False}}
 WITHOUT_CRDS: dict[str, Any] = {"crds": {"install": False}}
 """Most cases are not about the definitions, which are most of the text."""
@@ -246,7 +245,7 @@ def test_wrong_values_are_refused_by_name(values: dict[str, Any], message: str) 
 @pytest.mark.parametrize("values", [{}, REDIS_OFF], ids=["default broker", "no default broker"])
 def test_the_notes_begin_with_a_valid_group(values: dict[str, Any]) -> None:
     options = ("--namespace", NAMESPACE, "--dry-run=client")
-    notes = helm("install", "demo", str(CHART), *options, values={**WITHOUT_CRDS, **values})
+    notes = helm("install", RELEASE, str(CHART), *options, values={**WITHOUT_CRDS, **values})
     manifest = yaml.safe_load(notes.split("<<'MANIFEST'\n")[1].split("\nMANIFEST\n")[0])
     assert (manifest["apiVersion"], manifest["metadata"]["namespace"]) == (API_VERSION, NAMESPACE)
     group = TaskGroup.model_validate({"spec": manifest["spec"]})

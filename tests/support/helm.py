@@ -9,6 +9,7 @@ import yaml
 
 CHART = Path(__file__).resolve().parents[2] / "charts/taskgroup-operator"
 RELEASE = "demo"
+FULLNAME = "demo-taskgroup-operator"
 NAMESPACE = "apps"
 
 Manifest = dict[str, Any]
@@ -37,9 +38,9 @@ def helm(*arguments: str, values: dict[str, Any] | None = None, kubeconfig: str 
     return done.stdout
 
 
-def render(values: dict[str, Any] | None = None) -> list[Manifest]:
-    """Every object of the chart, hooks too, for the release `demo` in the namespace `apps`; no cluster is asked."""
-    text = helm("template", RELEASE, str(CHART), "--namespace", NAMESPACE, values=values or {})
+def render(values: dict[str, Any] | None = None, namespace: str = NAMESPACE) -> list[Manifest]:
+    """Every object of the chart, hooks too, for the release `demo`; no cluster is asked."""
+    text = helm("template", RELEASE, str(CHART), "--namespace", namespace, values=values or {})
     return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 
 

@@ -48,16 +48,13 @@
 {{- define "taskgroup.uninstallRules" -}}
 - apiGroups: [taskgroups.dev]
   resources: [taskgroups]
-  verbs: [get, list, patch]
+  verbs: [list, patch]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, patch]
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list]
+  verbs: [list, patch]
 {{- end }}
 
-{{/* What the uninstall Job may do to the operator itself where the release's namespace is not watched. */}}
+{{/* What the uninstall Job may do to the operator itself: stop it, and see that its pod is gone. */}}
 {{- define "taskgroup.uninstallOwnRules" -}}
 - apiGroups: [apps]
   resources: [deployments]
@@ -65,13 +62,13 @@
   verbs: [get, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [list]
 {{- end }}
 
 {{- define "taskgroup.testRules" -}}
 - apiGroups: [taskgroups.dev]
   resources: [taskgroups]
-  verbs: [get, list, watch, create, delete]
+  verbs: [get, create, delete]
 {{- end }}
 
 {{/*

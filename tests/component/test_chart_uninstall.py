@@ -1,0 +1,102 @@
+"""The chart's uninstall Job does its work with the rights that the chart gives it, and no others."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.helm import CHART, FULLNAME, of_kind, render
+from support.kubectl import Kubectl, new_namespace
+from taskgroup.api.names import API_VERSION, FINALIZER, KIND, LABEL_MANAGED_BY, LABEL_UID, MANAGER
+from taskgroup.cli import uninstall as command
+from taskgroup.cluster.client import connect
+from taskgroup.cluster.errors import ForbiddenError
+
+ACCOUNT = f"{FULLNAME}-uninstall"
+WORKERS = "squares-0123abcd"
+
+
+@pytest.fixture
+def home() -> Iterator[Kubectl]:
+    """The release's namespace, with the operator's Deployment."""
+    with new_namespace() as kubectl:
+        assert kubectl.create(deployment(FULLNAME, {"app": "operator"})) == ""
+        yield kubectl
+
+
+@pytest.fixture
+def team() -> Iterator[Kubectl]:
+    """A watched namespace with a TaskGroup that the operator holds, and its workers."""
+    with new_namespace() as kubectl:
+        definitions = [argument for path in CHART.glob("files/crds/*.yaml") for argument in ("--filename", str(path))]
+        assert kubectl("apply", "--server-side", "--force-conflicts", *definitions).returncode == 0
+        established = kubectl("wait", "--for=condition=Established", "crd/taskgroups.taskgroups.dev", "--timeout=30s")
+        assert established.returncode == 0, established.stderr
+        assert kubectl.create(deployment(WORKERS, {LABEL_MANAGED_BY: MANAGER, LABEL_UID: "0123abcd"})) == ""
+        assert kubectl.create(task_group()) == ""
+        yield kubectl
+        kubectl("patch", "taskgroup", "squares", "--type=merge", "--patch", '{"metadata": {"finalizers": null}}')
+
+
+def deployment(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """A Deployment of one pod, which need not run."""
+    (operator,) = of_kind(render({"crds": {"install": False}}), "Deployment")
+    container = {**operator["spec"]["template"]["spec"]["containers"][0], "volumeMounts": [], "env": []}
+    pod = {"securityContext": operator["spec"]["template"]["spec"]["securityContext"], "containers": [container]}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    metadata = {"name": name, "labels": labels}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def task_group() -> dict[str, Any]:
+    metadata = {"name": "squares", "finalizers": [FINALIZER, "example.com/other"]}
+    workers = {"image": "example.com/worker:1", "app": "demo"}
+    spec = {"sequence": {"count": 3}, "template": {"task": "numbers.square"}, "workers": workers}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec}
+
+
+def account(home: Kubectl, team: Kubectl, folder: Path) -> str:
+    """Path of a kubeconfig of the hook's ServiceAccount, made with its rights as Helm would make them."""
+    values = {"crds": {"install": False}, "watchNamespaces": [team.namespace]}
+    kinds = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    hooks = [m for m in of_kind(render(values, home.namespace), *kinds) if m["metadata"]["name"].startswith(ACCOUNT)]
+    for manifest in hooks:
+        # Rights that lie in no namespace could only be the whole cluster's.
+        assert manifest["kind"] == "ServiceAccount" or "namespace" in manifest["metadata"]
+        where = Kubectl(manifest["metadata"].get("namespace", home.namespace))
+        assert where.create(manifest) == ""
+    config = yaml.safe_load(Path(home.kubeconfig).read_text(encoding="utf-8"))
+    config["users"] = [
+        {"name": user["name"], "user": {"token": home("create", "token", ACCOUNT).stdout.strip()}}
+        for user in config["users"]
+    ]
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return str(path)
+
+
+async def test_all_is_stopped_and_freed_with_the_rights_of_the_hook(
+    home: Kubectl, team: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = account(home, team, tmp_path)
+    monkeypatch.setattr(command, "connect", lambda: connect(path))
+    out = io.StringIO()
+    await command.uninstall(FULLNAME, home.namespace, [team.namespace], out)
+    assert home.get("deployment", FULLNAME)["spec"]["replicas"] == 0, out.getvalue()
+    assert team.get("deployment", WORKERS)["spec"]["replicas"] == 0, out.getvalue()
+    assert team.get("taskgroup", "squares")["metadata"]["finalizers"] == ["example.com/other"], out.getvalue()
+    assert "1 worker Deployments at 0, 1 TaskGroups freed" in out.getvalue()
+
+
+async def test_the_rights_end_at_the_watched_namespaces(
+    home: Kubectl, team: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = account(home, team, tmp_path)
+    monkeypatch.setattr(command, "connect", lambda: connect(path))
+    with pytest.raises(ForbiddenError, match="deployments"):
+        await command.uninstall(FULLNAME, home.namespace, ["default"], io.StringIO())
+    assert team.get("taskgroup", "squares")["metadata"]["finalizers"] == [FINALIZER, "example.com/other"]

@@ -1,0 +1,55 @@
+"""kubectl on the API server that the component tests may write to, never on the user's own."""
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
+
+
+def kubeconfig() -> str:
+    """Path of the kubeconfig; AssertionError says how to get one."""
+    path = os.environ.get("TASKGROUP_TEST_KUBECONFIG")
+    assert path, "TASKGROUP_TEST_KUBECONFIG is not set: set it to what `tests/cluster/cluster up --light` prints."
+    return path
+
+
+class Kubectl:
+    """kubectl in one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        """The namespace need not exist yet."""
+        self.kubeconfig = kubeconfig()
+        self.namespace = namespace
+
+    def __call__(self, *arguments: str, given: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+        """One call, not checked; `given` is its standard input."""
+        command = ["kubectl", "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, *arguments]
+        text = json.dumps(given) if given else None
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+    def create(self, manifest: dict[str, Any], *options: str) -> str:
+        """What the API server said against it; empty when it accepted."""
+        return self("create", "--filename", "-", *options, given=manifest).stderr
+
+    def get(self, kind: str, name: str) -> Any:
+        """The object; AssertionError when there is none."""
+        done = self("get", kind, name, "--output", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@contextmanager
+def new_namespace() -> Iterator[Kubectl]:
+    """A namespace of its own that admits restricted pods only; its deletion is not waited for."""
+    kubectl = Kubectl(f"chart-{uuid.uuid4().hex[:8]}")
+    metadata = {"name": kubectl.namespace, "labels": RESTRICTED}
+    assert kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}) == ""
+    try:
+        yield kubectl
+    finally:
+        kubectl("delete", "namespace", kubectl.namespace, "--wait=false")
