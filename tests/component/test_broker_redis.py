@@ -228,7 +228,7 @@ async def test_erase_leaves_a_tombstone_that_nobody_gets_past(
 ) -> None:
     await group.dispatch(0, 3)
     await group.broker.give_back(group.keys, group.fence, [1])
-    client.sadd(group.keys.binding, "x")
+    client.sadd(group.keys.bindings[1], "x")
     with consumer(redis_url, group.keys, "pod-a") as worker:
         assert worker.take()
         await group.broker.erase(group.keys, ["pod-a"], tombstone=True)

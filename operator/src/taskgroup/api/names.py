@@ -93,6 +93,8 @@ class Reason(StrEnum):
     WORKER_CANNOT_START = "WorkerCannotStart"
     UNSCHEDULABLE = "Unschedulable"
     FORBIDDEN = "Forbidden"
+    # the operator itself
+    OPERATOR_HINDERED = "OperatorHindered"
 
 
 class EventReason(StrEnum):

@@ -56,9 +56,9 @@ class GroupKeys:
         return tuple(f"{base}{_SEPARATOR}{step}" if step else base for step in _STEPS)
 
     @property
-    def binding(self) -> str:
-        """The set in which kombu remembers the bindings of the queue's exchange."""
-        return f"{self.prefix}_kombu.binding.{self.queue}"
+    def bindings(self) -> tuple[str, ...]:
+        """The sets in which kombu remembers the bindings of the queue's exchange; 5.7 keeps a second one."""
+        return tuple(f"{self.prefix}_kombu.{kind}.{self.queue}" for kind in ("binding", "binding_permanent"))
 
     @property
     def state(self) -> str:

@@ -162,7 +162,7 @@ class RedisBroker:
 
     async def erase(self, keys: GroupKeys, pods: Sequence[str], tombstone: bool) -> None:
         """Delete every key of the group; a tombstone keeps late operators out for a day."""
-        names = [*keys.lists, keys.returned, keys.attempts, keys.losses, keys.binding, *keys.of_pods(pods)]
+        names = [*keys.lists, keys.returned, keys.attempts, keys.losses, *keys.bindings, *keys.of_pods(pods)]
         with broker_errors(self.address):
             async with self._redis.client.pipeline(transaction=True) as pipe:
                 pipe.delete(keys.state, *names)

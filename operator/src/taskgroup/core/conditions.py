@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from taskgroup.api.names import ConditionType
+from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import Condition, TaskGroupStatus
 
 
@@ -67,3 +67,14 @@ def _condition(kind: ConditionType, claim: Claim, old: Condition | None, generat
         last_transition_time=timestamp(now) if changed or old is None else old.last_transition_time,
         observed_generation=generation,
     )
+
+
+def told(old: Iterable[Condition], message: str, generation: int, now: float) -> list[Condition]:
+    """The same conditions, but Ready says what keeps the operator itself from going on."""
+    claim = fails(Reason.OPERATOR_HINDERED, message)
+    return [
+        _condition(ConditionType.READY, claim, condition, generation, now)
+        if condition.type == ConditionType.READY
+        else condition
+        for condition in old
+    ]

@@ -1,5 +1,6 @@
 """When a group has ended, and how."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from taskgroup.api.names import ConditionType, Reason
@@ -35,8 +36,10 @@ def judge(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
 def _all_ended(ledger: Ledger) -> Verdict:
     if not ledger.failed:
         return Verdict(True, Reason.COMPLETIONS_REACHED, f"All {ledger.total} items succeeded.")
-    kinds = sorted(ledger.failures, key=lambda group: -len(group.indexes))[:3]
-    names = ", ".join(f"{group.reason} ({len(group.indexes)})" for group in kinds)
+    kinds = Counter[str]()
+    for group in ledger.failures:
+        kinds[group.reason] += len(group.indexes)
+    names = ", ".join(f"{reason} ({count})" for reason, count in kinds.most_common(3))
     return Verdict(False, Reason.FAILED_INDEXES, f"{len(ledger.failed)} of {ledger.total} items failed: {names}.")
 
 

@@ -6,6 +6,7 @@ from taskgroup.broker.keys import task_id
 from taskgroup.cluster import ledger_store, status
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.events import post
+from taskgroup.core.conditions import told
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import encode
 from taskgroup.core.life import Phase, phase_of
@@ -82,6 +83,14 @@ class Applier:
         memory.status_written = time.monotonic()
         for event in plan.events:
             await post(self._cluster, meta, event, self._reporter)
+
+    async def tell(self, meta: Meta, memory: Memory, message: str) -> None:
+        """Show in the Ready condition why the operator itself cannot go on."""
+        conditions = told(memory.status.conditions or (), message, meta.generation, time.time())
+        shown = memory.status.model_copy(update={"conditions": conditions})
+        if shown != memory.status and memory.status_written + STATUS_SECONDS <= time.monotonic():
+            await status.write(self._cluster, meta, shown)
+            memory.status, memory.status_written = shown, time.monotonic()
 
     def _follow(self, seen: Observed, memory: Memory) -> None:
         if memory.link is None:

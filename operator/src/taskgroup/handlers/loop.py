@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from taskgroup.api.status import TaskGroupStatus
@@ -49,28 +50,39 @@ class Loops:
     async def run(self, body: Body, is_stopped: Callable[[], bool]) -> None:
         """Until the object is being deleted or the operator ends; `body` is live."""
         uid = body["metadata"]["uid"]
-        bell = self._bells.of(uid)
-        memory: Memory | None = None
-        delay = FIRST_RETRY_SECONDS
+        bell, state = self._bells.of(uid), _State()
         try:
             while not is_stopped() and "deletionTimestamp" not in body["metadata"]:
                 bell.clear()
-                try:
-                    memory = memory or await self._attach(body)
-                    wait = await self._turn(memory, body)
-                    delay = FIRST_RETRY_SECONDS
-                except NotFoundError:
-                    return
-                except (ConflictError, FencedError) as error:
-                    self._log.info("%s: looking again: %s", _name(body), error or "the queue's state had changed")
-                    await self._detach(uid, memory)
-                    memory, wait = None, FIRST_RETRY_SECONDS
-                except (ApiError, BrokerError) as error:
-                    self._log.warning("%s: %s", _name(body), error)
-                    wait, delay = delay, min(delay * 2, LAST_RETRY_SECONDS)
-                await bell.wait(wait)
+                # kopf's own patch comes first; everything outside waits for it.
+                await bell.wait(await self._step(body, state) if read_meta(body).finalized else LAST_RETRY_SECONDS)
         finally:
-            await self._detach(uid, memory)
+            await self._detach(uid, state)
+
+    async def _step(self, body: Body, state: "_State") -> float:
+        """One turn, or what follows from its failure; returns the seconds until the next."""
+        try:
+            state.memory = state.memory or await self._attach(body)
+            wait = await self._turn(state.memory, body)
+            state.delay = FIRST_RETRY_SECONDS
+        except (ConflictError, FencedError) as error:
+            self._log.info("%s: looking again: %s", _name(body), error or "the queue's state had changed")
+            await self._detach(body["metadata"]["uid"], state)
+            return FIRST_RETRY_SECONDS
+        except (ApiError, BrokerError) as error:
+            self._log.warning("%s: %s", _name(body), error)
+            await self._tell(body, state, error)
+            wait, state.delay = state.delay, min(state.delay * 2, LAST_RETRY_SECONDS)
+        return wait
+
+    async def _tell(self, body: Body, state: "_State", error: Exception) -> None:
+        """What the API server refuses again and again is shown in the Ready condition, if that much is allowed."""
+        if state.memory is None or not isinstance(error, ApiError) or not error.status:
+            return
+        try:
+            await self._applier.tell(read_meta(body), state.memory, error.message)
+        except ApiError as second:
+            self._log.warning("%s: %s", _name(body), second)
 
     async def _turn(self, memory: Memory, body: Body) -> float:
         bell = self._bells.of(body["metadata"]["uid"])
@@ -103,9 +115,16 @@ class Loops:
             self._log.error("%s: %s; starting from what Redis knows.", _name(body), error)
             return Ledger()
 
-    async def _detach(self, uid: str, memory: Memory | None) -> None:
+    async def _detach(self, uid: str, state: "_State") -> None:
+        memory, state.memory = state.memory, None
         if memory is not None and memory.link is not None:
             await self._linker.unlink(uid, memory.link)
+
+
+@dataclass(slots=True)
+class _State:
+    memory: Memory | None = None
+    delay: float = FIRST_RETRY_SECONDS
 
 
 def _name(body: Body) -> str:

@@ -33,6 +33,7 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.background.cancellation_polling = 5
+    settings.execution.default_backoff = 5
     settings.watching.label_selectors["pods"] = _OURS
     settings.watching.label_selectors["deployments.apps"] = _OURS
     return settings
