@@ -4,8 +4,8 @@
 # A server without these says v0.0.0, and charts that state a kubeVersion refuse it.
 VERSION_FLAGS="-X k8s.io/component-base/version.gitVersion=$KUBERNETES
   -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
-LIGHT_BINARIES=(etcd kube-apiserver kube-controller-manager kubectl)
-BINARIES=("${LIGHT_BINARIES[@]}" kube-scheduler kubelet kube-proxy containerd containerd-shim-runc-v2 ctr runc coredns helm)
+LIGHT_BINARIES=(etcd kube-apiserver kube-controller-manager kubectl helm)
+BINARIES=("${LIGHT_BINARIES[@]}" kube-scheduler kubelet kube-proxy containerd containerd-shim-runc-v2 ctr runc coredns)
 
 pins() {
   { cat "$HERE"/tools/*/{go.mod,go.sum} "$HERE"/tools/*/*.go; declare -f build_one go_build; echo "$VERSION_FLAGS"; } \

@@ -74,5 +74,6 @@ clean_folders() { # control groups and folders of fixed names that the runtime a
   for tree in /sys/fs/cgroup/k8s.io /sys/fs/cgroup/*/k8s.io; do
     [ ! -d "$tree" ] || find "$tree" -depth -type d -exec rmdir --ignore-fail-on-non-empty {} + 2> /dev/null || true
   done
+  rm -f /var/lib/kubelet/device-plugins/kubelet.sock
   rmdir /var/lib/kubelet/device-plugins /var/lib/kubelet /run/containerd/s /run/containerd 2> /dev/null || true
 }

@@ -93,7 +93,7 @@ pause() {
 base() {
   local context inputs
   need_for_images
-  inputs=$(cat "$HERE/lib/images.sh" "$HERE/images/base/Dockerfile" | sha256sum | cut -d' ' -f1)
+  inputs=$({ declare -f base; cat "$HERE/images/base/Dockerfile"; } | sha256sum | cut -d' ' -f1)
   is_built "$BASE" "$inputs" && return
   say "building $BASE …"
   context=$(mktemp -d -p "$CACHE" base-XXXXXX)

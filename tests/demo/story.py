@@ -1,0 +1,68 @@
+"""TaskGroups in words: one line while they run, a paragraph when they have ended."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+Object = dict[str, Any]
+WIDTH = 110
+TROUBLE = ("ConfigurationValid", "BackendReachable")
+
+
+def finished(group: Object) -> bool:
+    """Whether the group has ended, either way."""
+    return _condition(group, "Finished").get("status") == "True"
+
+
+def progress(groups: Mapping[str, Object]) -> str:
+    """`name 3/10` for each group, and what is in the way of one that cannot go on."""
+    return "   ".join(_progress(name, group) for name, group in sorted(groups.items()))
+
+
+def _progress(name: str, group: Object) -> str:
+    status = group.get("status", {})
+    conditions = [_condition(group, kind) for kind in TROUBLE]
+    trouble = next((found["message"] for found in conditions if _is_bad(found)), "")
+    return f"{name} {status.get('progress', 'not seen yet')}" + (f" ({trouble})" if trouble else "")
+
+
+def _is_bad(condition: Object) -> bool:
+    return condition.get("status") == "False"
+
+
+def _condition(group: Object, kind: str) -> Object:
+    conditions = group.get("status", {}).get("conditions", [])
+    return next((found for found in conditions if found["type"] == kind), {})
+
+
+def story(name: str, group: Object, results: Sequence[Object], shown: int) -> str:
+    """What became of a group: its outcome, its failures, and the first of its results."""
+    status = group["status"]
+    outcome = (
+        f"{status['state']} after {_seconds(status)} s, {status['succeeded']} of {status['total']} items succeeded"
+    )
+    failures = [f"  {failure_in_words(failure)}" for failure in status.get("failures", [])]
+    values = [f"  item {result['index']}: {_value(result)}" for result in results if result["status"] == "SUCCESS"]
+    rest, namespace = len(values) - shown, group["metadata"]["namespace"]
+    more = [f"  … and {rest} more: python -m taskgroup results {name} --namespace {namespace}"] if rest > 0 else []
+    return "\n".join([f"\n{name}: {outcome}", *failures, *values[:shown], *more])
+
+
+def failure_in_words(failure: Object) -> str:
+    """`2 items failed (3,7): ValueError: no such picture`."""
+    items = "1 item" if failure["count"] == 1 else f"{failure['count']} items"
+    return _short(f"{items} failed ({failure.get('indexes', '?')}): {failure['reason']}: {failure.get('message', '')}")
+
+
+def _seconds(status: Object) -> int:
+    start, end = (datetime.fromisoformat(status[key]) for key in ("startTime", "completionTime"))
+    return round((end - start).total_seconds())
+
+
+def _value(result: Object) -> str:
+    return _short(json.dumps(result["result"], ensure_ascii=False))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
