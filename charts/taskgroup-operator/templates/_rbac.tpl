@@ -22,10 +22,10 @@
   verbs: [get]
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, create, update, patch, delete]
-- apiGroups: ["", events.k8s.io]
+  verbs: [get, create, update]
+- apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end }}
 
 {{/* What the operator reads of the cluster itself, also when it watches a few namespaces only. */}}
@@ -41,7 +41,7 @@
 {{- define "taskgroup.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [get, create, update, patch, delete]
+  verbs: [get, create, update]
 {{- end }}
 
 {{/* Rules of the uninstall Job where TaskGroups live. */}}
