@@ -4,6 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.api_server import cluster as cluster
+from support.api_server import group as group
+from support.api_server import namespace as namespace
+from support.api_server import restricted as restricted
 from support.redis_server import RedisServer, redis_server
 
 

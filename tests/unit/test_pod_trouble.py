@@ -50,7 +50,7 @@ def ended(code: int = 1, message: str = "", reason: str = "Error", at: str | Non
     return {"terminated": {"exitCode": code, "reason": reason, "message": message, "finishedAt": at}}
 
 
-READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 def sentence(of: dict[str, Any], reason: Reason) -> str:

@@ -181,7 +181,7 @@ def test_each_pod_has_unacked_keys_of_its_own() -> None:
 
 
 def test_listed_options_reach_broker_and_result_backend() -> None:
-    listed = {"globalKeyPrefix": "me:", "socketTimeoutSeconds": 7, "socketKeepalive": False}
+    listed: dict[str, Any] = {"globalKeyPrefix": "me:", "socketTimeoutSeconds": 7, "socketKeepalive": False}
 
     manifest = build(broker=backend(**listed), results=backend(**listed, healthCheckIntervalSeconds=9))
 
@@ -221,7 +221,7 @@ def test_a_volume_of_the_user_s_own_at_tmp_is_used_instead() -> None:
 
 
 def test_pod_settings_are_handed_on_as_they_are() -> None:
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
+    affinity: dict[str, Any] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
     manifest = build(
         imagePullPolicy="Never",
         imagePullSecrets=[{"name": "registry"}],

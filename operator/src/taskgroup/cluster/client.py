@@ -4,7 +4,7 @@ The typed models of the client are left aside on purpose: they drop fields that 
 than the request itself. What the client gives is the part worth having: kubeconfigs, tokens that rotate, TLS, pooling.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import aiohttp
@@ -20,10 +20,12 @@ PAGE = 500
 """Objects per answer of a list."""
 
 Object = dict[str, Any]
+_Body = Object | Sequence[Object] | None
 _client: Any = aio.client
 _config: Any = aio.config
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_PATCH = "application/json-patch+json"
 _JSON = "application/json"
 
 
@@ -112,6 +114,21 @@ class Cluster:
             "patch", "PATCH", resource, namespace, name, subresource=subresource, body=body, query=query, media=_MERGE
         )
 
+    async def json_patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        operations: Sequence[Object],
+        *,
+        subresource: str | None = None,
+    ) -> Object:
+        """RFC 6902: all operations or none; ConflictError when a `test` among them does not hold."""
+        query, body = {"fieldManager": MANAGER}, list(operations)
+        return await self._call(
+            "patch", "PATCH", resource, namespace, name, subresource=subresource, body=body, query=query, media=_PATCH
+        )
+
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> bool:
         """Delete in the foreground of nobody: children go by garbage collection. False when it is gone already."""
         body: Object = {"propagationPolicy": "Background"}
@@ -134,7 +151,7 @@ class Cluster:
         name: str | None = None,
         *,
         subresource: str | None = None,
-        body: Object | None = None,
+        body: _Body = None,
         query: Mapping[str, str] | None = None,
         media: str = _JSON,
     ) -> Object:
@@ -154,7 +171,7 @@ class Cluster:
         return answer
 
     async def _send(
-        self, doing: str, method: str, path: str, query: list[tuple[str, str]], body: Object | None, media: str
+        self, doing: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, media: str
     ) -> tuple[int, bytes]:
         headers = {"Accept": _JSON, "Content-Type": media, "User-Agent": MANAGER}
         try:
@@ -174,6 +191,5 @@ def _typed(resource: Resource, body: Object) -> Object:
     return {**body, "apiVersion": resource.api_version, "kind": resource.kind}
 
 
-def _name(body: Object | None) -> str | None:
-    name: str | None = (body or {}).get("metadata", {}).get("name")
-    return name
+def _name(body: _Body) -> str | None:
+    return body.get("metadata", {}).get("name") if isinstance(body, dict) else None

@@ -68,7 +68,8 @@ def from_response(status: int, body: bytes, verb: str, resource: str, what: str)
         return _forbidden(said, verb, resource, what)
     if status == 404:
         return NotFoundError(f"{what} does not exist.", status=status)
-    if status == 409:
+    if status == 409 or (status == 422 and not _has_causes(body)):
+        # The 422 of a JSON patch whose test fails names no field, unlike that of a wrong object.
         return ConflictError(f"{what} changed or exists already: {said}", status=status)
     if status == 413:
         return TooLargeError(f"{what} is larger than the Kubernetes API takes: {said}", status=status)
@@ -86,6 +87,13 @@ def _forbidden(said: str, verb: str, resource: str, what: str) -> ForbiddenError
     else:
         hint = f"The cluster forbids to {verb} {what}: {said}"
     return ForbiddenError(hint, verb=verb, resource=resource)
+
+
+def _has_causes(body: bytes) -> bool:
+    try:
+        return bool(orjson.loads(body)["details"]["causes"])
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _said(body: bytes) -> str:

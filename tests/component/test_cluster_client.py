@@ -1,0 +1,157 @@
+"""The client against a real API server: what it sends has the effect, and every refusal is a sentence."""
+
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.api_server import connected
+from support.kubectl import kubeconfig
+from taskgroup.cluster import client
+from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.errors import ApiError, ConflictError, ForbiddenError, NotFoundError, RefusedError
+from taskgroup.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SECRETS
+
+
+def config_map(namespace: str, name: str = "settings", **data: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace}, "data": data}
+
+
+async def test_applying_twice_changes_nothing(cluster: Cluster, namespace: str) -> None:
+    first = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"))
+    second = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"))
+
+    assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+async def test_applying_takes_back_what_somebody_changed_and_leaves_the_rest(cluster: Cluster, namespace: str) -> None:
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, ours="1"))
+    await cluster.merge_patch(CONFIG_MAPS, namespace, "settings", {"data": {"ours": "2", "theirs": "3"}})
+
+    healed = await cluster.apply(CONFIG_MAPS, config_map(namespace, ours="1"))
+
+    assert healed["data"] == {"ours": "1", "theirs": "3"}
+
+
+async def test_a_list_is_read_to_its_end(cluster: Cluster, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "PAGE", 2)
+    for number in range(5):
+        body = config_map(namespace, f"page-{number}")
+        body["metadata"]["labels"] = {"page": "yes"}
+        await cluster.create(CONFIG_MAPS, namespace, body)
+
+    found = await cluster.list_all(CONFIG_MAPS, namespace, labels="page=yes")
+
+    assert [item["metadata"]["name"] for item in found] == [f"page-{number}" for number in range(5)]
+
+
+async def test_a_dry_run_stores_nothing(cluster: Cluster, namespace: str) -> None:
+    await cluster.create(CONFIG_MAPS, namespace, config_map(namespace), dry_run=True)
+
+    with pytest.raises(NotFoundError, match=rf'^ConfigMap "settings" in namespace "{namespace}" does not exist\.$'):
+        await cluster.get(CONFIG_MAPS, namespace, "settings")
+
+
+async def test_a_taken_name_is_a_conflict(cluster: Cluster, namespace: str) -> None:
+    await cluster.create(CONFIG_MAPS, namespace, config_map(namespace))
+
+    with pytest.raises(ConflictError, match="already exists"):
+        await cluster.create(CONFIG_MAPS, namespace, config_map(namespace))
+
+
+async def test_a_wrong_object_is_refused_with_the_server_s_words(cluster: Cluster, namespace: str) -> None:
+    with pytest.raises(RefusedError, match="selector") as caught:
+        await cluster.create(DEPLOYMENTS, namespace, {"metadata": {"name": "empty"}, "spec": {"template": {}}})
+
+    assert not caught.value.retryable
+    assert "\n" not in caught.value.message
+
+
+async def test_deleting_tells_whether_there_was_anything(cluster: Cluster, namespace: str) -> None:
+    stored = await cluster.create(CONFIG_MAPS, namespace, config_map(namespace))
+
+    with pytest.raises(ConflictError):
+        await cluster.delete(CONFIG_MAPS, namespace, "settings", uid="another")
+    assert await cluster.delete(CONFIG_MAPS, namespace, "settings", uid=stored["metadata"]["uid"])
+    assert not await cluster.delete(CONFIG_MAPS, namespace, "settings")
+
+
+async def test_a_missing_right_names_verb_and_resource(namespace: str) -> None:
+    async with connected(user="nobody") as powerless:
+        with pytest.raises(ForbiddenError) as caught:
+            await powerless.list_all(PODS, namespace)
+        with pytest.raises(ForbiddenError) as status:
+            await powerless.merge_patch(PODS, namespace, "a", {}, subresource="status")
+
+    assert (caught.value.verb, caught.value.resource, caught.value.retryable) == ("list", "pods", True)
+    assert caught.value.message == (
+        f'The operator may not list pods (pods in namespace "{namespace}"): grant it that verb in its ClusterRole or'
+        " Role."
+    )
+    assert (status.value.verb, status.value.resource) == ("patch", "pods/status")
+
+
+async def test_pod_security_is_said_in_its_own_words(cluster: Cluster, namespace: str) -> None:
+    pod = {"metadata": {"name": "root"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+
+    with pytest.raises(ForbiddenError, match="allowPrivilegeEscalation != false"):
+        await cluster.create(PODS, namespace, pod, dry_run=True)
+
+
+async def test_wrong_credentials(tmp_path: Path, namespace: str) -> None:
+    async with await connect(changed_kubeconfig(tmp_path, token="wrong")) as stranger:
+        with pytest.raises(ApiError, match="refuses the operator's credentials") as caught:
+            await stranger.get(SECRETS, namespace, "a")
+
+    assert caught.value.retryable
+
+
+async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        async with await connect(changed_kubeconfig(tmp_path, port=port)) as lonely:
+            with pytest.raises(ApiError, match=r"cannot be reached \(get Secret") as caught:
+                await lonely.get(SECRETS, "default", "a")
+
+    assert caught.value.retryable
+
+
+async def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        async with await connect(changed_kubeconfig(tmp_path, port=silent.getsockname()[1])) as waiting:
+            waiting._timeout = 0.3  # noqa: SLF001
+            with pytest.raises(ApiError, match=r"did not answer within 0\.3 s \(get Secret") as caught:
+                await waiting.get(SECRETS, "default", "a")
+
+    assert caught.value.retryable
+
+
+async def test_a_kubeconfig_that_is_not_there() -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(ApiError, match="cannot be read from the kubeconfig"):
+        await connect(f"{folder}/none")
+
+
+async def test_outside_a_cluster_nothing_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", kubeconfig())
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    with pytest.raises(ApiError, match="service account"):
+        await connect()
+
+
+def changed_kubeconfig(folder: Path, *, port: int | None = None, token: str | None = None) -> str:
+    """The tests' kubeconfig with another port or token."""
+    found = yaml.safe_load(Path(kubeconfig()).read_text())
+    if port:
+        found["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+    if token:
+        found["users"][0]["user"] = {"token": token}
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(found))
+    return str(path)

@@ -1,0 +1,117 @@
+"""Status writes and events against a real API server."""
+
+import logging
+
+import pytest
+
+from support.api_server import connected, meta_of, new_group
+from support.kubectl import Kubectl
+from taskgroup.api.names import EventReason, State
+from taskgroup.api.status import Condition, Failure, TaskGroupStatus
+from taskgroup.cluster import events, status
+from taskgroup.cluster.client import Cluster
+from taskgroup.cluster.errors import ConflictError, NotFoundError
+from taskgroup.cluster.resources import EVENTS, TASK_GROUPS
+from taskgroup.core.observed import Meta
+from taskgroup.core.plan import Event
+
+TIME = "2027-01-15T08:00:00Z"
+READY = Condition(type="Ready", status="False", reason="Pending", message="Soon.", last_transition_time=TIME)
+RICH = TaskGroupStatus(
+    state=State.RUNNING,
+    total=10,
+    succeeded=3,
+    failed_indexes="4",
+    failures=[Failure(reason="ValueError", message="bad", count=1, indexes="4", last_time=TIME)],
+    conditions=[READY, READY.model_copy(update={"type": "Finished"})],
+)
+POOR = TaskGroupStatus(state=State.RUNNING, total=10, succeeded=4, conditions=[READY])
+
+
+async def test_the_stored_status_is_the_written_one(cluster: Cluster, group: Meta) -> None:
+    written = await status.write(cluster, group, RICH)
+
+    assert written["status"] == RICH.dump()
+    assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == RICH.dump()
+    assert written["metadata"]["generation"] == group.generation
+
+
+async def test_fields_that_are_no_longer_there_go(cluster: Cluster, group: Meta) -> None:
+    await status.write(cluster, group, RICH)
+
+    assert (await status.write(cluster, group, POOR))["status"] == POOR.dump()
+
+
+async def test_the_same_status_again_is_no_new_version(cluster: Cluster, group: Meta) -> None:
+    first = await status.write(cluster, group, RICH)
+    second = await status.write(cluster, group, RICH)
+
+    assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+async def test_a_turn_on_top_of_an_old_version_is_a_conflict(cluster: Cluster, group: Meta) -> None:
+    seen = await status.write(cluster, group, RICH)
+    version = seen["metadata"]["resourceVersion"]
+    await cluster.merge_patch(TASK_GROUPS, group.namespace, group.name, {"spec": {"suspend": True}})
+
+    with pytest.raises(ConflictError):
+        await status.write(cluster, group, POOR, version)
+    assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == RICH.dump()
+
+
+async def test_a_turn_on_top_of_the_newest_version_is_written(cluster: Cluster, group: Meta) -> None:
+    seen = await status.write(cluster, group, RICH)
+
+    written = await status.write(cluster, group, POOR, seen["metadata"]["resourceVersion"])
+
+    assert written["status"] == POOR.dump()
+
+
+async def test_a_new_object_of_the_same_name_keeps_its_own_status(cluster: Cluster, group: Meta) -> None:
+    await cluster.delete(TASK_GROUPS, group.namespace, group.name)
+    newer = await new_group(cluster, group.namespace, group.name)
+
+    with pytest.raises(ConflictError):
+        await status.write(cluster, group, RICH)
+    assert newer == meta_of(stored := await cluster.get(TASK_GROUPS, group.namespace, group.name))
+    assert "status" not in stored
+
+
+async def test_a_deleted_object_is_not_found(cluster: Cluster, group: Meta) -> None:
+    await cluster.delete(TASK_GROUPS, group.namespace, group.name)
+
+    with pytest.raises(NotFoundError):
+        await status.write(cluster, group, RICH)
+
+
+async def test_an_event_is_found_by_its_object(cluster: Cluster, group: Meta) -> None:
+    await events.post(cluster, group, Event(EventReason.ITEM_FAILED, "Item 4 failed.", warning=True), "operator-1")
+
+    (event,) = await cluster.list_all(EVENTS, group.namespace, fields=f"involvedObject.uid={group.uid}")
+    assert (event["type"], event["reason"], event["message"]) == ("Warning", "ItemFailed", "Item 4 failed.")
+    assert event["reportingComponent"] == "taskgroup-operator"
+    assert event["reportingInstance"] == "operator-1"
+
+
+async def test_an_event_is_shown_by_kubectl_describe(cluster: Cluster, group: Meta, restricted: Kubectl) -> None:
+    await events.post(cluster, group, Event(EventReason.STARTED, "Started with 10 items."))
+
+    shown = restricted("describe", "taskgroup", group.name).stdout
+
+    assert "Started with 10 items." in shown
+    assert "taskgroup-operator" in shown
+
+
+async def test_a_long_event_is_cut(cluster: Cluster, group: Meta) -> None:
+    await events.post(cluster, group, Event(EventReason.FAILED, "long " * 1000))
+
+    (event,) = await cluster.list_all(EVENTS, group.namespace, fields=f"involvedObject.uid={group.uid}")
+    assert len(event["message"]) == events.MAX_MESSAGE
+
+
+async def test_an_event_that_cannot_be_posted_is_only_logged(group: Meta, caplog: pytest.LogCaptureFixture) -> None:
+    async with connected(user="nobody") as powerless:
+        with caplog.at_level(logging.WARNING):
+            await events.post(powerless, group, Event(EventReason.STARTED, "Started."))
+
+    assert "The operator may not create events" in caplog.text

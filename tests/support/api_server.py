@@ -1,0 +1,68 @@
+"""The operator's own client on the API server of the component tests, and groups to work on."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from support.crd.objects import LEAST, task_group
+from support.crd.server import shared_task_groups
+from support.kubectl import Kubectl, kubeconfig, new_namespace
+from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.resources import TASK_GROUPS
+from taskgroup.core.observed import Meta
+
+
+@asynccontextmanager
+async def connected(*, user: str | None = None) -> AsyncIterator[Cluster]:
+    """The operator's client with all rights, or with those of another user."""
+    cluster = await connect(kubeconfig())
+    if user:
+        cluster._api.set_default_header("Impersonate-User", user)  # noqa: SLF001
+    async with cluster:
+        yield cluster
+
+
+async def new_group(cluster: Cluster, namespace: str, name: str = "pictures") -> Meta:
+    """A stored TaskGroup and what the operator knows of it."""
+    shared_task_groups()
+    stored = await cluster.create(TASK_GROUPS, namespace, task_group(LEAST, name=name))
+    return meta_of(stored)
+
+
+def meta_of(stored: dict[str, object]) -> Meta:
+    """As the operator reads it from the object."""
+    metadata = stored["metadata"]
+    assert isinstance(metadata, dict)
+    return Meta(
+        uid=metadata["uid"],
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        generation=metadata["generation"],
+    )
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    """The client with all rights."""
+    async with connected() as found:
+        yield found
+
+
+@pytest.fixture
+def restricted() -> Iterator[Kubectl]:
+    """A namespace of the test's own that admits restricted pods only."""
+    with new_namespace() as kubectl:
+        yield kubectl
+
+
+@pytest.fixture
+def namespace(restricted: Kubectl) -> str:
+    """Its name."""
+    return restricted.namespace
+
+
+@pytest.fixture
+async def group(cluster: Cluster, namespace: str) -> Meta:
+    """A TaskGroup in the test's namespace."""
+    return await new_group(cluster, namespace)
