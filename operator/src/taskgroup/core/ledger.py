@@ -176,9 +176,16 @@ def decode(data: bytes) -> Ledger:
     raw = _decompress(data)
     length = int.from_bytes(raw[:4], "big")
     head = orjson.loads(raw[4 : 4 + length])
+    try:
+        return _filled(head, raw[4 + length :])
+    except (AttributeError, LookupError, TypeError) as error:
+        raise ValueError(f"the ledger is damaged: {error}") from error
+
+
+def _filled(head: Any, blobs: bytes) -> Ledger:
     if head.get("format") != FORMAT:
         raise ValueError(f"ledger format {head.get('format')} is not known to this version: run a newer operator")
-    bitmaps = _bitmaps(raw[4 + length :], head["sizes"])
+    bitmaps = _bitmaps(blobs, head["sizes"])
     fields: dict[str, Any] = {name: head[name] for name in _NUMBERS}
     fields |= {name: MappingProxyType({int(k): v for k, v in head[name].items()}) for name in _MAPPINGS}
     fields |= dict(zip(_BITMAPS, bitmaps, strict=False))
