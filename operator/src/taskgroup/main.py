@@ -20,8 +20,6 @@ from taskgroup.handlers.registry import build_registry, operator_settings
 from taskgroup.handlers.scaling import Scaler
 from taskgroup.handlers.wakes import Bells
 
-LIVENESS = "http://0.0.0.0:8080/healthz"
-
 _log = logging.getLogger("taskgroup")
 
 
@@ -48,7 +46,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
             standalone=True,
             clusterwide=not settings.watch_namespaces,
             namespaces=settings.watch_namespaces,
-            liveness_endpoint=LIVENESS,
+            liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz",
             stop_flag=stop,
         )
     finally:

@@ -29,6 +29,8 @@ class Settings(BaseModel):
     """How long a dead operator keeps others out."""
     resync_seconds: Annotated[int, Field(ge=1, le=600)] = 30
     """Longest time between two looks at a group's workers, Secret and broker."""
+    liveness_port: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    """Where /healthz answers."""
 
     @field_validator("watch_namespaces", "redis_namespaces", mode="before")
     @classmethod

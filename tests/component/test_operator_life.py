@@ -1,0 +1,160 @@
+"""The whole operator against a real API server and Redis; workers are stock Celery processes on this machine."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.kubectl import new_namespace
+from support.operator_process import OperatorProcess
+from support.redis_server import redis_server
+from support.task_groups import Bench
+from support.wait import eventually
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A running operator in a namespace of its own."""
+    with redis_server(password="secret") as server, new_namespace() as kubectl:
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "redis"},
+            "stringData": {"url": server.url},
+        }
+        assert kubectl.create(secret) == ""
+        operator = OperatorProcess(kubectl.namespace, kubectl.kubeconfig, tmp_path, {"TASKGROUP_RESYNC_SECONDS": "2"})
+        operator.start()
+        try:
+            yield Bench(kubectl, operator, server, tmp_path)
+        finally:
+            kubectl("delete", "taskgroups", "--all", "--wait=true", "--timeout=30s")
+            operator.stop()
+
+
+def test_a_sequence_runs_to_its_end(bench: Bench) -> None:
+    uid = bench.apply("notes", sequence={"start": 10, "count": 40, "step": 2}, template=_note("$(item)"))
+    with bench.worker(uid):
+        status = bench.finished("notes")
+
+    assert (status["state"], status["succeeded"], status["failed"]) == ("Complete", 40, 0)
+    assert status["completedIndexes"] == "0-39"
+    assert sorted(map(int, _notes(bench))) == list(range(10, 90, 2))
+
+
+def test_every_failure_is_counted_and_named(bench: Bench) -> None:
+    tasks = [{"task": "demo.note", "args": ["a"]}, {"task": "demo.fail", "args": ["no"]}, {"task": "demo.fail"}]
+    uid = bench.apply("some", tasks=tasks)
+    with bench.worker(uid):
+        status = bench.finished("some")
+
+    assert (status["state"], status["succeeded"], status["failed"], status["failedIndexes"]) == ("Failed", 1, 2, "1,2")
+    said = {(failure["reason"], failure["message"], failure["indexes"]) for failure in status["failures"]}
+    assert said == {("ValueError", "no", "1"), ("ValueError", "", "2")}
+    assert bench.condition("some", "Failed")["reason"] == "FailedIndexes"
+
+
+def test_suspension_takes_queued_items_back_and_resuming_finishes_them(bench: Bench) -> None:
+    uid = bench.apply("halt", sequence={"count": 30}, template={"task": "demo.gate", "args": ["g"]}, parallelism=6)
+    with bench.worker(uid):
+        eventually(lambda: _notes(bench), 20)
+        bench.patch("halt", {"suspend": True})
+        bench.until("halt", lambda status: status["state"] == "Suspended" and status["active"] == 1)
+        with bench.redis() as client:
+            assert client.llen(f"taskgroup-{uid}\x06\x169") == 0
+            client.set("open:g", 1)
+        bench.until("halt", lambda status: status["succeeded"] == 1 and status["active"] == 0)
+        bench.patch("halt", {"suspend": False})
+        status = bench.finished("halt")
+
+    assert (status["state"], status["succeeded"]) == ("Complete", 30)
+    assert len(_notes(bench)) == 30, "an item ran twice"
+
+
+def test_parallelism_bounds_what_is_in_flight(bench: Bench) -> None:
+    bench.apply("few", sequence={"count": 100}, template=_note("x"), parallelism=3)
+    status = bench.until("few", lambda status: status.get("active"))
+
+    assert status["active"] == 3
+    assert status["pending"] == 97
+
+
+def test_the_deadline_ends_the_group(bench: Bench) -> None:
+    uid = bench.apply(
+        "late", sequence={"count": 5}, template={"task": "demo.gate", "args": ["g"]}, activeDeadlineSeconds=3
+    )
+    with bench.worker(uid) as worker:
+        status = bench.finished("late")
+        worker.kill()
+
+    assert status["state"] == "Failed"
+    assert bench.condition("late", "Failed")["reason"] == "DeadlineExceeded"
+    assert status["cancelled"] == 5
+    assert status["total"] == sum(status[kind] for kind in ("pending", "active", "succeeded", "failed", "cancelled"))
+
+
+def test_a_finished_group_is_removed_after_its_time_to_live(bench: Bench) -> None:
+    uid = bench.apply("brief", sequence={"count": 1}, template=_note("x"), ttlSecondsAfterFinished=1)
+    with bench.worker(uid):
+        eventually(lambda: "NotFound" in bench.kubectl("get", "tg", "brief").stderr, 40, lambda: bench.operator.log)
+
+    with bench.redis() as client:
+        left = {key.decode() for key in client.keys(f"*{uid}*")}
+    assert left == {f"taskgroup:{uid}"}, "only the tombstone stays"
+
+
+def test_an_unknown_task_holds_dispatch_until_a_worker_knows_it(bench: Bench) -> None:
+    uid = bench.apply("typo", sequence={"count": 4}, template={"task": "demo.nonote", "args": ["x"]})
+    with bench.worker(uid):
+        bench.until("typo", lambda _: bench.condition("typo", "ConfigurationValid").get("reason") == "UnknownTask")
+        status = bench.status("typo")
+
+        assert status["failed"] == 0
+        assert "demo.nonote" in bench.condition("typo", "ConfigurationValid")["message"]
+
+
+def test_a_lost_redis_starts_what_had_not_ended_again(bench: Bench) -> None:
+    uid = bench.apply("again", sequence={"count": 8}, template={"task": "demo.gate", "args": ["g"]}, parallelism=4)
+    with bench.worker(uid):
+        eventually(lambda: _notes(bench), 20)
+    with bench.redis() as client:
+        client.flushall()
+        client.set("open:g", 1)
+    with bench.worker(uid):
+        status = bench.finished("again")
+
+    assert (status["state"], status["succeeded"]) == ("Complete", 8)
+    events = bench.kubectl("get", "events", "-o", "json").stdout
+    assert "DataLost" in {event["reason"] for event in json.loads(events)["items"]}
+
+
+def test_items_may_be_appended_but_not_changed(bench: Bench) -> None:
+    uid = bench.apply("list", items=["a", "b"], template=_note("$(item)"), parallelism=1)
+    bench.until("list", lambda status: status.get("active") == 1)
+    bench.patch("list", {"items": ["a", "B", "c"]})
+    bench.until("list", lambda _: bench.condition("list", "ConfigurationValid").get("reason") == "ItemsChanged")
+    bench.patch("list", {"items": ["a", "b", "c"]})
+    with bench.worker(uid):
+        status = bench.finished("list")
+
+    assert (status["state"], status["total"]) == ("Complete", 3)
+    assert _notes(bench) == ["a", "b", "c"]
+
+
+def test_ignored_results_are_deleted_once_counted(bench: Bench) -> None:
+    template = {"task": "demo.note", "args": ["$(index)"], "options": {"ignoreResult": True}}
+    uid = bench.apply("quiet", sequence={"count": 5}, template=template)
+    with bench.worker(uid):
+        bench.finished("quiet")
+    with bench.redis() as client:
+        eventually(lambda: not client.keys(f"celery-task-meta-{uid}*"), 10, lambda: client.keys("*"))
+
+
+def _note(text: str) -> dict[str, object]:
+    return {"task": "demo.note", "args": [text]}
+
+
+def _notes(bench: Bench) -> list[str]:
+    with bench.redis() as client:
+        return [entry.decode() for entry in client.lrange("notes", 0, -1)]

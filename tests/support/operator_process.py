@@ -1,0 +1,69 @@
+"""The operator as a process of its own on the component tests' API server, so that it can be killed for real."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_START_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class OperatorProcess:
+    """One operator for one namespace; `log` is the output of all its lives."""
+
+    namespace: str
+    kubeconfig: str
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def log(self) -> str:
+        """Standard output and error."""
+        path = self.folder / "operator.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start(self) -> None:
+        """Begin a life; it is not waited for."""
+        command = [sys.executable, "-m", "taskgroup", "operator", "--kubeconfig", self.kubeconfig]
+        with (self.folder / "operator.log").open("ab") as output:
+            self._process = subprocess.Popen(command, env=self._environment(), stdout=output, stderr=output)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """SIGTERM, as the kubelet does."""
+        self._end(signal.SIGTERM)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.send_signal(number)
+            process.wait(timeout=_START_SECONDS)
+
+    def _environment(self) -> dict[str, str]:
+        own = {
+            "TASKGROUP_NAMESPACE": self.namespace,
+            "TASKGROUP_WATCH_NAMESPACES": self.namespace,
+            "TASKGROUP_POD_NAME": "operator-under-test",
+            "TASKGROUP_LIVENESS_PORT": str(free_port()),
+        }
+        return {**os.environ, **own, **self.settings}
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,99 @@
+"""TaskGroups of the component tests: real objects on a real API server, run by workers on this machine."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from support.celery_worker import CeleryWorker, celery_worker
+from support.kubectl import Kubectl
+from support.operator_process import OperatorProcess
+from support.redis_server import RedisServer
+from support.wait import eventually
+from taskgroup.broker.keys import GroupKeys
+
+SECONDS = 60.0
+WORKERS = {"image": "localhost/none:1", "app": "support.celery_app", "maxReplicas": 2, "concurrency": 2}
+
+
+@dataclass(slots=True)
+class Bench:
+    """A namespace with an operator, a Redis whose URL is in the Secret `redis`, and room for workers."""
+
+    kubectl: Kubectl
+    operator: OperatorProcess
+    server: RedisServer
+    folder: Path
+
+    def apply(self, name: str, **spec: Any) -> str:
+        """Create a TaskGroup; returns its uid."""
+        whole = {"workers": WORKERS, "broker": {"secretKeyRef": {"name": "redis"}}, **spec}
+        manifest = {
+            "apiVersion": "taskgroups.dev/v1alpha1",
+            "kind": "TaskGroup",
+            "metadata": {"name": name},
+            "spec": whole,
+        }
+        assert self.kubectl.create(manifest) == ""
+        return str(self.group(name)["metadata"]["uid"])
+
+    def patch(self, name: str, spec: dict[str, Any]) -> None:
+        """Change the spec by a merge patch."""
+        done = self.kubectl("patch", "tg", name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
+        assert done.returncode == 0, done.stderr
+
+    def group(self, name: str) -> dict[str, Any]:
+        """The whole object."""
+        found: dict[str, Any] = self.kubectl.get("taskgroup", name)
+        return found
+
+    def status(self, name: str) -> dict[str, Any]:
+        """Its status; empty before the first write."""
+        found: dict[str, Any] = self.group(name).get("status", {})
+        return found
+
+    def condition(self, name: str, kind: str) -> dict[str, Any]:
+        """One condition; empty when there is none yet."""
+        found = self.status(name).get("conditions", [])
+        return next((entry for entry in found if entry["type"] == kind), {})
+
+    def until(self, name: str, what: Callable[[dict[str, Any]], object], seconds: float = SECONDS) -> dict[str, Any]:
+        """The status as soon as `what` holds of it."""
+        seen: dict[str, Any] = {}
+
+        def look() -> bool:
+            nonlocal seen
+            seen = self.status(name)
+            return bool(what(seen))
+
+        eventually(look, seconds, lambda: f"{seen}\noperator:\n{self.operator.log[-3000:]}")
+        return seen
+
+    def finished(self, name: str, seconds: float = SECONDS) -> dict[str, Any]:
+        """The status once the group has ended."""
+        return self.until(name, lambda status: status.get("state") in ("Complete", "Failed"), seconds)
+
+    @contextmanager
+    def worker(self, uid: str, name: str = "pod-a", *arguments: str) -> Iterator[CeleryWorker]:
+        """A stock worker of the group's queue with the settings that a pod of this name would have."""
+        keys = GroupKeys("", uid)
+        options = {str(key): str(value) for key, value in keys.worker_options(name).items()}
+        settings = ("worker_deduplicate_successful_tasks=1", "task_ignore_result=0")
+        with celery_worker(
+            self.server.url,
+            keys.queue,
+            self.folder,
+            name=name,
+            transport_options=options,
+            arguments=arguments or ("--pool", "solo"),
+            settings=settings,
+        ) as worker:
+            yield worker
+
+    def redis(self) -> "redis.Redis":
+        """A client of the group's Redis."""
+        return self.server.client()
