@@ -170,6 +170,18 @@ async def test_withdraw_at_the_end_takes_unacked_entries_too(group: Group, redis
     assert (facts.queued, facts.returned, facts.unacked) == (0, 3, {"pod-a": 0})
 
 
+async def test_withdraw_works_when_memory_is_full(group: Group, client: redis.Redis) -> None:
+    await group.dispatch(0, 100)
+    client.config_set("maxmemory", "1")
+    try:
+        withdrawn = await group.broker.withdraw(group.keys, group.fence, [], running=False)
+    finally:
+        client.config_set("maxmemory", "0")
+
+    assert withdrawn
+    assert len(withdrawn.queued) == 100
+
+
 async def test_withdraw_drops_messages_of_superseded_attempts(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 1)
     await group.broker.give_back(group.keys, group.fence, [0])

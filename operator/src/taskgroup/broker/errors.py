@@ -11,6 +11,14 @@ from redis import exceptions
 from taskgroup.api.names import Reason
 
 _DENIED = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid password", "invalid username", "without any password configured")
+_CLASSES = {
+    exceptions.BusyLoadingError: "LOADING",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.MovedError: "MOVED",
+    exceptions.MasterDownError: "MASTERDOWN",
+    exceptions.InvalidResponse: "PROTOCOL",
+}
 _SENTENCES = {
     "LOADING": "is still loading its data; it will answer when that is done",
     "READONLY": "is a read-only replica; point the URL to the primary",
@@ -23,6 +31,7 @@ _SENTENCES = {
     "WRONGTYPE": "holds a foreign value under one of the group's keys; use a database or a globalKeyPrefix of its own",
     "unknown command": "lacks a command that Celery needs; Redis 6.2 or newer is required",
     "MOVED": "is a Redis Cluster, which Celery does not support",
+    "PROTOCOL": "does not speak Redis's protocol; check host and port",
     "CROSSSLOT": "is a Redis Cluster, which Celery does not support",
 }
 
@@ -46,19 +55,21 @@ def broker_errors(where: str) -> Iterator[None]:
 
 
 def _translate(error: Exception, where: str) -> BrokerError:
-    text = str(error)
+    # redis-py keeps the operating system's words in the context only.
+    text = f"{error} {error.__cause__ or error.__context__!r}"
     if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)) or _any_in(_DENIED, text):
         return BrokerError(Reason.ACCESS_DENIED, _denied(text, where))
-    sentence = next((said for sign, said in _SENTENCES.items() if sign in text), None)
-    if isinstance(error, exceptions.BusyLoadingError):
-        sentence = _SENTENCES["LOADING"]
+    # It also cuts the codes off those answers that it has a class for.
+    sign = next((code for kind, code in _CLASSES.items() if isinstance(error, kind)), text)
+    sentence = next((said for code, said in _SENTENCES.items() if code in sign), None)
     if sentence:
         return BrokerError(Reason.UNREACHABLE, f"Redis at {where} {sentence}.")
     if isinstance(error, (exceptions.TimeoutError, TimeoutError)):
-        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} does not answer in time; check address and network.")
+        check = "address, network and TLS" if where.startswith("rediss:") else "address and network"
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} does not answer in time; check {check}.")
     if isinstance(error, (exceptions.ConnectionError, OSError)):
         return BrokerError(Reason.UNREACHABLE, f"Redis at {where} cannot be reached: {_cause(text)}.")
-    return BrokerError(Reason.UNREACHABLE, f"Redis at {where} refused a command: {_first_line(text)}.")
+    return BrokerError(Reason.UNREACHABLE, f"Redis at {where} refused a command: {_first_line(str(error))}.")
 
 
 def _denied(text: str, where: str) -> str:

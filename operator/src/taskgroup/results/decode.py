@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from celery.backends.base import decompress_payload
 
 MESSAGE_LENGTH = 1024
@@ -74,11 +73,8 @@ def _plain(raw: bytes) -> bytes:
 
 
 def _json(text: bytes) -> Any:
+    """json, not orjson: Celery writes NaN, and integers beyond 64 bits must not become floats."""
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        # NaN and Infinity are no JSON, but Celery writes and reads them.
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            return None
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -5,6 +5,8 @@ local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
   return nil
 end
+-- Redis lets a script that has written go on when memory is full: this one frees memory, so it begins with a write.
+redis.call('SREM', KEYS[2], '')
 local take_all = ARGV[4] == '1'
 local start = #ARGV[3] + 2
 

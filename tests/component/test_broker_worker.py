@@ -1,0 +1,260 @@
+"""A stock Celery worker runs the messages that we build; nothing in its app knows of us."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from support.broker import UID, Group, open_group
+from support.celery_worker import CeleryWorker, celery_worker
+from support.wait import eventually_async
+from taskgroup.api.signature import Leaf, Options
+from taskgroup.broker.consumers import active_ids, registered
+from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.keys import task_id
+from taskgroup.broker.redis import RedisBroker
+from taskgroup.results.decode import StoredResult
+from taskgroup.results.redis import RedisResults
+
+WAIT = 30.0
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**53,
+    2**70,
+    1.5,
+    1e300,
+    "",
+    "é\n\u2028\U0001f600",
+    [],
+    {},
+    [[1, {"a": []}]],
+    "%s %d $(item)",
+]
+
+
+@pytest.fixture
+async def group(redis_url: str) -> AsyncIterator[Group]:
+    broker = RedisBroker(redis_url)
+    yield await open_group(broker)
+    await broker.close()
+
+
+@pytest.fixture
+async def results(redis_url: str) -> AsyncIterator[RedisResults]:
+    found = RedisResults(redis_url)
+    yield found
+    await found.close()
+
+
+def worker(group: Group, url: str, folder: Path, pod: str = "pod-a", **options: Any) -> Any:
+    return celery_worker(
+        url, group.keys.queue, folder, name=pod, transport_options=group.keys.worker_options(pod), **options
+    )
+
+
+async def ended(results: RedisResults, ids: list[str], seconds: float = WAIT) -> list[StoredResult]:
+    """All results, once every one is there."""
+
+    async def complete() -> bool:
+        return b"." not in await results.classify(ids)
+
+    await eventually_async(complete, seconds, lambda: ids)
+    values = await results.values(ids)
+    return [value for value in values if value]
+
+
+async def send(group: Group, leaf: Leaf, calls: Sequence[list[Any]], *, first: int = 0, **template: Any) -> list[str]:
+    """One item per list of arguments, as the first ones of the leaf's lane; the task ids."""
+    made = MessageTemplate(leaf, group.keys, **template)
+    messages = [made.render(first + number, 0, args, leaf.kwargs or {}) for number, args in enumerate(calls)]
+    assert await group.broker.dispatch(group.keys, group.fence, leaf.options.priority, 0, messages)
+    return [task_id(UID, first + number, 0) for number in range(len(calls))]
+
+
+def notes(url: str) -> list[str]:
+    """What the tasks wrote down, in their order."""
+    with redis.Redis.from_url(url) as client:
+        raw: Any = client.lrange("notes", 0, -1)
+    return [text.decode() for text in raw]
+
+
+def open_gates(url: str, names: Sequence[str]) -> None:
+    """Let the gate tasks of these names go on."""
+    with redis.Redis.from_url(url) as client:
+        for name in names:
+            client.set(f"open:{name}", 1)
+
+
+async def test_arguments_arrive_and_results_return(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+) -> None:
+    values = {"value": VALUES}
+    ids = await send(group, Leaf(task="demo.echo", kwargs=values), [[value] for value in VALUES])
+    with worker(group, redis_url, tmp_path):
+        found = await ended(results, ids)
+
+    assert [result.status for result in found] == ["SUCCESS"] * len(VALUES)
+    assert [result.value for result in found] == [[[value], values] for value in VALUES]
+
+
+async def test_the_task_sees_its_options(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
+    options = Options(
+        time_limit_seconds=30, soft_time_limit_seconds=20, priority=4, headers={"tenant": "acme"}, shadow="shown.name"
+    )
+    ids = await send(group, Leaf(task="demo.describe", options=options), [[]])
+    with worker(group, redis_url, tmp_path) as running:
+        (result,) = await ended(results, ids)
+        log = running.log
+
+    seen = result.value
+    assert (seen["id"], seen["group"], seen["group_index"], seen["root_id"]) == (ids[0], UID, 0, UID)
+    assert seen["timelimit"] == [30, 20]
+    assert seen["headers"] == {"tenant": "acme"}
+    assert seen["delivery_info"]["priority"] == 5
+    assert re.search(r"Task shown\.name\[.*\] succeeded", log), log
+
+
+async def test_ends_that_are_no_success(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
+    ids = await send(group, Leaf(task="demo.fail"), [["boom"], ["x" * 5000], [1, "two"], []])
+    ids += await send(group, Leaf(task="demo.unknown", options=Options(priority=1)), [[]], first=4)
+    late = Leaf(task="demo.noop", options=Options(priority=2, expires_seconds=60))
+    ids += await send(group, late, [[]], first=5, clock=lambda: time.time() - 3600)
+    with worker(group, redis_url, tmp_path):
+        await ended(results, ids)
+        why = await results.failures(ids)
+        codes = await results.classify(ids)
+
+    assert codes == b"fffffr"
+    assert [failure.exception for failure in why] == ["ValueError"] * 4 + ["NotRegistered", "TaskRevokedError"]
+    assert [failure.message for failure in why] == ["boom", "x" * 1024, "1, two", "", "demo.unknown", "expired"]
+    assert "in fail" in (why[0].traceback or "")
+
+
+async def test_time_limits_end_the_run(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
+    hard = Leaf(task="demo.busy", options=Options(time_limit_seconds=1))
+    soft = Leaf(task="demo.busy", options=Options(time_limit_seconds=20, soft_time_limit_seconds=1, priority=1))
+    ids = await send(group, hard, [[]]) + await send(group, soft, [[]], first=1)
+    with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")):
+        await ended(results, ids)
+        why = await results.failures(ids)
+
+    assert [failure.exception for failure in why] == ["TimeLimitExceeded", "SoftTimeLimitExceeded"]
+
+
+async def test_urgent_items_run_first(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
+    ids: list[str] = []
+    for lane in (0, 3, 6, 9):
+        leaf = Leaf(task="demo.note", options=Options(priority=lane))
+        ids += await send(group, leaf, [[f"{lane}a"], [f"{lane}b"]], first=10 * lane)
+    with worker(group, redis_url, tmp_path):
+        await ended(results, ids)
+
+    assert notes(redis_url) == ["9a", "9b", "6a", "6b", "3a", "3b", "0a", "0b"]
+
+
+async def test_a_killed_worker_costs_no_item(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+) -> None:
+    names = [f"gate-{number}" for number in range(8)]
+    ids = await send(group, Leaf(task="demo.gate"), [[name] for name in names])
+    with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")) as victim:
+        await eventually_async(lambda: _count(redis_url, 2), WAIT, lambda: victim.log)
+        victim.kill()
+    held = (await group.broker.observe(group.keys, ["pod-a"])).unacked["pod-a"]
+    answer = await group.broker.requeue(group.keys, "pod-a", before=None, count_loss=True, loss_limit=3)
+    open_gates(redis_url, names)
+    with worker(group, redis_url, tmp_path, "pod-b"):
+        found = await ended(results, ids)
+        await eventually_async(lambda: _settled(group), WAIT)
+
+    assert held == len(answer.returned) >= 2
+    assert [result.value for result in found] == names
+    assert sorted(notes(redis_url)) == sorted([*names, *names[:2]])
+
+
+async def test_a_worker_stopped_in_order_hands_its_prefetched_items_back(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+) -> None:
+    names = [f"gate-{number}" for number in range(4)]
+    ids = await send(group, Leaf(task="demo.gate"), [[name] for name in names])
+    with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as first:
+        await eventually_async(lambda: _count(redis_url, 1), WAIT, lambda: first.log)
+        first.process.terminate()
+        await eventually_async(lambda: _said(first, "Warm shutdown"), WAIT, lambda: first.log)
+        open_gates(redis_url, names)
+    facts = await group.broker.observe(group.keys, ["pod-a"])
+    with worker(group, redis_url, tmp_path, "pod-b"):
+        await ended(results, ids)
+
+    assert (facts.queued, facts.unacked) == (3, {"pod-a": 0})
+    assert sorted(notes(redis_url)) == names
+
+
+async def test_retries_and_subtasks_stay_in_the_queue_of_the_group(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+) -> None:
+    ids = await send(group, Leaf(task="demo.again"), [[]])
+    ids += await send(group, Leaf(task="demo.child", options=Options(priority=1)), [[]], first=1)
+    with worker(group, redis_url, tmp_path):
+        await eventually_async(lambda: _count(redis_url, 1), WAIT)
+        found = [await _success(results, name) for name in ids]
+        await eventually_async(lambda: _settled(group), WAIT)
+
+    assert [result.value for result in found] == [2, None]
+    assert notes(redis_url) == ["child"]
+
+
+async def test_a_task_may_end_without_a_result(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+) -> None:
+    ids = await send(group, Leaf(task="demo.silent"), [[]])
+    with worker(group, redis_url, tmp_path) as running:
+        await eventually_async(lambda: _said(running, "demo.silent"), WAIT)
+        await eventually_async(lambda: _settled(group), WAIT)
+
+    assert await results.classify(ids) == b"."
+    assert await group.broker.present(group.keys, ["pod-a"]) == set()
+
+
+async def test_workers_tell_what_they_hold_and_know(group: Group, redis_url: str, tmp_path: Path) -> None:
+    ids = await send(group, Leaf(task="demo.gate"), [["a"], ["b"], ["c"]])
+    hosts = ["celery@pod-a", "celery@nobody"]
+    with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as running:
+        await eventually_async(lambda: _count(redis_url, 1), WAIT, lambda: running.log)
+        held = await active_ids(redis_url, hosts, 1.0)
+        known = await registered(redis_url, hosts[:1], 10.0)
+        open_gates(redis_url, "abc")
+
+    assert held.keys() == {"celery@pod-a"}
+    assert {ids[0]} <= held["celery@pod-a"] <= set(ids)
+    assert "demo.gate [acks_late=True ignore_result=False]" in known["celery@pod-a"]
+
+
+async def _count(url: str, number: int) -> bool:
+    return len(notes(url)) >= number
+
+
+async def _said(running: CeleryWorker, text: str) -> bool:
+    return text in running.log.lower() or text in running.log
+
+
+async def _settled(group: Group) -> bool:
+    facts = await group.broker.observe(group.keys, ["pod-a", "pod-b"])
+    return facts.queued == 0 and not any(facts.unacked.values())
+
+
+async def _success(results: RedisResults, name: str) -> StoredResult:
+    async def there() -> StoredResult | None:
+        (stored,) = await results.values([name])
+        return stored if stored and stored.status == "SUCCESS" else None
+
+    stored = await eventually_async(there, WAIT)
+    assert stored
+    return stored

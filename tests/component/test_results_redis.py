@@ -1,0 +1,108 @@
+"""Result keys in a real Redis, as Celery's own backend writes them."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+from celery import Celery
+from celery.exceptions import TaskRevokedError
+
+from taskgroup.api.spec import TransportOptions
+from taskgroup.results.redis import RedisResults
+
+# Celery's backend calls what redis-py has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
+
+Store = Callable[..., None]
+
+
+@pytest.fixture
+async def results(redis_url: str) -> AsyncIterator[RedisResults]:
+    found = RedisResults(redis_url)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[Store]:
+    """Store a result through Celery; keywords are settings of the app."""
+    apps: list[Celery] = []
+
+    def through_celery(name: str, result: Any, state: str, **settings: Any) -> None:
+        app = Celery(backend=redis_url, set_as_current=False)
+        app.conf.update(settings)
+        app.backend.store_result(name, result, state, traceback="Traceback: …" if state == "FAILURE" else None)
+        apps.append(app)
+
+    yield through_celery
+    for app in apps:
+        app.backend.client.close()
+        app.close()
+
+
+async def test_every_state_has_its_letter(results: RedisResults, store: Store) -> None:
+    states = ["SUCCESS", "FAILURE", "REVOKED", "PENDING", "STARTED", "RETRY", "PROGRESS", "A STATE WITH A LONG NAME"]
+    for state in states:
+        error = ValueError("x") if state in {"FAILURE", "RETRY"} else TaskRevokedError("revoked")
+        store(state, error if state in {"FAILURE", "RETRY", "REVOKED"} else 1, state)
+
+    assert await results.classify([*states, "absent"]) == b"sfr......"
+
+
+async def test_order_holds_over_many_chunks(results: RedisResults, redis_url: str) -> None:
+    ids = [f"u.{index}" for index in range(5003)]
+    with redis.Redis.from_url(redis_url) as client:
+        client.mset({f"celery-task-meta-{name}": '{"status": "SUCCESS"' for name in ids[::7]})
+
+    expected = bytes(b"s"[0] if index % 7 == 0 else b"."[0] for index in range(5003))
+    assert await results.classify(ids) == expected
+    assert await results.classify([]) == b""
+
+
+async def test_compressed_results_count_and_foreign_ones_are_shown(
+    results: RedisResults, store: Store, redis_url: str
+) -> None:
+    store("packed", {"a": 1}, "SUCCESS", result_compression="gzip")
+    store("waiting", None, "STARTED", result_compression="gzip")
+    store("pickled", 1, "SUCCESS", result_serializer="pickle", accept_content=["pickle"])
+    with redis.Redis.from_url(redis_url) as client:
+        client.rpush("celery-task-meta-list", 1)
+
+    assert await results.classify(["packed", "waiting", "pickled"]) == b"s.?"
+    assert await results.classify(["list"]) == b"?"
+    (packed,) = await results.values(["packed"])
+    assert packed
+    assert packed.value == {"a": 1}
+
+
+async def test_reasons_are_read_in_order(results: RedisResults, store: Store) -> None:
+    store("a", ValueError("boom"), "FAILURE")
+    store("b", TaskRevokedError("expired"), "REVOKED")
+    why = await results.failures(["b", "missing", "a"])
+
+    assert [(one.exception, one.message) for one in why] == [
+        ("TaskRevokedError", "expired"),
+        ("UnreadableResult", why[1].message),
+        ("ValueError", "boom"),
+    ]
+    assert why[2].traceback == "Traceback: …"
+
+
+async def test_deleted_results_are_gone(results: RedisResults, store: Store) -> None:
+    for name in ("a", "b"):
+        store(name, 1, "SUCCESS")
+    await results.delete(["a", "missing"])
+    await results.delete([])
+
+    assert await results.classify(["a", "b"]) == b".s"
+    assert await results.values(["a"]) == [None]
+
+
+@pytest.mark.parametrize("prefix", ["shop", "shop_", "shop:", "shop-", "shop."])
+async def test_key_prefixes_follow_celerys_rule(redis_url: str, store: Store, prefix: str) -> None:
+    store("a", 1, "SUCCESS", result_backend_transport_options={"global_keyprefix": prefix})
+    results = RedisResults(redis_url, TransportOptions(global_key_prefix=prefix))
+
+    assert await results.classify(["a"]) == b"s"
+    await results.close()

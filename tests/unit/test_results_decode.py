@@ -1,0 +1,68 @@
+"""Stored results: Celery's own values are understood, and no bytes whatever raise an exception."""
+
+import json
+from typing import Any
+
+import pytest
+from celery.backends.base import compress_payload
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskgroup.results.decode import MESSAGE_LENGTH, StoredResult, decode, failure
+
+
+def stored(result: Any, status: str = "FAILURE") -> StoredResult:
+    found = decode(json.dumps({"status": status, "result": result, "traceback": None}).encode())
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("value", [None, 0, 2**70, "é", [1, {"a": [None]}], {}])
+def test_values_come_back_as_they_were(value: object) -> None:
+    assert stored(value, "SUCCESS") == StoredResult("SUCCESS", value, None)
+
+
+@pytest.mark.parametrize("method", ["gzip", "bzip2"])
+def test_compressed_results_are_read(method: str) -> None:
+    plain = b'{"status": "SUCCESS", "result": 3, "traceback": null}'
+
+    assert decode(compress_payload(plain, method)) == StoredResult("SUCCESS", 3, None)
+
+
+@pytest.mark.parametrize(
+    ("result", "exception", "message"),
+    [
+        ({"exc_type": "ValueError", "exc_message": ["boom"], "exc_module": "builtins"}, "ValueError", "boom"),
+        ({"exc_type": "OSError", "exc_message": [2, "No such file"]}, "OSError", "2, No such file"),
+        ({"exc_type": "KeyError", "exc_message": []}, "KeyError", ""),
+        ({"exc_type": "X", "exc_message": "y" * 5000}, "X", "y" * MESSAGE_LENGTH),
+        ({"exc_type": None, "exc_message": None}, "Unknown", ""),
+        ({"unexpected": 1}, "Unknown", ""),
+        ("just text", "Unknown", "just text"),
+        (None, "Unknown", ""),
+    ],
+)
+def test_the_reason_of_a_failure(result: Any, exception: str, message: str) -> None:
+    why = failure(stored(result))
+
+    assert (why.exception, why.message) == (exception, message)
+
+
+@given(raw=st.binary() | st.text().map(str.encode) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(
+    lambda value: json.dumps(value).encode()
+))  # fmt: skip
+def test_no_bytes_raise(raw: bytes) -> None:
+    found = decode(raw)
+
+    assert found is None or failure(found).message is not None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None, b"", b"\x80\x04pickle", b"[" * 100_000, b'{"status": 3}', b"[]",
+        compress_payload(b"{}", "gzip")[:-4], compress_payload(b"{}", "gzip").replace(b"gzip", b"nope"),
+    ],
+)  # fmt: skip
+def test_what_is_no_result_is_none(raw: bytes | None) -> None:
+    assert decode(raw) is None
