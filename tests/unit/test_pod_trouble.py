@@ -1,56 +1,12 @@
-"""What pods and Deployments say, turned into facts and sentences."""
+"""What keeps workers from running, turned into sentences."""
 
 from typing import Any
 
 import pytest
 
+from support.pod_states import NOW, READY, deployment, ended, pod, running, waiting
 from taskgroup.api.names import Reason
-from taskgroup.cluster.pods import pod_facts, with_gone, worker_facts
-from taskgroup.core.observed import PodFacts, WorkerFacts
-
-NOW = 1_800_000_000.0
-LONG_AGO = "2027-01-15T07:00:00Z"
-ENDED_AT, ENDED = "2027-01-15T07:59:55Z", NOW - 5
-
-
-def pod(
-    state: dict[str, Any] | None = None,
-    last: dict[str, Any] | None = None,
-    *,
-    restarts: int = 0,
-    deleted: bool = False,
-    node: str | None = "node-1",
-    **status: Any,
-) -> dict[str, Any]:
-    container = {"name": "worker", "restartCount": restarts, "state": state or {}, "lastState": last or {}}
-    meta = {"name": "w-1", "namespace": "shop"} | ({"deletionTimestamp": LONG_AGO} if deleted else {})
-    spec = {
-        "containers": [
-            {"name": "proxy", "image": "mesh"},
-            {"name": "worker", "image": "shop:1", "args": ["-A", "shop.celery", "worker"]},
-        ]
-    }
-    statuses = [{"name": "proxy", "restartCount": 7, "state": {"running": {"startedAt": LONG_AGO}}}, container]
-    return {
-        "metadata": meta,
-        "spec": spec | ({"nodeName": node} if node else {}),
-        "status": {"phase": "Running", "startTime": LONG_AGO, "containerStatuses": statuses if state else [], **status},
-    }
-
-
-def running(since: str = LONG_AGO) -> dict[str, Any]:
-    return {"running": {"startedAt": since}}
-
-
-def waiting(reason: str, message: str = "") -> dict[str, Any]:
-    return {"waiting": {"reason": reason, "message": message}}
-
-
-def ended(code: int = 1, message: str = "", reason: str = "Error", at: str | None = ENDED_AT) -> dict[str, Any]:
-    return {"terminated": {"exitCode": code, "reason": reason, "message": message, "finishedAt": at}}
-
-
-READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
+from taskgroup.cluster.pods import pod_facts, worker_facts
 
 
 def sentence(of: dict[str, Any], reason: Reason) -> str:
@@ -60,65 +16,6 @@ def sentence(of: dict[str, Any], reason: Reason) -> str:
     assert trouble.message.endswith(".")
     assert "\n" not in trouble.message
     return trouble.message
-
-
-def test_a_running_worker_has_no_trouble() -> None:
-    facts = pod_facts(pod(running(), **READY), NOW)
-
-    assert facts == PodFacts(name="w-1", ready=True, started_at=1_799_996_400.0)
-
-
-def test_a_pod_that_is_being_stopped_is_not_ready_and_has_not_ended() -> None:
-    facts = pod_facts(pod(running(), deleted=True, **READY), NOW)
-
-    assert (facts.ready, facts.terminating, facts.ended) == (False, True, False)
-
-
-@pytest.mark.parametrize(
-    "gone",
-    [
-        pod(ended(0, reason="Completed"), deleted=True),
-        pod(waiting("CrashLoopBackOff"), ended(), deleted=True),
-        pod(deleted=True, node=None, phase="Pending"),
-        pod(phase="Failed", reason="Evicted"),
-        pod(ended(137), phase="Failed"),
-    ],
-)
-def test_nothing_will_run_there_any_more(gone: dict[str, Any]) -> None:
-    assert pod_facts(gone, NOW).ended
-
-
-@pytest.mark.parametrize(
-    "alive",
-    [
-        pod(waiting("ContainerCreating"), deleted=True),
-        pod(waiting("CrashLoopBackOff"), ended()),
-        pod(ended()),
-        pod(phase="Pending", node=None),
-    ],
-)
-def test_something_may_run_there_still(alive: dict[str, Any]) -> None:
-    assert not pod_facts(alive, NOW).ended
-
-
-def test_what_a_dead_container_took_is_told_from_what_the_next_one_takes() -> None:
-    between = pod_facts(pod(waiting("CrashLoopBackOff"), ended(), restarts=1), NOW)
-    after = pod_facts(pod(running("2027-01-15T08:00:05Z"), ended(), restarts=2), NOW)
-
-    assert (between.restarts, between.started_at) == (2, ENDED + 1)
-    assert (after.restarts, after.started_at) == (2, ENDED + 1)
-
-
-def test_the_first_end_counts_before_the_first_restart() -> None:
-    facts = pod_facts(pod(ended(137, reason="OOMKilled")), NOW)
-
-    assert (facts.restarts, facts.started_at) == (1, ENDED + 1)
-
-
-def test_an_end_without_a_time_leaves_the_start() -> None:
-    lost = ended(137, reason="ContainerStatusUnknown", at=None)
-
-    assert pod_facts(pod(running(), lost, restarts=1), NOW).started_at == 1_799_996_400.0
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"])
@@ -238,15 +135,6 @@ def test_a_pod_that_stays_in_creation_is_said_after_a_minute() -> None:
     assert pod_facts(fresh, NOW).trouble is None
 
 
-def deployment(message: str | None = None, **status: Any) -> dict[str, Any]:
-    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
-    return {
-        "metadata": {"generation": 4},
-        "spec": {"replicas": 2},
-        "status": {"observedGeneration": 4, "conditions": [failure] if message else [], **status},
-    }
-
-
 REFUSALS = [
     ('pods "w-" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2', "quota"),
     ('pods "w-" is forbidden: violates PodSecurity "restricted:latest": unrestricted', "pod security"),
@@ -279,31 +167,3 @@ def test_a_broken_rollout_is_said_while_old_workers_work() -> None:
 
     assert trouble is not None
     assert trouble.reason == Reason.IMAGE_CANNOT_BE_PULLED
-
-
-@pytest.mark.parametrize(
-    ("status", "rolled_out"),
-    [
-        ({"replicas": 2, "updatedReplicas": 2}, True),
-        ({"replicas": 2, "updatedReplicas": 2, "observedGeneration": 3}, False),
-        ({"replicas": 3, "updatedReplicas": 2}, False),
-        ({"replicas": 2, "updatedReplicas": 1}, False),
-        ({}, False),
-    ],
-)
-def test_a_rollout_is_over_when_every_pod_is_new(status: dict[str, Any], rolled_out: bool) -> None:
-    facts = worker_facts(deployment(**status), [], NOW).deployment
-
-    assert facts is not None
-    assert facts.rolled_out is rolled_out
-
-
-def test_a_pod_that_left_the_api_stays_known() -> None:
-    facts = with_gone(WorkerFacts(pods=(PodFacts(name="b"),)), ["c", "b", "a"])
-
-    assert [pod.name for pod in facts.pods] == ["b", "a", "c"]
-    assert facts.pods[1] == PodFacts(name="a", ended=True, terminating=True)
-
-
-def test_without_a_deployment_there_are_no_facts_of_it() -> None:
-    assert worker_facts(None, [], NOW) == WorkerFacts()

@@ -13,6 +13,9 @@ from typing import Any
 
 import orjson
 
+_UNKNOWN_FIELD = "failed to create typed patch object"
+"""Server-side apply answers with HTTP 500 when the object has a field that the schema does not know."""
+
 
 class ApiError(Exception):
     """A request failed. `message` is one sentence; `status` the HTTP status, 0 when there was no answer."""
@@ -73,7 +76,7 @@ def from_response(status: int, body: bytes, verb: str, resource: str, what: str)
         return ConflictError(f"{what} changed or exists already: {said}", status=status)
     if status == 413:
         return TooLargeError(f"{what} is larger than the Kubernetes API takes: {said}", status=status)
-    if status in (400, 415, 422):
+    if status in (400, 415, 422) or _UNKNOWN_FIELD in said:
         return RefusedError(f"The Kubernetes API refuses {what}: {said}", status=status)
     return ApiError(
         f"The Kubernetes API could not {verb} {what}: {said} (HTTP {status})", status=status, retryable=True

@@ -1,0 +1,261 @@
+"""The workers' Deployment on a real API server: made, healed, observed and removed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from support.api_server import new_group
+from support.crd.objects import WORKERS
+from support.kubectl import Kubectl
+from support.wait import eventually_async
+from taskgroup.api.names import Reason
+from taskgroup.api.spec import Backend, SecretKeyRef
+from taskgroup.api.workers import Workers
+from taskgroup.cluster.children import child_name
+from taskgroup.cluster.client import Cluster, Object
+from taskgroup.cluster.errors import ConflictError, RefusedError
+from taskgroup.cluster.resources import DEPLOYMENTS, PODS
+from taskgroup.cluster.worker_template import worker_deployment
+from taskgroup.cluster.workers import WorkerDeployments
+from taskgroup.core.observed import Meta, WorkerFacts
+
+REDIS = Backend(secret_key_ref=SecretKeyRef(name="redis", key="url"))
+AFFINITY: dict[str, Any] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+EVERY_FIELD = {**WORKERS, "affinity": AFFINITY, "volumes": WORKERS["volumes"][:-1]}
+COST = "controller.kubernetes.io/pod-deletion-cost"
+
+
+def manifest(meta: Meta, *, replicas: int = 2, **workers: Any) -> Object:
+    wanted = {"image": "localhost/none:1", "app": "shop.celery", **workers}
+    return worker_deployment(
+        meta,
+        Workers.model_validate(wanted),
+        REDIS,
+        REDIS,
+        replicas=replicas,
+        grace_seconds=30,
+        result_expires_seconds=3600,
+        backend_hash="abc",
+        queue=f"taskgroup-{meta.uid}",
+        unacked_options={"unacked_key": f"{meta.uid}:unacked:$(POD_NAME)"},
+    )
+
+
+@pytest.fixture
+def workers(cluster: Cluster) -> WorkerDeployments:
+    return WorkerDeployments(cluster)
+
+
+async def live(cluster: Cluster, meta: Meta) -> Object:
+    return await cluster.get(DEPLOYMENTS, meta.namespace, child_name(meta.name, meta.uid))
+
+
+async def make_pod(cluster: Cluster, meta: Meta, name: str) -> None:
+    """A pod as the Deployment would make it."""
+    template = manifest(meta)["spec"]["template"]
+    metadata = {**template["metadata"], "name": name}
+    await cluster.create(PODS, meta.namespace, {"metadata": metadata, "spec": template["spec"]})
+
+
+def is_settled(facts: WorkerFacts) -> bool:
+    assert facts.deployment is not None
+    return facts.deployment.settled
+
+
+async def test_without_workers_there_is_nothing_to_see(workers: WorkerDeployments, group: Meta) -> None:
+    assert await workers.observe(group, manifest(group)) == WorkerFacts()
+
+
+async def test_applying_again_changes_nothing(cluster: Cluster, workers: WorkerDeployments, group: Meta) -> None:
+    await workers.apply(group, manifest(group))
+    first = await live(cluster, group)
+    await workers.apply(group, manifest(group))
+
+    assert (await live(cluster, group))["metadata"]["generation"] == first["metadata"]["generation"]
+    assert is_settled(await workers.observe(group, manifest(group)))
+
+
+async def test_every_field_of_the_spec_is_accepted_and_stays_settled(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta
+) -> None:
+    rich = manifest(group, **EVERY_FIELD)
+
+    await workers.apply(group, rich)
+    await workers.apply(group, rich)
+
+    assert is_settled(await workers.observe(group, rich))
+    spec = (await live(cluster, group))["spec"]["template"]["spec"]
+    assert spec["containers"][0]["image"] == EVERY_FIELD["image"]
+    assert {volume["name"] for volume in EVERY_FIELD["volumes"]} <= {volume["name"] for volume in spec["volumes"]}
+
+
+async def test_a_field_that_kubernetes_does_not_know_is_refused(workers: WorkerDeployments, group: Meta) -> None:
+    with pytest.raises(RefusedError, match=r"affinity\.anything: field not declared in schema") as caught:
+        await workers.apply(group, manifest(group, affinity={"anything": 1}))
+
+    assert not caught.value.retryable
+
+
+async def test_the_number_of_pods_alone_does_not_unsettle(workers: WorkerDeployments, group: Meta) -> None:
+    await workers.apply(group, manifest(group, replicas=2))
+
+    assert is_settled(await workers.observe(group, manifest(group, replicas=5)))
+
+
+async def test_another_template_is_not_settled_until_applied(workers: WorkerDeployments, group: Meta) -> None:
+    await workers.apply(group, manifest(group))
+    other = manifest(group, concurrency=8)
+
+    assert not is_settled(await workers.observe(group, other))
+    await workers.apply(group, other)
+    assert is_settled(await workers.observe(group, other))
+
+
+async def test_after_a_restart_of_the_operator_it_is_applied_once_more(cluster: Cluster, group: Meta) -> None:
+    await WorkerDeployments(cluster).apply(group, manifest(group))
+    fresh = WorkerDeployments(cluster)
+
+    assert not is_settled(await fresh.observe(group, manifest(group)))
+    await fresh.apply(group, manifest(group))
+    assert is_settled(await fresh.observe(group, manifest(group)))
+
+
+CHANGES = {
+    "replicas": {"replicas": 7},
+    "image": {"template": {"spec": {"containers": [{"name": "worker", "image": "other:1"}]}}},
+    "grace": {"template": {"spec": {"terminationGracePeriodSeconds": 1}}},
+    "strategy": {"strategy": {"rollingUpdate": {"maxSurge": 1}}},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+async def test_what_somebody_changes_is_seen_and_healed(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta, restricted: Kubectl, what: str
+) -> None:
+    await workers.apply(group, manifest(group))
+    before = (await live(cluster, group))["spec"]
+    patch = json.dumps({"spec": CHANGES[what]})
+    assert restricted("patch", "deployment", child_name(group.name, group.uid), "--patch", patch).returncode == 0
+    assert (await live(cluster, group))["spec"] != before
+
+    assert not is_settled(await workers.observe(group, manifest(group)))
+    await workers.apply(group, manifest(group))
+
+    assert (await live(cluster, group))["spec"] == before
+    assert is_settled(await workers.observe(group, manifest(group)))
+
+
+async def test_what_others_add_stays_and_does_not_unsettle(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta
+) -> None:
+    await workers.apply(group, manifest(group))
+    name = child_name(group.name, group.uid)
+    await cluster.merge_patch(DEPLOYMENTS, group.namespace, name, {"metadata": {"annotations": {"team": "a"}}})
+
+    assert is_settled(await workers.observe(group, manifest(group)))
+    await workers.apply(group, manifest(group))
+    assert (await live(cluster, group))["metadata"]["annotations"]["team"] == "a"
+
+
+async def test_a_field_that_is_wanted_no_more_goes(cluster: Cluster, workers: WorkerDeployments, group: Meta) -> None:
+    variables = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
+    await workers.apply(group, manifest(group, env=variables, nodeSelector={"disk": "fast"}))
+    await workers.apply(group, manifest(group, env=variables[1:]))
+
+    spec = (await live(cluster, group))["spec"]["template"]["spec"]
+    assert "A" not in [variable["name"] for variable in spec["containers"][0]["env"]]
+    assert "nodeSelector" not in spec
+
+
+async def test_pods_are_facts_and_those_of_others_are_not(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta
+) -> None:
+    other = await new_group(cluster, group.namespace, "other")
+    await make_pod(cluster, group, "mine")
+    await make_pod(cluster, other, "theirs")
+
+    facts = await workers.observe(group, None)
+
+    assert [pod.name for pod in facts.pods] == ["mine"]
+    assert not facts.pods[0].ready
+    assert not facts.pods[0].ended
+
+
+async def test_idle_pods_are_marked_to_go_first(cluster: Cluster, workers: WorkerDeployments, group: Meta) -> None:
+    await make_pod(cluster, group, "idle")
+    await make_pod(cluster, group, "busy")
+
+    await workers.mark(group, idle=["idle", "gone"], busy=["busy"])
+
+    pods = {pod["metadata"]["name"]: pod["metadata"]["annotations"] for pod in await workers.pods(group)}
+    assert int(pods["idle"][COST]) < int(pods["busy"][COST])
+    assert set(pods) == {"idle", "busy"}
+
+
+async def test_removing_ends_when_the_pods_are_gone(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta, restricted: Kubectl
+) -> None:
+    await workers.apply(group, manifest(group, replicas=0))
+    await make_pod(cluster, group, "last")
+
+    assert not await workers.remove(group)
+    assert not await workers.remove(group)
+    assert restricted("delete", "pod", "last", "--force", "--grace-period=0").returncode == 0
+    await eventually_async(lambda: workers.remove(group), 20)
+    assert await workers.remove(group)
+
+
+async def test_a_deployment_of_somebody_else_is_never_adopted(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta
+) -> None:
+    foreign = manifest(group)
+    foreign["metadata"]["ownerReferences"] = []
+    await cluster.create(DEPLOYMENTS, group.namespace, foreign)
+
+    with pytest.raises(ConflictError, match="does not belong to this TaskGroup"):
+        await workers.observe(group, manifest(group))
+    with pytest.raises(ConflictError, match="does not belong to this TaskGroup"):
+        await workers.remove(group)
+
+
+@pytest.mark.parametrize("workers_spec", [{}, EVERY_FIELD], ids=["least", "every field"])
+async def test_pod_security_restricted_admits_the_workers(
+    cluster: Cluster, group: Meta, restricted: Kubectl, workers_spec: dict[str, Any]
+) -> None:
+    template = manifest(group, **workers_spec)["spec"]["template"]
+    if account := template["spec"].get("serviceAccountName"):
+        assert restricted("create", "serviceaccount", account).returncode == 0
+    pod = {"metadata": {**template["metadata"], "name": "worker"}, "spec": template["spec"]}
+
+    admitted = await cluster.create(PODS, group.namespace, pod, dry_run=True)
+
+    mounts = [mount["mountPath"] for mount in admitted["spec"]["containers"][0]["volumeMounts"]]
+    assert not [path for path in mounts if "serviceaccount" in path]
+
+
+async def test_a_quota_that_admits_no_pod_is_said(workers: WorkerDeployments, group: Meta, restricted: Kubectl) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none"},
+        "spec": {"hard": {"pods": "0"}},
+    }
+    assert restricted.create(quota) == ""
+    await workers.apply(group, manifest(group))
+
+    async def trouble() -> bool:
+        found = (await workers.observe(group, None)).trouble
+        return found is not None and "exceeded quota: none" in found.message and found.reason == Reason.FORBIDDEN
+
+    await eventually_async(trouble, 30)
+
+
+async def test_a_service_account_that_is_not_there_is_said(workers: WorkerDeployments, group: Meta) -> None:
+    await workers.apply(group, manifest(group, serviceAccountName="nobody"))
+
+    async def trouble() -> bool:
+        found = (await workers.observe(group, None)).trouble
+        return found is not None and found.message.startswith('The service account "nobody" does not exist')
+
+    await eventually_async(trouble, 30)
