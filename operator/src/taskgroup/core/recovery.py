@@ -28,7 +28,8 @@ def requeues(seen: Observed) -> tuple[Action, ...]:
     """What ended containers held goes back to the queue."""
     if seen.broker is None:
         return ()
-    found = (_requeue(pod, seen.broker) for pod in seen.workers.pods if container(pod) not in seen.requeued)
+    waiting = (pod for pod in seen.workers.pods if pod.ended or container(pod) not in seen.requeued)
+    found = (_requeue(pod, seen.broker) for pod in waiting)
     return tuple(action for action in found if action)
 
 
