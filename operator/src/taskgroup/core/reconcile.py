@@ -39,7 +39,7 @@ def reconcile(seen: Observed, now: float) -> Plan:
 
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:
     """Nothing is dispatched and nothing is forgotten until the cause is repaired."""
-    active = seen.status.active or 0
+    active = min(seen.status.active or 0, seen.ledger.unfinished)
     facts = Facts(phase=phase, ledger=seen.ledger, active=active, wanted=0, configuration=trouble)
     return step(seen, facts, now, consumed=False)
 
