@@ -9,13 +9,22 @@ T = TypeVar("T")
 _STEP_SECONDS = 0.05
 
 
-def eventually(condition: Callable[[], T], seconds: float, state: Callable[[], object] | None = None) -> T:
-    """The first truthy value of `condition`; AssertionError with `state()` (else the last value) after `seconds`."""
+def eventually(
+    condition: Callable[[], T],
+    seconds: float,
+    state: Callable[[], object] | None = None,
+    *,
+    step: float = _STEP_SECONDS,
+) -> T:
+    """The first truthy value of `condition`; AssertionError with `state()` (else the last value) after `seconds`.
+
+    `step` is the pause between two looks, in seconds: longer where a look costs the cluster something.
+    """
     limit = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > limit:
             raise AssertionError(f"Not within {seconds:g} s. Last state: {state() if state else value!r}")
-        time.sleep(_STEP_SECONDS)
+        time.sleep(step)
     return value
 
 

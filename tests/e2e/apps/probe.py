@@ -1,0 +1,76 @@
+"""A Celery app whose tasks write down what happens to them; tests mount it into stock worker images.
+
+It notes in Redis, under `probe:<uid of the group>:…`, how often each item ran and in which order.
+"""
+
+# Celery publishes no types.
+# mypy: disallow-untyped-decorators=False, disallow-subclassing-any=False
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, Task
+
+app = Celery("probe")
+TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+
+@app.task(bind=True, name="probe.count")
+def count(self: Task, n: int, seconds: float = 0.0) -> int:
+    """Note that item n begins, take this long, return n."""
+    _note(self, "runs", n)
+    if seconds:
+        time.sleep(seconds)
+    return n
+
+
+@app.task(bind=True, name="probe.request")
+def request(self: Task, header: str) -> dict[str, Any]:
+    """What the message said besides its arguments: one header, and the name for logs."""
+    return {"header": getattr(self.request, header, None), "shadow": self.request.shadow}
+
+
+@app.task(bind=True, name="probe.fail")
+def fail(self: Task, n: int, message: str) -> None:
+    """Note that item n begins, then fail."""
+    _note(self, "runs", n)
+    raise ValueError(message)
+
+
+@app.task(name="probe.die")
+def die() -> None:
+    """End the process at once; in the pool `solo` that is the worker itself."""
+    os._exit(1)
+
+
+@app.task(name="probe.surroundings")
+def surroundings() -> dict[str, Any]:
+    """What the process may do and see."""
+    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    with tempfile.TemporaryFile() as scratch:
+        scratch.write(b"x")
+    return {
+        "user": os.getuid(),
+        "capabilities": int(status["CapEff"], 16),
+        "new_privileges": status["NoNewPrivs"] != "1",
+        "system_calls_filtered": status["Seccomp"] == "2",
+        "token": TOKEN.exists(),
+        "writes_to_root": _can_write("/probe-was-here"),
+    }
+
+
+def _can_write(path: str) -> bool:
+    try:
+        Path(path).write_text("")
+    except OSError:
+        return False
+    return True
+
+
+def _note(task: Task, what: str, n: int) -> None:
+    store, key = app.backend.client, f"probe:{task.request.root_id}"
+    store.hincrby(f"{key}:{what}", n, 1)
+    store.rpush(f"{key}:order", n)

@@ -1,0 +1,47 @@
+"""Every example, applied as it stands, ends as its page promises."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from support.groups import Group
+from support.kube import Kube
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
+NAMESPACE = "examples"
+"""The install lets it use the chart's Redis, as an example names no broker."""
+
+
+def test_every_example_says_what_is_expected() -> None:
+    expected = sorted(path.stem for path in EXAMPLES.glob("expected/*.json"))
+    assert expected == NAMES
+    assert {"django-images", "partial-failure", "sequence", "thumbnails"} <= set(NAMES)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_ends_as_expected(name: str, system: Kube, redis: Redis) -> None:
+    kube = system.within(NAMESPACE)
+    manifest, expected = EXAMPLES / f"{name}.yaml", json.loads((EXAMPLES / f"expected/{name}.json").read_text())
+    kube.run("delete", "--filename", str(manifest), "--ignore-not-found", "--timeout=60s")
+    kube.run("apply", "--filename", str(manifest))
+    group = Group(kube, redis, name, kube.get("taskgroup", name)["metadata"]["uid"])
+
+    status = group.until_finished(expected["status"]["state"], 150)
+
+    assert _part_of(expected["status"], status) == expected["status"]
+    assert group.results() == expected["results"]
+    group.until_no_workers()
+
+
+def _part_of(expected: Any, found: Any) -> Any:
+    """What is found, reduced to the fields that the expected value names."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return {key: _part_of(value, found[key]) for key, value in expected.items() if key in found}
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [_part_of(*pair) for pair in zip(expected, found, strict=True)]
+    return found

@@ -1,0 +1,58 @@
+"""The options of a signature, as a stock worker obeys them."""
+
+from typing import Any
+
+from e2e.conftest import Space
+from support.groups import probe_workers, workers
+
+
+def digest(status: dict[str, Any]) -> dict[str, str]:
+    """The failures: reason to indexes."""
+    return {failure["reason"]: failure["indexes"] for failure in status["failures"]}
+
+
+def sleep(seconds: float, **options: Any) -> dict[str, Any]:
+    """A task that only takes time."""
+    return {"task": "numbers.sleep", "args": [seconds], "options": options}
+
+
+def test_time_limits_end_an_item_and_spare_the_others(space: Space) -> None:
+    tasks = [sleep(30, timeLimitSeconds=1), sleep(30, softTimeLimitSeconds=1, timeLimitSeconds=20), sleep(0.1)]
+    status = space.create(tasks=tasks).until_finished("Failed")
+    assert digest(status) == {"TimeLimitExceeded": "0", "SoftTimeLimitExceeded": "1"}
+    assert status["completedIndexes"] == "2"
+
+
+def test_an_item_that_nobody_started_in_time_expires(space: Space) -> None:
+    tasks = [sleep(3), sleep(0.1, expiresSeconds=1), sleep(0.1, expiresSeconds=3600)]
+    status = space.create(tasks=tasks, workers=workers(concurrency=1)).until_finished("Failed")
+    assert digest(status) == {"Expired": "1"}
+    assert status["completedIndexes"] == "0,2"
+
+
+def test_urgent_items_run_first(space: Space) -> None:
+    priorities = [0, 9, 4, 9, 1, 5, 8, 0, 3, 7]
+    tasks = [
+        {"task": "probe.count", "args": ["$(index)", 0.1], "options": {"priority": priority}} for priority in priorities
+    ]
+    group = space.create(tasks=tasks, workers=probe_workers(concurrency=1))
+    group.until_finished()
+    urgency = sorted(range(len(priorities)), key=lambda index: (-priorities[index], index))
+    assert group.order() == urgency
+
+
+def test_values_that_nobody_wants_are_not_kept(space: Space) -> None:
+    tasks = [{"task": "numbers.square", "args": [n], "options": {"ignoreResult": n != 1}} for n in range(4)]
+    group = space.create(tasks=tasks)
+    status = group.until_finished()
+    assert status["succeeded"] == 4
+    kept = [f"celery-task-meta-{group.uid}.1"]
+    space.kube.until(lambda: group.traces("celery-task-meta") == kept, 10, lambda: group.traces("celery-task-meta"))
+
+
+def test_the_task_sees_headers_and_shadow(space: Space) -> None:
+    options = {"headers": {"tenant": "harbor"}, "shadow": "counting of boats"}
+    tasks = [{"task": "probe.request", "args": ["tenant"], "options": options}]
+    group = space.create(tasks=tasks, workers=probe_workers())
+    group.until_finished()
+    assert group.values() == [{"header": "harbor", "shadow": "counting of boats"}]

@@ -1,0 +1,101 @@
+"""What a person and the usual tools read from a group: columns, events, conditions."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.conftest import Space
+from support.groups import Group, condition, manifest
+from taskgroup.api.names import ConditionType
+
+COLUMNS = ["NAME", "PROGRESS", "SUCCEEDED", "FAILED", "WORKERS", "STATE", "AGE"]
+MIXED: dict[str, Any] = {
+    "items": [1, 2, -3, 4, 5, 7, 17, 8],
+    "template": {"task": "numbers.check", "args": ["$(item)"]},
+}
+SQUARES: dict[str, Any] = {"sequence": {"count": 30}, "template": {"task": "numbers.square", "args": ["$(item)"]}}
+
+
+def kstatus(group: Group) -> dict[str, str]:
+    """The three conditions that kstatus reads."""
+    return {kind: condition(group.status(), kind)["status"] for kind in ("Ready", "Reconciling", "Stalled")}
+
+
+def test_get_shows_a_group_in_one_line(space: Space) -> None:
+    group = space.create("squares", **SQUARES)
+    group.until_finished()
+    group.until_no_workers()
+    header, line = space.kube.run("get", "tg").splitlines()
+    assert header.split() == COLUMNS
+    assert line.split()[:-1] == ["squares", "30/30", "30", "0", "0", "Complete"]
+    assert "taskgroup.taskgroups.dev/squares" in space.kube.run("get", "all", "--output", "name")
+
+
+def test_describe_tells_a_failed_group_as_a_story(space: Space) -> None:
+    group = space.create("mixed", **MIXED)
+    status = group.until_finished("Failed")
+    assert status["failedIndexes"] == "2,5-6"
+    space.kube.until(lambda: "Failed" in group.events(), 10, group.events)
+    told = space.kube.run("describe", "tg", "mixed")
+    events = told[told.index("Events:") :]
+    for words in (
+        "Started with 8 items.",
+        "Item 2 failed: ValueError: a number must not be negative",
+        "failed: LookupError: numbers that end in 7 are not in the table",
+        "3 of 8 items failed: LookupError (2), ValueError (1).",
+    ):
+        assert words in events, told
+    assert "Traceback" not in told
+
+
+def test_events_come_at_each_turn_and_progress_at_most_every_tenth(space: Space) -> None:
+    group = space.create("squares", sequence={"count": 200}, template=SQUARES["template"])
+    group.until_finished()
+    space.kube.until(lambda: "Completed" in group.events(), 10, group.events)
+    events = group.events()
+    assert events.count("Started") == events.count("Completed") == 1
+    assert 0 < events.count("Progress") <= 9, events
+    assert set(events) == {"Started", "Progress", "Completed"}
+
+
+@pytest.mark.parametrize(("spec", "state"), [(SQUARES, "Complete"), (MIXED, "Failed")])
+def test_kubectl_wait_ends_at_either_outcome(space: Space, spec: dict[str, Any], state: str) -> None:
+    group = space.create(**spec)
+    space.kube.run("wait", "taskgroup/group", "--for=condition=Finished", "--timeout=55s")
+    status = group.status()
+    assert status["state"] == state
+    assert condition(status, state)["status"] == "True"
+
+
+def test_every_condition_is_there_from_the_first_status(space: Space) -> None:
+    group = space.create(suspend=True, **SQUARES)
+    status = group.until(lambda seen: "conditions" in seen, 20)
+    assert [found["type"] for found in status["conditions"]] == [kind.value for kind in ConditionType]
+    assert {found["observedGeneration"] for found in status["conditions"]} == {1}
+    assert kstatus(group) == {"Ready": "True", "Reconciling": "False", "Stalled": "False"}
+
+
+def test_kstatus_tells_running_done_and_failed_apart(space: Space) -> None:
+    running = space.create("running", sequence={"count": 3}, template={"task": "numbers.sleep", "args": [1]})
+    running.until(lambda seen: seen["state"] == "Running")
+    assert kstatus(running) == {"Ready": "False", "Reconciling": "True", "Stalled": "False"}
+    failing = space.create("failing", **MIXED)
+    failing.until_finished("Failed")
+    assert kstatus(failing) == {"Ready": "False", "Reconciling": "False", "Stalled": "True"}
+    running.until_finished()
+    assert kstatus(running) == {"Ready": "True", "Reconciling": "False", "Stalled": "False"}
+
+
+def test_helm_waits_for_a_group_to_complete(space: Space, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "work", "version": "1.0.0"}))
+    (tmp_path / "templates/group.yaml").write_text(yaml.safe_dump(manifest("group", **SQUARES)))
+    command = ["helm", "install", "work", str(tmp_path), "--namespace", space.kube.namespace, "--wait", "--timeout=60s"]
+    environment = {**os.environ, "KUBECONFIG": space.kube.kubeconfig}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    assert space.group("group").status()["state"] == "Complete"

@@ -1,0 +1,205 @@
+"""TaskGroups of the end-to-end tests: how they are written, made, watched and read."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+
+from support.kube import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS, TASK_GROUPS, Kube
+from taskgroup.api.names import API_VERSION, KIND, LABEL_UID
+from taskgroup.broker.keys import GroupKeys
+from taskgroup.cluster.children import child_name
+
+Object = dict[str, Any]
+WORKER_IMAGE = "localhost/taskgroup-worker:dev"
+CELERY53_IMAGE = "localhost/test-celery53:dev"
+AWKWARD_IMAGE = "localhost/test-awkward:dev"
+REDIS_IMAGE = "localhost/redis:7"
+PROBE = "probe"
+"""Name of the ConfigMap with the probe app, and of the app."""
+SECRET = "redis"
+"""Name of the Secret with the broker's URL in every test namespace."""
+_COUNTS = ("pending", "active", "succeeded", "failed", "cancelled")
+
+
+def workers(app: str = "demo", image: str = WORKER_IMAGE, **fields: Any) -> Object:
+    """Small worker pods: two items at once, one pod unless the test says otherwise."""
+    small = {"requests": {"cpu": "20m", "memory": "48Mi"}}
+    return {"image": image, "app": app, "concurrency": 2, "resources": small, **fields}
+
+
+def probe_workers(image: str = WORKER_IMAGE, **fields: Any) -> Object:
+    """Workers that run the probe app, or another one from the ConfigMap of that name."""
+    return workers(
+        fields.pop("app", PROBE),
+        image,
+        env=[{"name": "PYTHONPATH", "value": "/probe:/app"}],
+        volumes=[{"name": PROBE, "configMap": {"name": PROBE}}],
+        volumeMounts=[{"name": PROBE, "mountPath": "/probe", "readOnly": True}],
+        **fields,
+    )
+
+
+def manifest(name: str, **spec: Any) -> Object:
+    """A TaskGroup on the namespace's Redis; `broker=None` leaves the broker to the operator."""
+    base = {"workers": workers(), "broker": {"secretKeyRef": {"name": SECRET}}}
+    chosen = {key: value for key, value in (base | spec).items() if value is not None}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": chosen}
+
+
+def counting(count: int, seconds: float = 0.0, **worker_fields: Any) -> Object:
+    """The part of a spec that runs `probe.count` for the integers below `count`."""
+    return {
+        "sequence": {"count": count},
+        "template": {"task": "probe.count", "args": ["$(item)", seconds]},
+        "workers": probe_workers(**worker_fields),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One TaskGroup, which may be gone."""
+
+    kube: Kube
+    redis: Redis
+    name: str
+    uid: str
+
+    @property
+    def child(self) -> str:
+        """Name of its Deployment."""
+        return child_name(self.name, self.uid)
+
+    @property
+    def keys(self) -> GroupKeys:
+        """Its keys in Redis."""
+        return GroupKeys("", self.uid)
+
+    def status(self) -> Object:
+        """Empty before the first status and after the end of the object."""
+        found = self.kube.find(TASK_GROUPS, self.name) or {}
+        status: Object = found.get("status") or {}
+        return status
+
+    def until(self, holds: Callable[[Object], Any], seconds: float = 60.0) -> Object:
+        """The first status for which it holds."""
+        kept: list[Object] = []
+
+        def look() -> bool:
+            kept[:] = [self.status()]
+            return bool(kept[0]) and bool(holds(kept[0]))
+
+        self.kube.until(look, seconds, lambda: json.dumps(kept[0], indent=1))
+        return kept[0]
+
+    def until_said(self, kind: str, status: str, reason: str, seconds: float = 60.0) -> str:
+        """The message of a condition, once it has this status and reason."""
+        found = self.until(lambda seen: _said(seen, kind) == (status, reason), seconds)
+        return str(condition(found, kind)["message"])
+
+    def until_finished(self, state: str = "Complete", seconds: float = 60.0) -> Object:
+        """The status at the end; AssertionError when it is not the expected one."""
+        status = self.until(lambda seen: condition(seen, "Finished").get("status") == "True", seconds)
+        assert status["state"] == state, json.dumps(status, indent=1)
+        assert_counts_add_up(status)
+        return status
+
+    def until_no_workers(self, seconds: float = 60.0) -> None:
+        """The Deployment is at 0 and no pod is left."""
+        self.kube.until(lambda: not self.replicas() and not self.pods(), seconds, self.pods)
+
+    def change(self, **spec: Any) -> None:
+        """Merge into the spec."""
+        self.kube.patch("taskgroup", self.name, {"spec": spec})
+
+    def deployment(self) -> Object | None:
+        """Its workers' Deployment."""
+        return self.kube.find(DEPLOYMENTS, self.child)
+
+    def replicas(self) -> int:
+        """Pods that the Deployment wants; 0 without one."""
+        found = self.deployment()
+        return int(found["spec"]["replicas"]) if found else 0
+
+    def pods(self) -> list[Object]:
+        """Its worker pods."""
+        return self.kube.select(PODS, f"{LABEL_UID}={self.uid}")
+
+    def ledger(self) -> Object | None:
+        """The ConfigMap that holds its books."""
+        return self.kube.find(CONFIG_MAPS, f"{self.child}-ledger")
+
+    def events(self) -> list[str]:
+        """Reasons of its events, by time."""
+        mine = [event for event in self.kube.select(EVENTS) if event["involvedObject"].get("uid") == self.uid]
+        return [event["reason"] for event in sorted(mine, key=_time)]
+
+    def results(self) -> list[Object]:
+        """What `python -m taskgroup results` prints."""
+        command = [sys.executable, "-m", "taskgroup", "results", self.name]
+        command += ["--namespace", self.kube.namespace, "--kubeconfig", self.kube.kubeconfig]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def values(self) -> list[Any]:
+        """The items' values in index order; AssertionError when one is not a success."""
+        lines = self.results()
+        assert all(line["status"] == "SUCCESS" for line in lines), lines
+        return [line["result"] for line in lines]
+
+    def runs(self) -> dict[int, int]:
+        """How often each item began, as the probe noted it."""
+        found: Any = self.redis.hgetall(f"probe:{self.uid}:runs")
+        return {int(index): int(times) for index, times in found.items()}
+
+    def order(self) -> list[int]:
+        """The items in the order in which they began."""
+        found: Any = self.redis.lrange(f"probe:{self.uid}:order", 0, -1)
+        return [int(index) for index in found]
+
+    def queued(self) -> int:
+        """Messages that no worker has taken."""
+        return sum(int(self.redis.llen(name)) for name in self.keys.lists)
+
+    def held(self) -> dict[str, int]:
+        """Messages that workers have taken and not acknowledged, by the key that names the pod."""
+        return {key: int(self.redis.hlen(key)) for key in self.traces(":unacked:")}
+
+    def in_broker(self) -> int:
+        """Messages that are not done: the queue, and what workers hold, read at once."""
+        held = self.traces(":unacked:")
+        pipe = self.redis.pipeline(transaction=True)
+        for name in self.keys.lists:
+            pipe.llen(name)
+        for name in held:
+            pipe.hlen(name)
+        return sum(pipe.execute())
+
+    def traces(self, part: str = "") -> list[str]:
+        """Keys in Redis that carry its uid, except the probe's notes."""
+        found = (key.decode() for key in self.redis.scan_iter(match=f"*{self.uid}*", count=5000))
+        return sorted(key for key in found if part in key and not key.startswith("probe:"))
+
+
+def condition(status: Object, kind: str) -> Object:
+    """The condition of a type; empty when it was never written."""
+    return next((found for found in status.get("conditions", ()) if found["type"] == kind), {})
+
+
+def assert_counts_add_up(status: Object) -> None:
+    """Every item is in exactly one count."""
+    assert sum(status[name] for name in _COUNTS) == status["total"], json.dumps(status, indent=1)
+
+
+def _said(status: Object, kind: str) -> tuple[str | None, str | None]:
+    found = condition(status, kind)
+    return found.get("status"), found.get("reason")
+
+
+def _time(event: Object) -> str:
+    return str(event.get("eventTime") or event.get("firstTimestamp") or event["metadata"]["creationTimestamp"])

@@ -1,0 +1,52 @@
+"""A Redis of a test's own, in a pod, for tests that kill it, empty it or lock it up."""
+
+from typing import Any
+
+from support.groups import REDIS_IMAGE
+from support.kube import Kube
+
+Object = dict[str, Any]
+_PORT = 6379
+
+
+def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False, password: str = "") -> str:
+    """Start it and return its URL for pods; ready or not. Its file survives its container, not its pod."""
+    options = ["--appendonly", "yes" if append_only else "no", "--save", "", "--dir", "/data"]
+    options += ["--requirepass", password] if password else []
+    kube.apply(_pod(name, options))
+    kube.apply(service(name))
+    login = f":{password}@" if password else ""
+    return f"redis://{login}{name}.{kube.namespace}.svc:{_PORT}/0"
+
+
+def service(name: str) -> Object:
+    """The Service alone: a name that resolves, with nobody behind it."""
+    spec = {"selector": {"app": name}, "ports": [{"port": _PORT}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
+
+
+def _pod(name: str, options: list[str]) -> Object:
+    limits = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "redis",
+        "image": REDIS_IMAGE,
+        "command": ["redis-server", *options],
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+        "readinessProbe": {"tcpSocket": {"port": _PORT}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        "securityContext": limits,
+    }
+    spec = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 999,
+            "fsGroup": 999,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [container],
+        "volumes": [{"name": "data", "emptyDir": {}}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec}
