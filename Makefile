@@ -71,7 +71,9 @@ component: setup ## tests against a real API server, Redis and Celery workers
 	@eval "$$($(CLUSTER) env --light)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/component
 
 e2e: setup cluster-up install ## tests on the full cluster: one operator, a namespace per test
-	@eval "$$($(CLUSTER) env)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/e2e -n $(PARALLEL)
+	@eval "$$($(CLUSTER) env)"; export TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG; \
+	$(BIN)/pytest tests/e2e -n $(PARALLEL) --dist worksteal -m "not alone"; \
+	$(BIN)/pytest tests/e2e -m alone
 
 faults: setup cluster-up install ## tests in which things die, one after the other
 	@eval "$$($(CLUSTER) env)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/faults

@@ -12,7 +12,7 @@ from support.kube import Kube
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
-NAMESPACE = "examples"
+NAMESPACE = "taskgroup-demo"
 """The install lets it use the chart's Redis, as an example names no broker."""
 
 
