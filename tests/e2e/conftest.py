@@ -5,44 +5,19 @@ import os
 import subprocess
 import uuid
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from redis import Redis
 
-from support.groups import PROBE, SECRET, Group, manifest
+from support.groups import PROBE
 from support.kube import SECRETS, SERVICES, Kube, connect
 from support.kubectl import RESTRICTED
+from support.space import REPOSITORY, SYSTEM, Space, client_of
 
-SYSTEM = "taskgroup-system"
-REPOSITORY = Path(__file__).parents[2]
 APPS = (Path(__file__).parent / "apps/probe.py", REPOSITORY / "tests/images/awkward/awkward.py")
 Object = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """A namespace that admits restricted pods only, with the broker's Secret and the probe app in it."""
-
-    kube: Kube
-    redis: Redis
-
-    def create(self, name: str = "group", **spec: Any) -> Group:
-        """A new TaskGroup; see `support.groups.manifest`."""
-        self.kube.run("create", "--filename", "-", given=manifest(name, **spec))
-        return self.group(name)
-
-    def group(self, name: str) -> Group:
-        """A TaskGroup that is there."""
-        found = self.kube.get("taskgroup", name)
-        return Group(self.kube, self.redis, name, found["metadata"]["uid"])
-
-    def set_broker(self, url: str, name: str = SECRET) -> None:
-        """Write the Secret with the broker's URL."""
-        self.kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"url": url}})
 
 
 @pytest.fixture(scope="session")
@@ -78,11 +53,6 @@ def space(request: pytest.FixtureRequest, system: Kube, redis: Redis, broker_url
     kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROBE}, "data": data})
     yield made
     kube.remove("namespace", kube.namespace)
-
-
-def client_of(service: Object, url: str) -> Redis:
-    """A client of a Redis behind a Service, with the password of its URL."""
-    return Redis(host=service["spec"]["clusterIP"], password=urlsplit(url).password, socket_timeout=10)
 
 
 def _redis_service(system: Kube) -> Object:

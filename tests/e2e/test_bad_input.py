@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import Space
 from support.groups import CELERY53_IMAGE, Group, condition, counting, manifest, probe_workers, workers
 from support.redis_pod import redis_pod, service
+from support.space import Space
 
 SQUARE = {"task": "numbers.square", "args": ["$(item)"]}
 SQUARES: dict[str, Any] = {"items": [1, 2, 3], "template": SQUARE}

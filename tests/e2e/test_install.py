@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from e2e.conftest import REPOSITORY, SYSTEM, Space, client_of
 from support.groups import Group, counting
 from support.kube import PODS, SECRETS, SERVICES, TASK_GROUPS, Kube
+from support.space import REPOSITORY, SYSTEM, Space, client_of
 from taskgroup.api.names import FINALIZER
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]

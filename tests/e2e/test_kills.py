@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import Space, client_of
 from support.groups import Group, condition, counting, probe_workers
 from support.kube import PODS, SERVICES, Kube
 from support.node import is_ready, kill_container, restarts
 from support.redis_pod import redis_pod
+from support.space import Space, client_of
 from taskgroup.api.names import WORKER_CONTAINER
 
 ITEMS = 2_000

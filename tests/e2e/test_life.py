@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from e2e.conftest import Space
 from support.groups import assert_counts_add_up, condition, counting, probe_workers
+from support.space import Space
 
 
 @pytest.fixture(autouse=True)

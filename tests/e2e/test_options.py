@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from e2e.conftest import Space
 from support.groups import probe_workers, workers
+from support.space import Space
 
 
 def digest(status: dict[str, Any]) -> dict[str, str]:

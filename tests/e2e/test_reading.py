@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.conftest import Space
 from support.groups import Group, condition, manifest
+from support.space import Space
 from taskgroup.api.names import ConditionType
 
 COLUMNS = ["NAME", "PROGRESS", "SUCCEEDED", "FAILED", "WORKERS", "STATE", "AGE"]

@@ -1,8 +1,8 @@
 """How much runs at once: the window, the workers, and both put right when somebody removes a part."""
 
-from e2e.conftest import Space
 from support.groups import Group, counting
 from support.kube import CONFIG_MAPS
+from support.space import Space
 
 
 def test_parallelism_bounds_what_is_in_flight(space: Space) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import Space
 from support.groups import AWKWARD_IMAGE, CELERY53_IMAGE, Group, probe_workers, workers
+from support.space import Space
 
 Object = dict[str, Any]
 

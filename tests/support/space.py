@@ -1,0 +1,43 @@
+"""The namespace of one end-to-end test and what it may be given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import Redis
+
+from support.groups import SECRET, Group, manifest
+from support.kube import Kube
+
+Object = dict[str, Any]
+SYSTEM = "taskgroup-system"
+"""Namespace of the chart's release."""
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A namespace that admits restricted pods only, with the broker's Secret and the probe app in it."""
+
+    kube: Kube
+    redis: Redis
+
+    def create(self, name: str = "group", **spec: Any) -> Group:
+        """A new TaskGroup; see `support.groups.manifest`."""
+        self.kube.run("create", "--filename", "-", given=manifest(name, **spec))
+        return self.group(name)
+
+    def group(self, name: str) -> Group:
+        """A TaskGroup that is there."""
+        found = self.kube.get("taskgroup", name)
+        return Group(self.kube, self.redis, name, found["metadata"]["uid"])
+
+    def set_broker(self, url: str, name: str = SECRET) -> None:
+        """Write the Secret with the broker's URL."""
+        self.kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"url": url}})
+
+
+def client_of(service: Object, url: str) -> Redis:
+    """A client of a Redis behind a Service, with the password of its URL."""
+    return Redis(host=service["spec"]["clusterIP"], password=urlsplit(url).password, socket_timeout=10)
