@@ -23,11 +23,11 @@ def trouble(seen: Observed) -> Trouble | None:
 
 def after_end(seen: Observed) -> Trouble | None:
     """Items appended to a group whose outcome is known change nothing any more."""
-    known, work = seen.status.items, seen.work
-    if known is None or work is None or work.total <= known.count:
+    known, work = seen.status.total, seen.work
+    if known is None or work is None or work.total <= known:
         return None
     return Trouble(
         Reason.GROUP_ENDED,
-        f"{work.total - known.count} items were appended after the group had ended and are ignored:"
+        f"{work.total - known} items were appended after the group had ended and are ignored:"
         " create a new TaskGroup for them.",
     )
