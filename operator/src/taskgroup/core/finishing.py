@@ -4,7 +4,6 @@ from taskgroup.api.names import Reason
 from taskgroup.core import configuration, demand
 from taskgroup.core.claims import Facts
 from taskgroup.core.conditions import seconds, timestamp
-from taskgroup.core.ledger import Ledger
 from taskgroup.core.life import Phase
 from taskgroup.core.observed import Observed
 from taskgroup.core.outcome import Verdict, decided
@@ -38,7 +37,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
     left = _time_to_live(seen, now)
     if left is not None and left <= 0:
         return step(seen, facts, now, actions=(DeleteObject(),))
-    actions = (*_withdraw(seen, ledger), *demand.scale(wanted, seen.workers, seen.broker, "The group has ended."))
+    actions = (*_withdraw(seen), *demand.scale(wanted, seen.workers, seen.broker, "The group has ended."))
     wake = RESYNC_SECONDS if left is None else min(RESYNC_SECONDS, left)
     return step(seen, facts, now, actions=actions, save=ledger != seen.ledger, wake_after=wake)
 
@@ -50,8 +49,8 @@ def _leftover(seen: Observed, verdict: Verdict | None) -> int:
     return demand.pods_for(seen.broker.queued + sum(seen.broker.unacked.values()), seen.spec)
 
 
-def _withdraw(seen: Observed, ledger: Ledger) -> tuple[Action, ...]:
-    if seen.broker is None or not ledger.cancelled:
+def _withdraw(seen: Observed) -> tuple[Action, ...]:
+    if seen.broker is None or not seen.status.cancelled:
         return ()
     held = seen.broker.queued + sum(seen.broker.unacked.values())
     return (Withdraw(running=True, reason="The group has ended."),) if held else ()

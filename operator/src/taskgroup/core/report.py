@@ -1,5 +1,7 @@
 """The status as its readers see it: counts, index lists, failures and conditions, all made in one place."""
 
+from typing import Any
+
 from taskgroup.api.names import ConditionType, Reason, State
 from taskgroup.api.status import (
     MAX_FAILURES,
@@ -21,33 +23,42 @@ FAILURE_INDEXES = 512
 
 def report(seen: Observed, facts: Facts, now: float) -> TaskGroupStatus:
     """The status to write; equal to the last one when nothing changed that a reader would see."""
-    ledger = facts.ledger
     made = claims(seen, facts)
+    around = {
+        "observed_generation": seen.meta.generation,
+        "workers": _workers(seen),
+        "conditions": merged(seen.status.conditions or (), made, seen.meta.generation, now),
+    }
+    if seen.status.completion_time is not None:
+        return seen.status.model_copy(update=around)
+    return TaskGroupStatus(**_figures(seen, facts, suspended=made[ConditionType.SUSPENDED].status == "True"), **around)
+
+
+def _figures(seen: Observed, facts: Facts, *, suspended: bool) -> dict[str, Any]:
+    """What the end freezes: it stays as it was written even when the books are lost later."""
+    ledger = facts.ledger
     completed, whole = format_indexes(ledger.succeeded, MAX_INDEXES_BYTES)
     failed, failed_whole = format_indexes(ledger.failed, MAX_INDEXES_BYTES)
     shown = whole and failed_whole
     ended = len(ledger.ended)
-    return TaskGroupStatus(
-        state=state_of(facts, suspended=made[ConditionType.SUSPENDED].status == "True"),
-        observed_generation=seen.meta.generation,
-        start_time=facts.start_time or seen.status.start_time,
-        completion_time=facts.completion_time or seen.status.completion_time,
-        total=ledger.total,
-        pending=ledger.total - ended - facts.active,
-        active=facts.active,
-        succeeded=len(ledger.succeeded),
-        failed=len(ledger.failed),
-        cancelled=len(ledger.cancelled),
-        progress=f"{ended}/{ledger.total}",
-        percent=100 * ended // ledger.total if ledger.total else 0,
-        completed_indexes=completed if shown else None,
-        failed_indexes=failed if shown else None,
-        indexes_truncated=None if shown else True,
-        failures=_digest(ledger.failures) or None,
-        workers=_workers(seen),
-        items=_items(seen, facts),
-        conditions=merged(seen.status.conditions or (), made, seen.meta.generation, now),
-    )
+    return {
+        "state": state_of(facts, suspended=suspended),
+        "start_time": facts.start_time or seen.status.start_time,
+        "completion_time": facts.completion_time or seen.status.completion_time,
+        "total": ledger.total,
+        "pending": ledger.total - ended - facts.active,
+        "active": facts.active,
+        "succeeded": len(ledger.succeeded),
+        "failed": len(ledger.failed),
+        "cancelled": len(ledger.cancelled),
+        "progress": f"{ended}/{ledger.total}",
+        "percent": 100 * ended // ledger.total if ledger.total else 0,
+        "completed_indexes": completed if shown else None,
+        "failed_indexes": failed if shown else None,
+        "indexes_truncated": None if shown else True,
+        "failures": _digest(ledger.failures) or None,
+        "items": _items(seen, facts),
+    }
 
 
 def state_of(facts: Facts, *, suspended: bool) -> State:

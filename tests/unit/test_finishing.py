@@ -1,0 +1,150 @@
+"""The end: what still runs is stopped, late news change nothing, the object expires."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.builders import (
+    NOW,
+    after,
+    arrived,
+    broker,
+    decided,
+    finished,
+    ledger,
+    only,
+    pods,
+    running,
+    said,
+    work,
+    workers,
+)
+from support.builders import spec as make_spec
+from taskgroup.api.names import ConditionType, Reason, State
+from taskgroup.core.indexes import full
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.life import Phase, phase_of
+from taskgroup.core.observed import Observed
+from taskgroup.core.plan import ApplyWorkers, DeleteObject, Withdraw
+from taskgroup.core.reconcile import reconcile
+
+LIMITED = make_spec(activeDeadlineSeconds=60)
+HALF = ledger(10, sent=8, succeeded=full(5))
+LATE = NOW + 100
+
+
+def complete(**fields: Any) -> Observed:
+    books = ledger(10, sent=10, succeeded=full(10))
+    return replace(finished(running(make_spec(ttlSecondsAfterFinished=30), books)), **fields)
+
+
+def timed_out(**fields: Any) -> Observed:
+    return replace(finished(running(LIMITED, HALF), LATE), **fields)
+
+
+def test_the_outcome_is_written_before_the_end() -> None:
+    first = reconcile(running(LIMITED, HALF), LATE)
+    assert (first.turn, first.save, first.actions) == (True, True, ())
+    assert phase_of(first.status) is Phase.DECIDED
+    assert said(first.status, ConditionType.FAILURE_TARGET) == ("True", Reason.DEADLINE_EXCEEDED)
+    assert said(first.status, ConditionType.FINISHED) == ("False", Reason.NOT_FINISHED)
+    assert first.status.completion_time is None
+
+    second = reconcile(after(running(LIMITED, HALF), first), LATE + 1)
+    assert (second.turn, second.save, second.actions) == (True, True, ())
+    assert phase_of(second.status) is Phase.FINISHED
+    assert second.status.completion_time == "2027-01-15T08:01:41Z"
+    assert (second.status.state, second.status.cancelled) == (State.FAILED, 5)
+
+
+def test_a_late_success_changes_nothing_once_the_outcome_is_written() -> None:
+    seen = decided(running(LIMITED, HALF), LATE)
+    plain = reconcile(seen, LATE + 1)
+    late = reconcile(replace(seen, arrivals=arrived([7, 8])), LATE + 1)
+
+    assert late.status == plain.status
+    ended = after(seen, plain)
+    assert reconcile(replace(ended, arrivals=arrived([7], [8])), LATE + 2).status == plain.status
+
+
+def test_what_still_runs_is_taken_away_after_a_deadline() -> None:
+    seen = timed_out(broker=broker(queued=1, a=2), workers=workers(1, members=pods("a")))
+
+    assert only(reconcile(seen, LATE), Withdraw) == [Withdraw(running=True, reason="The group has ended.")]
+
+    calm = replace(seen, broker=broker())
+    assert reconcile(calm, LATE).actions == (ApplyWorkers(0, "The group has ended."),)
+    assert reconcile(replace(calm, workers=workers(0)), LATE).actions == ()
+
+
+def test_a_group_that_ended_by_itself_stops_its_workers() -> None:
+    assert reconcile(complete(workers=workers(3)), NOW).actions == (ApplyWorkers(0, "The group has ended."),)
+
+
+def test_subtasks_that_the_items_left_behind_are_still_run() -> None:
+    seen = complete(broker=broker(queued=5), workers=workers(3))
+
+    assert reconcile(seen, NOW).actions[-1] == ApplyWorkers(2, "The group has ended.")
+
+
+@pytest.mark.parametrize(("passed", "gone"), [(0, False), (29, False), (30, True), (10**6, True)])
+def test_the_object_is_removed_when_its_time_is_over(passed: float, gone: bool) -> None:
+    plan = reconcile(complete(), NOW + passed)
+
+    assert bool(only(plan, DeleteObject)) is gone
+    if not gone:
+        assert plan.wake_after <= 30 - passed
+
+
+def test_without_a_time_to_live_the_object_stays() -> None:
+    assert reconcile(timed_out(), NOW + 10**9).actions == ()
+
+
+def test_a_time_to_live_of_zero_is_at_once() -> None:
+    seen = complete(spec=make_spec(ttlSecondsAfterFinished=0))
+
+    assert reconcile(seen, NOW).actions == (DeleteObject(),)
+
+
+def test_the_time_to_live_may_be_given_after_the_end() -> None:
+    assert only(reconcile(timed_out(spec=LIMITED), NOW + 500), DeleteObject) == []
+    late = make_spec(activeDeadlineSeconds=60, ttlSecondsAfterFinished=300)
+    assert only(reconcile(timed_out(spec=late), NOW + 500), DeleteObject) == [DeleteObject()]
+
+
+def test_items_appended_after_the_end_leave_the_outcome_alone() -> None:
+    longer = make_spec(15)
+    seen = complete(spec=longer, work=work(longer))
+
+    status = reconcile(seen, NOW + 1).status
+
+    assert said(status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.GROUP_ENDED)
+    assert said(status, ConditionType.COMPLETE) == ("True", Reason.COMPLETIONS_REACHED)
+    assert said(status, ConditionType.READY)[0] == "True"
+    assert said(status, ConditionType.STALLED)[0] == "False"
+    assert (status.state, status.total, status.progress) == (State.COMPLETE, 10, "10/10")
+
+
+def test_resuming_or_suspending_an_ended_group_does_nothing() -> None:
+    seen = complete(spec=make_spec(suspend=True))
+
+    plan = reconcile(seen, NOW)
+
+    assert (plan.actions, plan.events) == ((), ())
+    assert plan.status == seen.status
+
+
+@pytest.mark.parametrize("seen", [complete(), timed_out()], ids=["complete", "timed out"])
+def test_an_ended_group_keeps_its_figures_when_the_books_are_gone(seen: Observed) -> None:
+    plan = reconcile(replace(seen, ledger=Ledger()), NOW + 1)
+
+    assert plan.status == seen.status
+    assert plan.events == ()
+    assert not plan.save, "empty books are not worth keeping"
+
+
+def test_what_the_deadline_left_is_taken_away_although_the_books_are_gone() -> None:
+    seen = timed_out(ledger=Ledger(), broker=broker(queued=3))
+
+    assert only(reconcile(seen, LATE), Withdraw) == [Withdraw(running=True, reason="The group has ended.")]
