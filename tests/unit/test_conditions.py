@@ -1,0 +1,64 @@
+"""Conditions by the rules of the Kubernetes API."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.builders import NOW
+from taskgroup.api.names import ConditionType
+from taskgroup.api.status import Condition, TaskGroupStatus
+from taskgroup.core.conditions import Claim, fails, find, holds, is_true, merged, seconds, timestamp
+
+claims = st.builds(
+    Claim, st.sampled_from(["True", "False", "Unknown"]), st.sampled_from(["A", "B"]), st.text(max_size=5)
+)
+all_claims = st.fixed_dictionaries(dict.fromkeys(ConditionType, claims))
+
+
+def test_times_are_written_as_kubernetes_does() -> None:
+    assert timestamp(0.9) == "1970-01-01T00:00:00Z"
+    assert timestamp(NOW) == "2027-01-15T08:00:00Z"
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_times_come_back(moment: int) -> None:
+    assert seconds(timestamp(moment)) == moment
+
+
+@given(all_claims, st.lists(all_claims, max_size=4))
+def test_every_type_is_there_and_only_a_status_moves_its_time(
+    first: dict[ConditionType, Claim], later: list[dict[ConditionType, Claim]]
+) -> None:
+    conditions = merged((), first, 1, NOW)
+    for step, made in enumerate(later, start=1):
+        before = conditions
+        conditions = merged(before, made, 1 + step, NOW + step)
+        for old, new in zip(before, conditions, strict=True):
+            moved = timestamp(NOW + step) if old.status != new.status else old.last_transition_time
+            assert new.last_transition_time == moved
+            assert (new.status, new.reason, new.message) == _said(made[ConditionType(new.type)])
+            assert new.observed_generation == 1 + step
+
+    assert [condition.type for condition in conditions] == list(ConditionType)
+
+
+def _said(claim: Claim) -> tuple[str, str, str]:
+    return claim.status, claim.reason, claim.message
+
+
+def test_order_and_foreign_types_of_what_was_written_do_not_matter() -> None:
+    made = dict.fromkeys(ConditionType, holds("A"))
+    written = merged((), made, 1, NOW)
+    alien = Condition(type="Alien", status="True", reason="X", last_transition_time=timestamp(NOW))
+
+    assert merged([alien, *reversed(written)], made, 1, NOW + 5) == written
+
+
+def test_a_message_is_cut_to_what_a_condition_may_hold() -> None:
+    made = dict.fromkeys(ConditionType, fails("A", "x" * 40_000))
+
+    assert {len(condition.message) for condition in merged((), made, 1, NOW)} == {32_768}
+
+
+def test_what_was_never_written_is_not_true() -> None:
+    assert find(TaskGroupStatus(), ConditionType.COMPLETE) is None
+    assert not is_true(TaskGroupStatus(), ConditionType.COMPLETE)
