@@ -48,9 +48,7 @@ async def test_a_list_is_read_to_its_end(cluster: Cluster, namespace: str, monke
     assert [item["metadata"]["name"] for item in found] == [f"page-{number}" for number in range(5)]
 
 
-async def test_a_dry_run_stores_nothing(cluster: Cluster, namespace: str) -> None:
-    await cluster.create(CONFIG_MAPS, namespace, config_map(namespace), dry_run=True)
-
+async def test_a_missing_object_is_named(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(NotFoundError, match=rf'^ConfigMap "settings" in namespace "{namespace}" does not exist\.$'):
         await cluster.get(CONFIG_MAPS, namespace, "settings")
 
@@ -84,7 +82,7 @@ async def test_a_missing_right_names_verb_and_resource(namespace: str) -> None:
         with pytest.raises(ForbiddenError) as caught:
             await powerless.list_all(PODS, namespace)
         with pytest.raises(ForbiddenError) as status:
-            await powerless.merge_patch(PODS, namespace, "a", {}, subresource="status")
+            await powerless.json_patch(PODS, namespace, "a", [], subresource="status")
 
     assert (caught.value.verb, caught.value.resource, caught.value.retryable) == ("list", "pods", True)
     assert caught.value.message == (
@@ -98,7 +96,7 @@ async def test_pod_security_is_said_in_its_own_words(cluster: Cluster, namespace
     pod = {"metadata": {"name": "root"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
 
     with pytest.raises(ForbiddenError, match="allowPrivilegeEscalation != false"):
-        await cluster.create(PODS, namespace, pod, dry_run=True)
+        await cluster.create(PODS, namespace, pod)
 
 
 async def test_wrong_credentials(tmp_path: Path, namespace: str) -> None:

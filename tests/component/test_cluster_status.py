@@ -1,6 +1,8 @@
 """Status writes and events against a real API server."""
 
+import json
 import logging
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from taskgroup.api.status import Condition, Failure, TaskGroupStatus
 from taskgroup.cluster import events, status
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ConflictError, NotFoundError
-from taskgroup.cluster.resources import EVENTS, TASK_GROUPS
+from taskgroup.cluster.resources import TASK_GROUPS
 from taskgroup.core.observed import Meta
 from taskgroup.core.plan import Event
 
@@ -84,10 +86,17 @@ async def test_a_deleted_object_is_not_found(cluster: Cluster, group: Meta) -> N
         await status.write(cluster, group, RICH)
 
 
-async def test_an_event_is_found_by_its_object(cluster: Cluster, group: Meta) -> None:
+def events_of(kubectl: Kubectl, group: Meta) -> list[dict[str, Any]]:
+    """By the field that `kubectl describe` asks for."""
+    found = kubectl("get", "events", f"--field-selector=involvedObject.uid={group.uid}", "--output=json")
+    items: list[dict[str, Any]] = json.loads(found.stdout)["items"]
+    return items
+
+
+async def test_an_event_is_found_by_its_object(cluster: Cluster, group: Meta, restricted: Kubectl) -> None:
     await events.post(cluster, group, Event(EventReason.ITEM_FAILED, "Item 4 failed.", warning=True), "operator-1")
 
-    (event,) = await cluster.list_all(EVENTS, group.namespace, fields=f"involvedObject.uid={group.uid}")
+    (event,) = events_of(restricted, group)
     assert (event["type"], event["reason"], event["message"]) == ("Warning", "ItemFailed", "Item 4 failed.")
     assert event["reportingComponent"] == "taskgroup-operator"
     assert event["reportingInstance"] == "operator-1"
@@ -102,10 +111,10 @@ async def test_an_event_is_shown_by_kubectl_describe(cluster: Cluster, group: Me
     assert "taskgroup-operator" in shown
 
 
-async def test_a_long_event_is_cut(cluster: Cluster, group: Meta) -> None:
+async def test_a_long_event_is_cut(cluster: Cluster, group: Meta, restricted: Kubectl) -> None:
     await events.post(cluster, group, Event(EventReason.FAILED, "long " * 1000))
 
-    (event,) = await cluster.list_all(EVENTS, group.namespace, fields=f"involvedObject.uid={group.uid}")
+    (event,) = events_of(restricted, group)
     assert len(event["message"]) == events.MAX_MESSAGE
 
 

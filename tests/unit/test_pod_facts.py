@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from support.pod_states import ENDED, NOW, READY, deployment, ended, pod, running, waiting
-from taskgroup.cluster.pods import pod_facts, with_gone, worker_facts
+from taskgroup.cluster.pods import pod_facts, worker_facts
 from taskgroup.core.observed import PodFacts, WorkerFacts
 
 
@@ -83,13 +83,6 @@ def test_a_rollout_is_over_when_every_pod_is_new(status: dict[str, Any], rolled_
 
     assert facts is not None
     assert facts.rolled_out is rolled_out
-
-
-def test_a_pod_that_left_the_api_stays_known() -> None:
-    facts = with_gone(WorkerFacts(pods=(PodFacts(name="b"),)), ["c", "b", "a"])
-
-    assert [pod.name for pod in facts.pods] == ["b", "a", "c"]
-    assert facts.pods[1] == PodFacts(name="a", ended=True, terminating=True)
 
 
 def test_without_a_deployment_there_are_no_facts_of_it() -> None:

@@ -67,9 +67,9 @@ class Cluster:
         """One object; NotFoundError when there is none."""
         return await self._call("get", "GET", resource, namespace, name)
 
-    async def list_all(self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "") -> list[Object]:
-        """All objects that match the label and field selectors, read page by page."""
-        query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+    async def list_all(self, resource: Resource, namespace: str, *, labels: str = "") -> list[Object]:
+        """All objects that match the label selector, read page by page."""
+        query = {"limit": str(PAGE), "labelSelector": labels}
         found: list[Object] = []
         while True:
             page = await self._call("list", "GET", resource, namespace, query=query)
@@ -78,9 +78,9 @@ class Cluster:
             if not query["continue"]:
                 return found
 
-    async def create(self, resource: Resource, namespace: str, body: Object, *, dry_run: bool = False) -> Object:
+    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         """Make a new object; ConflictError when the name is taken."""
-        query = {"fieldManager": MANAGER, "dryRun": "All" if dry_run else ""}
+        query = {"fieldManager": MANAGER}
         return await self._call("create", "POST", resource, namespace, body=_typed(resource, body), query=query)
 
     async def apply(self, resource: Resource, body: Object) -> Object:
@@ -105,14 +105,10 @@ class Cluster:
             "update", "PUT", resource, meta["namespace"], meta["name"], body=_typed(resource, body), query=query
         )
 
-    async def merge_patch(
-        self, resource: Resource, namespace: str, name: str, body: Object, *, subresource: str | None = None
-    ) -> Object:
+    async def merge_patch(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
         """RFC 7386: null removes a field, lists are replaced. A metadata.resourceVersion in the body is a condition."""
         query = {"fieldManager": MANAGER}
-        return await self._call(
-            "patch", "PATCH", resource, namespace, name, subresource=subresource, body=body, query=query, media=_MERGE
-        )
+        return await self._call("patch", "PATCH", resource, namespace, name, body=body, query=query, media=_MERGE)
 
     async def json_patch(
         self,

@@ -1,7 +1,6 @@
 """What the API knows of a group's workers, as facts: pure functions over a Deployment and its pods."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,16 +29,6 @@ def worker_facts(deployment: Part | None, pods: Sequence[Part], now: float, *, s
         pods=facts,
         trouble=_first_trouble(deployment, facts),
     )
-
-
-def with_gone(facts: WorkerFacts, known: Iterable[str]) -> WorkerFacts:
-    """Add the pods that are `known` (from Redis, say) but no longer in the API: ended, and stopped on purpose.
-
-    A pod that dies by itself stays in the API; only a deletion takes it away.
-    """
-    present = {pod.name for pod in facts.pods}
-    gone = tuple(PodFacts(name=name, ended=True, terminating=True) for name in sorted(set(known) - present))
-    return replace(facts, pods=(*facts.pods, *gone))
 
 
 def deployment_facts(deployment: Part, *, settled: bool) -> DeploymentFacts:

@@ -55,15 +55,6 @@ class WorkerDeployments:
         costs = dict.fromkeys(idle, _IDLE_COST) | dict.fromkeys(busy, _BUSY_COST)
         await asyncio.gather(*(self._mark(meta, pod, cost) for pod, cost in costs.items()))
 
-    async def remove(self, meta: Meta) -> bool:
-        """Delete the Deployment; True once its pods are gone as well. Call again until then."""
-        self.forget(meta.uid)
-        live = await self._deployment(meta)
-        if live is not None:
-            await self._cluster.delete(DEPLOYMENTS, meta.namespace, _name(meta), uid=live["metadata"]["uid"])
-            return False
-        return not await self.pods(meta)
-
     def forget(self, uid: str) -> None:
         """The group is gone."""
         self._applied.pop(uid, None)
