@@ -221,7 +221,8 @@ def test_a_volume_of_the_user_s_own_at_tmp_is_used_instead() -> None:
 
 
 def test_pod_settings_are_handed_on_as_they_are() -> None:
-    affinity: dict[str, Any] = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    affinity: dict[str, Any] = {"nodeAffinity": {required: {"nodeSelectorTerms": []}}}
     manifest = build(
         imagePullPolicy="Never",
         imagePullSecrets=[{"name": "registry"}],
