@@ -132,6 +132,11 @@ def after(seen: Observed, plan: Plan, **fields: Any) -> Observed:
     return replace(seen, **effect | fields)
 
 
+def look(seen: Observed, now: float = NOW, **fields: Any) -> Plan:
+    """What is decided when this is seen, with these differences."""
+    return reconcile(replace(seen, **fields), now)
+
+
 def decided(seen: Observed, now: float = NOW) -> Observed:
     """The look after the outcome was written."""
     return after(seen, reconcile(seen, now))

@@ -4,11 +4,14 @@ from taskgroup.core.claims import Facts
 from taskgroup.core.events import events
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.observed import Observed, Pace
-from taskgroup.core.plan import Action, Event, Plan
+from taskgroup.core.plan import Action, Dispatch, Event, Plan, Redispatch, Renew, Requeue, SendAgain, Withdraw
 from taskgroup.core.report import report
 
 RESYNC_SECONDS = 30.0
 """Longest time between two looks: troubles outside the spec heal by it."""
+FOLLOW_SECONDS = 1.0
+"""After items were moved: the status made before says nothing of it yet."""
+_MOVES = (Dispatch, Redispatch, Renew, Requeue, SendAgain, Withdraw)
 
 
 def step(
@@ -27,6 +30,8 @@ def step(
 ) -> Plan:
     """The plan that leads to the status which `facts` describe."""
     status = report(seen, facts, now)
+    if any(isinstance(action, _MOVES) for action in actions):
+        wake_after = min(wake_after, FOLLOW_SECONDS)
     return Plan(
         ledger=facts.ledger,
         save=save,
