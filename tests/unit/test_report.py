@@ -1,0 +1,127 @@
+"""The figures of the status."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import FrozenBitMap
+
+from support.builders import NOW, arrived, broker, indexes, ledger, pods, running, spec, work, workers
+from taskgroup.api.names import State
+from taskgroup.api.status import MAX_FAILURES, MAX_INDEXES_BYTES, Failure, ItemsStatus, TaskGroupStatus, WorkersStatus
+from taskgroup.core.indexes import full, parse_indexes
+from taskgroup.core.reconcile import reconcile
+
+
+def status_of(total: int = 10, **books: object) -> TaskGroupStatus:
+    return reconcile(running(spec(total), ledger(total, **books)), NOW).status  # type: ignore[arg-type]
+
+
+def test_counts_add_up() -> None:
+    status = status_of(10, sent=8, succeeded=indexes(range(4)), failed=indexes(4), returned=indexes(5))
+
+    assert (status.total, status.pending, status.active) == (10, 3, 2)
+    assert (status.succeeded, status.failed, status.cancelled) == (4, 1, 0)
+    assert (status.progress, status.percent) == ("5/10", 50)
+    assert (status.completed_indexes, status.failed_indexes) == ("0-3", "4")
+    assert (status.state, status.indexes_truncated) == (State.RUNNING, None)
+
+
+def test_percent_is_rounded_down() -> None:
+    assert status_of(1_000, succeeded=full(999)).percent == 99
+
+
+def test_what_came_back_since_is_in_the_counts_of_the_same_look() -> None:
+    seen = running(books=ledger(sent=8))
+
+    status = reconcile(replace(seen, arrivals=arrived([0], [1])), NOW).status
+
+    assert (status.active, status.succeeded, status.failed) == (6, 1, 1)
+
+
+def test_long_index_lists_are_left_out_together() -> None:
+    every_other = FrozenBitMap(range(0, 4_000, 2))
+
+    status = status_of(4_001, sent=4_001, succeeded=every_other, failed=indexes(1))
+
+    assert (status.completed_indexes, status.failed_indexes, status.indexes_truncated) == (None, None, True)
+    assert status.succeeded == 2_000
+
+
+def test_the_most_frequent_failures_are_shown() -> None:
+    books = ledger(1_000, sent=1_000)
+    for kind in range(30):
+        books = books.failed_with(f"E{kind}", "m", full(10 * kind + kind) - books.ended, NOW)
+
+    failures = reconcile(running(spec(1_000), books), NOW).status.failures
+
+    assert failures is not None
+    assert len(failures) == MAX_FAILURES
+    assert [failure.count for failure in failures] == sorted((failure.count for failure in failures), reverse=True)
+
+
+def test_a_failure_says_which_items_and_when() -> None:
+    status = status_of(10, sent=9, failed=indexes(2, 3, 4, 7))
+
+    assert status.failures == [
+        Failure(reason="ValueError", message="bad", count=4, indexes="2-4,7", last_time="2027-01-15T08:00:00Z")
+    ]
+
+
+def test_long_texts_and_lists_of_a_failure_are_cut() -> None:
+    many = FrozenBitMap(range(0, 2_000, 2))
+    books = ledger(2_000, sent=2_000).failed_with("E" * 300, "m" * 5_000, many, NOW)
+
+    failures = reconcile(running(spec(2_000), books), NOW).status.failures
+    assert failures is not None
+    (failure,) = failures
+
+    assert (len(failure.reason), len(failure.message), failure.count) == (256, 1_024, 1_000)
+    assert len(failure.indexes) <= 512
+    assert failure.indexes.endswith(",…")
+    assert parse_indexes(failure.indexes.removesuffix(",…")) == many[: failure.indexes.count(",")]
+
+
+def test_workers_are_counted_by_what_they_do() -> None:
+    members = (*pods("a", "b"), *pods("gone", ended=True))
+    seen = running(workers=workers(2, members=members), broker=broker(a=2, b=0))
+
+    assert reconcile(seen, NOW).status.workers == WorkersStatus(replicas=2, ready=2, busy=1)
+
+
+def test_the_fingerprint_follows_appended_items_only() -> None:
+    three, four = spec(items=[1, 2, 3]), spec(items=[1, 2, 3, 4])
+    seen = running(three)
+    assert seen.status.items == ItemsStatus(count=3, sha256=work(three).digest(3))
+
+    grown = reconcile(replace(seen, spec=four, work=work(four)), NOW).status
+    assert grown.items == ItemsStatus(count=4, sha256=work(four).digest(4))
+    assert grown.total == 4
+
+    other = spec(items=[9, 2, 3])
+    refused = reconcile(replace(seen, spec=other, work=work(other)), NOW).status
+    assert refused.items == seen.status.items
+    assert refused.total == 3
+
+
+counts = st.frozensets(st.integers(0, 49)).map(FrozenBitMap)
+
+
+@given(counts, counts, counts, st.integers(0, 50))
+def test_any_books_make_a_status_that_the_api_server_takes(
+    succeeded: FrozenBitMap, failed: FrozenBitMap, returned: FrozenBitMap, sent: int
+) -> None:
+    books = ledger(50, sent=sent, succeeded=succeeded, failed=failed - succeeded)
+    status = reconcile(running(spec(50), books.took_back(returned & full(sent))), NOW).status
+
+    assert TaskGroupStatus.model_validate(status.dump()) == status
+    parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)
+    assert sum(part or 0 for part in parts) == status.total
+    assert len(status.completed_indexes or "") <= MAX_INDEXES_BYTES
+
+
+def test_the_status_of_a_million_items_is_small() -> None:
+    scattered = FrozenBitMap(range(0, 1_000_000, 3))
+    status = status_of(1_000_000, sent=1_000_000, succeeded=scattered, failed=indexes(1))
+
+    assert len(str(status.dump())) < 20_000

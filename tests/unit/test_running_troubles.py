@@ -1,0 +1,128 @@
+"""A running group in trouble: tasks that no worker knows, workers that die, data that are lost."""
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from support.builders import (
+    NOW,
+    after,
+    arrived,
+    broker,
+    indexes,
+    ledger,
+    look,
+    only,
+    pods,
+    running,
+    said,
+    spec,
+    unknown_task,
+    workers,
+)
+from taskgroup.api.names import ConditionType, EventReason, Reason
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.observed import Observed, Suspicion
+from taskgroup.core.plan import ApplyWorkers, Dispatch, Open, Redispatch, Renew, Requeue, Search, SendAgain
+from taskgroup.core.running import CANARY_SECONDS
+
+HELD = ledger(100, sent=10)
+
+
+def group(books: Ledger | None = None, **fields: Any) -> Observed:
+    return running(spec(100), books or ledger(100), **fields)
+
+
+def held(now: float = NOW) -> Observed:
+    """The look after a worker did not know the task; the items are back."""
+    plan = look(group(HELD), now, arrivals=unknown_task(*range(10)))
+    return after(group(), plan, ledger=plan.ledger.renewed(dict.fromkeys(range(10), 1)))
+
+
+def test_an_unknown_task_stops_the_dispatch_and_costs_no_attempt() -> None:
+    plan = look(group(HELD), arrivals=unknown_task(1, 2))
+
+    assert [action for action in plan.actions if not isinstance(action, ApplyWorkers)] == [
+        Renew(indexes(1, 2), "No worker knows the task 'shop.send'.")
+    ]
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+    assert (plan.status.failed, plan.status.active, plan.status.pending) == (0, 8, 92)
+    assert [event.reason for event in plan.events] == [EventReason.CONFIGURATION_INVALID]
+    assert "correct its name, or use an image" in plan.events[0].message
+
+
+def test_after_a_while_one_item_is_tried() -> None:
+    seen = held()
+    assert only(look(seen, NOW + CANARY_SECONDS - 1), Redispatch) == []
+
+    plan = look(seen, NOW + CANARY_SECONDS)
+    assert only(plan, Redispatch) == [Redispatch(indexes(0))]
+    assert only(plan, Dispatch) == []
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+
+    waiting = after(seen, plan, ledger=plan.ledger.sent_again(indexes(0)))
+    assert only(look(waiting, NOW + 3 * CANARY_SECONDS), Redispatch) == [], "one at a time"
+
+
+def test_an_operator_that_restarts_stays_held() -> None:
+    assert said(look(held(), NOW + 1).status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+
+
+@pytest.mark.parametrize("news", [arrived([0]), arrived((), [0])], ids=["it succeeds", "it fails by itself"])
+def test_once_the_task_is_known_everything_goes_on(news: Any) -> None:
+    plan = look(held(), NOW + CANARY_SECONDS, arrivals=news)
+
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
+    assert only(plan, Redispatch) == [Redispatch(indexes(range(1, 10)))]
+    assert only(plan, Dispatch)
+
+
+def test_a_dead_worker_s_items_go_back_and_vanished_ones_are_looked_for() -> None:
+    members = (*pods("a"), *pods("b", ended=True))
+    seen = group(ledger(100, sent=81), workers=workers(10, members=members), broker=broker(a=4, b=2))
+
+    plan = look(seen)
+
+    assert only(plan, Requeue) == [Requeue("b", 0, None, count_loss=True)]
+    assert only(plan, Search) == [Search()]
+
+
+def test_items_that_were_nowhere_twice_are_sent_again() -> None:
+    suspicions = (Suspicion(NOW - 11, indexes(3, 4)), Suspicion(NOW, indexes(4, 5)))
+
+    plan = look(group(ledger(100, sent=10)), suspicions=suspicions)
+
+    assert only(plan, SendAgain) == [SendAgain(indexes(4))]
+    assert dict(plan.ledger.missed) == {4: 1}
+
+
+@pytest.mark.parametrize("nonce", [None, "other"])
+def test_lost_data_are_told_and_what_was_out_gets_a_new_attempt(nonce: str | None) -> None:
+    plan = look(group(ledger(100, sent=5, succeeded=indexes(0))), broker=broker(nonce=nonce), fresh_nonce="new")
+
+    assert (plan.actions, plan.save) == ((Open(),), True)
+    assert plan.ledger.nonce == "new"
+    assert dict(plan.ledger.attempts) == dict.fromkeys(range(1, 5), 1)
+    assert [(event.reason, event.warning) for event in plan.events] == [(EventReason.DATA_LOST, True)]
+    assert "4 items that had not ended are dispatched again" in plan.events[0].message
+    assert (plan.status.active, plan.status.pending, plan.status.succeeded) == (0, 99, 1)
+
+    following = look(after(group(), plan, broker=broker(nonce="new")))
+    assert only(following, Redispatch) == [Redispatch(indexes(range(1, 5)))]
+
+
+def test_a_state_that_the_books_have_not_yet_is_adopted() -> None:
+    """The operator died between the script and its answer, or the ledger was deleted."""
+    plan = look(group(Ledger(cursors=MappingProxyType({0: 5}))), broker=broker(nonce="theirs"))
+
+    assert plan.ledger.nonce == "theirs"
+    assert dict(plan.ledger.attempts) == {}
+    assert plan.events == ()
+    assert plan.ledger.total == 100
+
+
+def test_lost_data_are_no_loss_when_nothing_was_sent() -> None:
+    plan = look(group(ledger(100)), broker=broker(nonce=None))
+
+    assert (plan.actions, plan.events) == ((Open(),), ())
