@@ -39,18 +39,17 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
     observer = Observer(settings, linker, scaler)
     loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name), bells, _log)
     cleaner = Cleaner(cluster, linker, bells, _log)
-    try:
-        await kopf.operator(
-            registry=build_registry(loops, cleaner, bells, backends, kubeconfig),
-            settings=operator_settings(),
-            standalone=True,
-            clusterwide=not settings.watch_namespaces,
-            namespaces=settings.watch_namespaces,
-            liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz",
-            stop_flag=stop,
-        )
-    finally:
-        await backends.close()
+    await kopf.operator(
+        registry=build_registry(loops, cleaner, bells, backends, kubeconfig),
+        settings=operator_settings(),
+        # kopf would ask for the user's name, which a container may not have; it exports no type for its identity.
+        identity=settings.pod_name,  # type: ignore[arg-type]
+        standalone=True,
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+        liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz",
+        stop_flag=stop,
+    )
 
 
 @asynccontextmanager

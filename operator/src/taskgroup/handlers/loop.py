@@ -22,6 +22,8 @@ from taskgroup.handlers.memory import Memory
 from taskgroup.handlers.observe import Observer, read_meta
 from taskgroup.handlers.wakes import Bells
 
+AGAIN_SECONDS = 0.1
+"""After somebody else wrote first."""
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 30.0
 
@@ -68,7 +70,7 @@ class Loops:
         except (ConflictError, FencedError) as error:
             self._log.info("%s: looking again: %s", _name(body), error or "the queue's state had changed")
             await self._detach(body["metadata"]["uid"], state)
-            return FIRST_RETRY_SECONDS
+            return AGAIN_SECONDS
         except (ApiError, BrokerError) as error:
             self._log.warning("%s: %s", _name(body), error)
             await self._tell(body, state, error)

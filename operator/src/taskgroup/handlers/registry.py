@@ -48,6 +48,7 @@ def build_registry(
     _task_groups(registry, loops, cleaner, bells)
     _children(registry, bells)
     _probe(registry, backends)
+    _exit(registry, backends)
     return registry
 
 
@@ -109,3 +110,11 @@ def _probe(registry: kopf.OperatorRegistry, backends: Backends) -> None:
         return backends.check()
 
     kopf.on.probe(registry=registry, id="sweeping", errors=kopf.ErrorsMode.PERMANENT)(sweeping)
+
+
+def _exit(registry: kopf.OperatorRegistry, backends: Backends) -> None:
+    async def close(**_: Any) -> None:
+        """Before kopf looks for tasks that hang: it would wait for the sweeps."""
+        await backends.close()
+
+    kopf.on.cleanup(registry=registry, id="close")(close)
