@@ -3,10 +3,12 @@
 
 down() {
   [ -d "$RUN" ] || return 0
+  # What runs may be older than the pins of this checkout; it is ended by the tools that it was started with.
+  [ ! -e "$RUN/bin" ] || PATH=$(cat "$RUN/bin"):$PATH
   if [ "$MODE" = full ]; then
     need_root
     stop 2 kubelet kube-proxy coredns
-    ! runtime_is_up || remove_containers
+    end_containers
     stop 2 containerd
   fi
   # The API server would wait a minute for open watches; none of these has anything to save, for its state goes too.
@@ -17,6 +19,13 @@ down() {
     clean_folders
   fi
   rm -rf "$RUN"
+}
+
+end_containers() { # they outlive a containerd that was killed; only another one knows how to reach them
+  [ -e "$RUN/containerd.toml" ] && command -v containerd > /dev/null || return 0
+  start containerd containerd --config "$RUN/containerd.toml"
+  wait_for 30 "containerd" answers containerd client version
+  remove_containers
 }
 
 remove_containers() {

@@ -4,7 +4,7 @@
 up() {
   need_for_control_plane
   [ "$MODE" = light ] || need_for_node
-  if [ -d "$RUN/pid" ] && all_started; then
+  if is_up; then
     [ "$CONTROLLERS" = false ] || controller_manager
     [ "$MODE" = light ] || load_images
     echo "$KUBECONFIG"
@@ -12,6 +12,7 @@ up() {
   fi
   down
   mkdir -p "$RUN"/{pki,log,pid}
+  echo "$BIN" > "$RUN/bin"
   cd "$RUN"
   [ "$MODE" = light ] || node_address
   certificates

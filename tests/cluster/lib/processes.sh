@@ -21,7 +21,8 @@ start_time() { # PID: clock ticks since the machine's start, field 22 of its sta
   { read -r line < "/proc/$1/stat"; } 2> /dev/null || return 1
   # shellcheck disable=SC2086  # the fields are to be split
   set -- ${line##*) }
-  echo "${20}"
+  # A zombie has ended: only its parent has not asked yet.
+  [ "$1" != Z ] && echo "${20}"
 }
 
 started() { # NAME: print the id of a component that runs
@@ -75,6 +76,8 @@ all_started() {
   for name in $(components); do started "$name" > /dev/null || return 1; done
 }
 
+is_up() { [ "$(cat "$RUN/bin" 2> /dev/null)" = "$BIN" ] && all_started && kubectl get --raw /readyz > /dev/null 2>&1; }
+
 status() {
   local name pid
   [ -d "$RUN/pid" ] || { echo "$MODE: down"; return 3; }
@@ -82,7 +85,7 @@ status() {
     if pid=$(started "$name"); then echo "$name: runs ($pid)"; else echo "$name: stopped"; fi
   done
   all_started || { echo "$MODE: broken; 'up' starts it anew"; return 3; }
-  kubectl get --raw /readyz > /dev/null 2>&1 || { echo "$MODE: the API server is not ready"; return 3; }
+  is_up || { echo "$MODE: the API server is not ready"; return 3; }
   [ "$MODE" = light ] || kubectl get nodes
   echo "$MODE: up, kubeconfig $KUBECONFIG"
 }
