@@ -22,10 +22,10 @@ from support.builders import (
     workers,
 )
 from taskgroup.api.names import ConditionType, EventReason, Reason
+from taskgroup.core.holding import CANARY_SECONDS
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.observed import Observed, Suspicion
 from taskgroup.core.plan import ApplyWorkers, Dispatch, Open, Redispatch, Renew, Requeue, Search, SendAgain
-from taskgroup.core.running import CANARY_SECONDS
 
 HELD = ledger(100, sent=10)
 
@@ -126,3 +126,52 @@ def test_lost_data_are_no_loss_when_nothing_was_sent() -> None:
     plan = look(group(ledger(100)), broker=broker(nonce=None))
 
     assert (plan.actions, plan.events) == ((Open(),), ())
+
+
+def test_a_hold_is_written_before_anything_else_is_done() -> None:
+    """Only the status remembers it: unwritten, the next look would send everything again."""
+    first = look(group(HELD), arrivals=unknown_task(1))
+    assert first.turn
+
+    again = look(after(group(), first, ledger=HELD), arrivals=unknown_task(2))
+    assert not again.turn
+
+
+def test_other_tasks_of_the_group_do_not_lift_the_hold() -> None:
+    mixed = spec(tasks=[{"task": "good"} for _ in range(10)] + [{"task": "bad"} for _ in range(10)])
+    seen = running(mixed, ledger(20, sent=20))
+    plan = look(seen, arrivals=unknown_task(15, 16, task="bad"))
+    seen = after(seen, plan, ledger=plan.ledger.renewed({15: 1, 16: 1}), broker=broker(queued=18))
+
+    still = look(seen, arrivals=arrived([0, 1]))
+    assert said(still.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+    assert only(still, Redispatch) == []
+    assert still.status.succeeded == 2
+
+    lifted = look(seen, arrivals=arrived([17]))
+    assert said(lifted.status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
+    assert only(lifted, Redispatch) == [Redispatch(indexes(15, 16))]
+
+
+def test_the_item_that_is_tried_is_one_of_the_unknown_task() -> None:
+    mixed = spec(tasks=[{"task": "good"} for _ in range(10)] + [{"task": "bad"} for _ in range(10)])
+    seen = running(mixed, ledger(20, sent=20))
+    plan = look(seen, arrivals=unknown_task(15, task="bad"))
+    books = (
+        plan.ledger.renewed({15: 1}).took_back(indexes(3)).succeeded_with(indexes(0, 1, 2, range(4, 15), range(16, 20)))
+    )
+
+    tried = look(after(seen, plan, ledger=books), NOW + CANARY_SECONDS)
+
+    assert only(tried, Redispatch) == [Redispatch(indexes(15))]
+
+
+def test_items_of_other_tasks_do_not_keep_the_try_waiting() -> None:
+    mixed = spec(tasks=[{"task": "good"}, {"task": "bad"}])
+    seen = running(mixed, ledger(2, sent=2))
+    plan = look(seen, arrivals=unknown_task(1, task="bad"))
+    seen = after(seen, plan, ledger=plan.ledger.renewed({1: 1}), broker=broker(a=1))
+
+    assert only(look(seen, NOW + CANARY_SECONDS - 5), Redispatch) == []
+    assert look(seen, NOW + CANARY_SECONDS - 5).wake_after <= 5
+    assert only(look(seen, NOW + CANARY_SECONDS), Redispatch) == [Redispatch(indexes(1))]

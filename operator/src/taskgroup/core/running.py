@@ -6,11 +6,11 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core import demand, recovery
+from taskgroup.core import demand, holding, recovery
 from taskgroup.core.accounting import Books, account, with_total
 from taskgroup.core.claims import Facts, was_held
 from taskgroup.core.conditions import find, seconds
-from taskgroup.core.dispatching import dispatch, first_waiting, waiting
+from taskgroup.core.dispatching import dispatch, waiting
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.life import Phase
@@ -20,9 +20,6 @@ from taskgroup.core.plan import Action, Event, Open, Plan, Renew, Withdraw
 from taskgroup.core.step import RESYNC_SECONDS, step
 from taskgroup.core.window import adapt, room
 from taskgroup.core.work import Work
-
-CANARY_SECONDS = 30.0
-"""Between two tries of a task that no worker knew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     """One step of a group that has started and not ended."""
     books = account(with_total(seen.ledger, work.total), seen.arrivals, work, now)
     ledger = _clocked(books.ledger, seen, spec, now)
-    hold = _hold(seen, books)
+    hold = holding.hold(seen, books, work)
     sight = Sight(seen, spec, work, now, books, ledger, ledger.in_flight(work.lanes) - books.unknown, hold)
     if seen.broker is not None and seen.broker.nonce != ledger.nonce:
         return _state_differs(sight, seen.broker)
@@ -64,19 +61,6 @@ def _clocked(ledger: Ledger, seen: Observed, spec: TaskGroupSpec, now: float) ->
     first = suspended is None or suspended.reason == Reason.NOT_SUSPENDED
     started = seconds(seen.status.start_time) if first and seen.status.start_time else now
     return replace(ledger, running_since=started)
-
-
-def _hold(seen: Observed, books: Books) -> Trouble | None:
-    if books.unknown_task:
-        return Trouble(
-            Reason.UNKNOWN_TASK,
-            f"No worker knows the task {books.unknown_task!r}: correct its name, or use an image"
-            " (spec.workers.image, spec.workers.app) whose app registers it. It is tried again every 30 s.",
-        )
-    if not was_held(seen) or seen.arrivals:
-        return None
-    condition = find(seen.status, ConditionType.CONFIGURATION_VALID)
-    return Trouble(condition.reason, condition.message) if condition else None
 
 
 def _state_differs(sight: Sight, broker: BrokerFacts) -> Plan:
@@ -107,6 +91,7 @@ def _decide(sight: Sight, verdict: Verdict) -> Plan:
 
 
 def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
+    """A new hold is a turn: only the status remembers it, and the next look would send everything again."""
     seen, now = sight.seen, sight.now
     pace, sending = _sending(sight)
     actions = (
@@ -123,9 +108,10 @@ def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
         now,
         actions=actions,
         save=sight.ledger.running_since != seen.ledger.running_since,
+        turn=sight.hold is not None and not was_held(seen),
         forget=_ignored(sight),
         pace=pace,
-        wake_after=_wake_after(sight),
+        wake_after=_wake_after(sight, pace),
     )
 
 
@@ -172,7 +158,7 @@ def _sending(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
         taken = Withdraw(running=False, reason="The group is suspended.")
         return pace, (taken,) if broker.queued else ()
     if sight.hold is not None:
-        return _canary(sight)
+        return _canary(sight, sight.hold)
     pace = adapt(
         pace,
         slots=demand.slots(sight.ledger, sight.spec),
@@ -185,20 +171,21 @@ def _sending(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
     return pace, tuple(dispatch(sight.ledger, sight.work.lanes, free))
 
 
-def _canary(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
+def _canary(sight: Sight, hold: Trouble) -> tuple[Pace, tuple[Action, ...]]:
     pace, now = sight.seen.pace, sight.now
     if sight.books.unknown:
         return replace(pace, canary_at=now), ()
-    if sight.in_flight or now - pace.canary_at < CANARY_SECONDS:
-        return pace, ()
-    return replace(pace, canary_at=now), tuple(first_waiting(sight.ledger, sight.work.lanes))
+    return holding.canary(hold, sight.work, sight.ledger, sight.in_flight, pace, now)
 
 
-def _wake_after(sight: Sight) -> float:
+def _wake_after(sight: Sight, pace: Pace) -> float:
     times = [RESYNC_SECONDS]
     deadline = deadline_in(sight.ledger, sight.spec, sight.now)
     if deadline is not None:
         times.append(deadline)
     if sight.in_flight:
         times.append(recovery.SEARCH_SECONDS)
+    canary = pace.canary_at + holding.CANARY_SECONDS - sight.now
+    if sight.hold is not None and canary > 0:
+        times.append(canary)
     return min(times)
