@@ -40,7 +40,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
     loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name), bells, _log)
     cleaner = Cleaner(cluster, linker, bells, _log)
     await kopf.operator(
-        registry=build_registry(loops, cleaner, bells, backends, kubeconfig),
+        registry=build_registry(loops, cleaner, bells, backends, kubeconfig, stop),
         settings=operator_settings(),
         # kopf would ask for the user's name, which a container may not have; it exports no type for its identity.
         identity=settings.pod_name,  # type: ignore[arg-type]

@@ -40,7 +40,12 @@ def operator_settings() -> kopf.OperatorSettings:
 
 
 def build_registry(
-    loops: Loops, cleaner: Cleaner, bells: Bells, backends: Backends, kubeconfig: str | None
+    loops: Loops,
+    cleaner: Cleaner,
+    bells: Bells,
+    backends: Backends,
+    kubeconfig: str | None,
+    stop: asyncio.Event,
 ) -> kopf.OperatorRegistry:
     """Explicit registrations, so that importing this module does nothing."""
     registry = kopf.OperatorRegistry()
@@ -48,7 +53,7 @@ def build_registry(
     _task_groups(registry, loops, cleaner, bells)
     _children(registry, bells)
     _probe(registry, backends)
-    _exit(registry, backends)
+    _exit(registry, backends, stop)
     return registry
 
 
@@ -112,9 +117,10 @@ def _probe(registry: kopf.OperatorRegistry, backends: Backends) -> None:
     kopf.on.probe(registry=registry, id="sweeping", errors=kopf.ErrorsMode.PERMANENT)(sweeping)
 
 
-def _exit(registry: kopf.OperatorRegistry, backends: Backends) -> None:
+def _exit(registry: kopf.OperatorRegistry, backends: Backends, stop: asyncio.Event) -> None:
     async def close(**_: Any) -> None:
-        """Before kopf looks for tasks that hang: it would wait for the sweeps."""
+        """kopf waits five seconds for whatever still runs: the sweeps, and its own waiter for the stop flag."""
+        stop.set()
         await backends.close()
 
     kopf.on.cleanup(registry=registry, id="close")(close)
