@@ -14,6 +14,8 @@ Schema = dict[str, Any]
 INT32_MAX = 2**31 - 1
 UNTYPED: Schema = {"x-kubernetes-preserve-unknown-fields": True, "nullable": True}
 """Any JSON value, null included."""
+ELEMENT, VALUE = "[]", "{}"
+"""How paths write an element of a list and a value of a map."""
 DROPPED = ("title", "$defs", "const")
 
 
@@ -28,23 +30,23 @@ def structural(model: type[BaseModel]) -> Schema:
     """
     raw = model.model_json_schema(by_alias=True)
     schema = _convert(_inline(raw, raw.get("$defs", {})))
-    for path, field in properties(schema):
-        if not field.get("description"):
-            raise UndescribedFieldError(
-                f"{model.__name__}: the field {path} has no description: add one to its Field()."
-            )
+    for path, field in nodes(schema):
+        if not path.endswith((ELEMENT, VALUE)) and not field.get("description"):
+            raise UndescribedFieldError(f"{model.__name__}: {path} has no description: add one to its Field().")
     return schema
 
 
-def properties(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
-    """Every named field at any depth as (path, schema), for example `workers.env[].name`; parents come first."""
+def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Every schema at any depth as (path, schema), parents first, the whole one included as the path "".
+
+    A path names fields, elements of lists and values of maps: `workers.env[].name`, `workers.nodeSelector{}`.
+    """
+    yield path, schema
     for name, field in schema.get("properties", {}).items():
-        here = f"{path}.{name}" if path else name
-        yield here, field
-        yield from properties(field, here)
-    for key, mark in (("items", "[]"), ("additionalProperties", "{}")):
+        yield from nodes(field, f"{path}.{name}" if path else name)
+    for key, mark in (("items", ELEMENT), ("additionalProperties", VALUE)):
         if isinstance(schema.get(key), dict):
-            yield from properties(schema[key], path + mark)
+            yield from nodes(schema[key], path + mark)
 
 
 def _inline(node: Any, definitions: Mapping[str, Schema]) -> Any:
@@ -61,9 +63,11 @@ def _inline(node: Any, definitions: Mapping[str, Schema]) -> Any:
 
 def _convert(schema: Schema) -> Schema:
     """One inlined node in the structural dialect."""
-    schema = _typed(_without_null(schema))
+    schema = _typed(without_null(schema))
     node = {key: value for key, value in schema.items() if key not in DROPPED}
-    if "properties" in node:
+    if not node.get("properties"):
+        node.pop("properties", None)
+    else:
         node["properties"] = {name: _convert(field) for name, field in node["properties"].items()}
     extra = node.pop("additionalProperties", False)
     if isinstance(extra, dict) and extra:
@@ -76,7 +80,7 @@ def _convert(schema: Schema) -> Schema:
     return node
 
 
-def _without_null(schema: Schema) -> Schema:
+def without_null(schema: Schema) -> Schema:
     """`anyOf: [X, null]` folded into X: an absent field is absent, never null."""
     schema = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
     alternatives = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]

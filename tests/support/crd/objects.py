@@ -1,0 +1,169 @@
+"""TaskGroups that use every field of the CRD, and small edits of them."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, Final
+
+Json = Any
+Edits = Mapping[str, Json]
+
+ABSENT: Final = object()
+"""As a value of an edit: the field is taken away."""
+
+SIGNATURE: Final[dict[str, Json]] = {
+    "task": "images.resize",
+    "args": ["$(item)", None, 1.5, {"deep": [None]}],
+    "kwargs": {"width": 64, "none": None},
+    "options": {
+        "timeLimitSeconds": 30,
+        "softTimeLimitSeconds": 25,
+        "priority": 9,
+        "ignoreResult": True,
+        "expiresSeconds": 60,
+        "headers": {"tenant": "a"},
+        "shadow": "resize",
+    },
+}
+FILES: Final = [{"key": "a", "path": "etc/a", "mode": 0o400}]
+BACKEND: Final[dict[str, Json]] = {
+    "secretKeyRef": {"name": "broker", "key": "url"},
+    "transportOptions": {
+        "globalKeyPrefix": "shop:",
+        "socketTimeoutSeconds": 5,
+        "socketConnectTimeoutSeconds": 5,
+        "socketKeepalive": True,
+        "healthCheckIntervalSeconds": 25,
+    },
+}
+WORKERS: Final[dict[str, Json]] = {
+    "image": "registry.example/shop:1.4",
+    "imagePullPolicy": "IfNotPresent",
+    "imagePullSecrets": [{"name": "registry"}],
+    "app": "shop.celery",
+    "maxReplicas": 10,
+    "concurrency": 4,
+    "pool": "prefork",
+    "resources": {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"cpu": 1, "memory": "128Mi"}},
+    "env": [
+        {"name": "PLAIN", "value": "1"},
+        {"name": "MAP", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "a", "optional": True}}},
+        {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "passwords", "key": "a", "optional": True}}},
+        {"name": "FIELD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ],
+    "envFrom": [
+        {"prefix": "A_", "configMapRef": {"name": "settings", "optional": True}},
+        {"secretRef": {"name": "passwords", "optional": True}},
+    ],
+    "volumes": [
+        {"name": "scratch", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
+        {"name": "map", "configMap": {"name": "settings", "items": FILES, "defaultMode": 0o444, "optional": True}},
+        {"name": "secret", "secret": {"secretName": "pw", "items": FILES, "defaultMode": 0o400, "optional": True}},
+        {"name": "claim", "persistentVolumeClaim": {"claimName": "pictures", "readOnly": True}},
+        {
+            "name": "all",
+            "projected": {
+                "sources": [
+                    {"configMap": {"name": "settings", "items": FILES, "optional": True}},
+                    {"secret": {"name": "passwords", "items": FILES, "optional": True}},
+                ],
+                "defaultMode": 0o444,
+            },
+        },
+    ],
+    "volumeMounts": [{"name": "scratch", "mountPath": "/scratch", "subPath": "a", "readOnly": False}],
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [
+        {"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 5},
+    ],
+    "affinity": {"nodeAffinity": {"anything": ["goes"]}},
+    "serviceAccountName": "worker",
+    "securityContext": {
+        "runAsUser": 1000,
+        "runAsGroup": 1000,
+        "fsGroup": 1000,
+        "supplementalGroups": [1000],
+        "readOnlyRootFilesystem": False,
+    },
+}
+COMMON: Final[dict[str, Json]] = {
+    "parallelism": 50,
+    "activeDeadlineSeconds": 600,
+    "ttlSecondsAfterFinished": 60,
+    "suspend": True,
+    "workers": WORKERS,
+    "broker": BACKEND,
+    "resultBackend": BACKEND,
+}
+SPECS: Final[dict[str, dict[str, Json]]] = {
+    "items": {**COMMON, "items": [None, 1, 1.5, "a", {"b": [None]}, [[]]], "template": SIGNATURE},
+    "sequence": {**COMMON, "sequence": {"start": 1, "count": 3, "step": 2}, "template": SIGNATURE},
+    "tasks": {**COMMON, "tasks": [SIGNATURE]},
+}
+TIME: Final = "2026-01-02T03:04:05Z"
+STATUS: Final[dict[str, Json]] = {
+    "state": "Running",
+    "observedGeneration": 1,
+    "startTime": TIME,
+    "completionTime": TIME,
+    "total": 6,
+    "pending": 1,
+    "active": 1,
+    "succeeded": 1,
+    "failed": 2,
+    "cancelled": 1,
+    "progress": "4/6",
+    "percent": 66,
+    "completedIndexes": "0",
+    "failedIndexes": "1-2",
+    "indexesTruncated": False,
+    "failures": [{"reason": "ValueError", "message": "bad", "count": 2, "indexes": "1-2", "lastTime": TIME}],
+    "workers": {"replicas": 1, "ready": 1, "busy": 1},
+    "items": {"count": 6, "sha256": "0" * 64},
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "False",
+            "reason": "Running",
+            "message": "4 of 6 items have ended.",
+            "lastTransitionTime": TIME,
+            "observedGeneration": 1,
+        }
+    ],
+}
+LEAST: Final[dict[str, Json]] = {
+    "items": [1],
+    "template": {"task": "images.resize"},
+    "workers": {"image": "shop", "app": "shop"},
+}
+
+
+def task_group(spec: Mapping[str, Json], edits: Edits | None = None, *, name: str = "example") -> dict[str, Json]:
+    """A TaskGroup with this spec; the edits say by path, such as `spec.workers.env.0.name`, what differs."""
+    made: dict[str, Json] = {
+        "apiVersion": "taskgroups.dev/v1alpha1",
+        "kind": "TaskGroup",
+        "metadata": {"name": name},
+        "spec": deepcopy(dict(spec)),
+    }
+    return edited(made, edits or {})
+
+
+def replacement(spec: Mapping[str, Json], edits: Edits, stored: Mapping[str, Json]) -> dict[str, Json]:
+    """The TaskGroup with these edits as an update of the stored one."""
+    keys = ("name", "namespace", "resourceVersion")
+    return task_group(spec, edits) | {"metadata": {key: stored["metadata"][key] for key in keys}}
+
+
+def edited(whole: dict[str, Json], edits: Edits) -> dict[str, Json]:
+    """A copy with the edits made."""
+    whole = deepcopy(whole)
+    for path, value in edits.items():
+        *parents, last = (int(step) if step.isdigit() else step for step in path.split("."))
+        part: Json = whole
+        for step in parents:
+            part = part[step]
+        if value is ABSENT:
+            del part[last]
+        else:
+            part[last] = deepcopy(value)
+    return whole

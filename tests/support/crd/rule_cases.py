@@ -1,0 +1,196 @@
+"""One accepted and one refused edit for each CEL rule of the CRD; a rule without a case fails the tests."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from support.crd.objects import ABSENT, BACKEND, SIGNATURE, TIME, Edits
+
+TASKS: Final[Edits] = {"spec.items": ABSENT, "spec.template": ABSENT, "spec.tasks": [{"task": "a"}, {"task": "b"}]}
+SEQUENCE: Final[Edits] = {"spec.items": ABSENT, "spec.sequence": {"count": 3}}
+MOUNT: Final = [{"name": "a", "mountPath": "/a"}]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Edits of the least TaskGroup (`objects.LEAST`); `before` makes it a rule about updates of an object so edited."""
+
+    at: str
+    """Path of the rule's schema."""
+    message: str
+    accepted: Edits
+    refused: Edits
+    before: Edits | None = None
+    status: Edits = field(default_factory=dict)
+    """Status that the stored object has before the update."""
+
+
+def variable(**content: object) -> Edits:
+    """The workers get one environment variable."""
+    return {"spec.workers.env": [{"name": "A", **content}]}
+
+
+def source(**content: object) -> Edits:
+    """The workers get one variable with this source."""
+    return variable(valueFrom=content)
+
+
+def volume(**content: object) -> Edits:
+    """The workers get one volume."""
+    return {"spec.workers.volumes": [{"name": "a", **content}]}
+
+
+def options(**content: object) -> Edits:
+    """The template gets these options."""
+    return {"spec.template.options": content}
+
+
+def task_options(**content: object) -> Edits:
+    """The second of two tasks gets these options."""
+    return {**TASKS, "spec.tasks": [{"task": "a"}, {"task": "b", "options": content}]}
+
+
+KEY: Final = {"name": "settings", "key": "a"}
+CASES: Final[tuple[Case, ...]] = (
+    Case(
+        "",
+        "the name must have at most 52 characters",
+        accepted={"metadata.name": "a" * 52},
+        refused={"metadata.name": "a" * 53},
+    ),
+    Case("", "the name must not contain dots", accepted={"metadata.name": "a-b"}, refused={"metadata.name": "a.b"}),
+    Case(
+        "",
+        "spec.template cannot change once the group has started: create a new TaskGroup instead",
+        before={"spec.template": SIGNATURE},
+        status={"startTime": TIME},
+        accepted={"spec.template": SIGNATURE, "spec.items": [1, 2], "spec.suspend": True},
+        refused={"spec.template": {**SIGNATURE, "args": ["$(item)", None, 1.5, {"deep": [0]}]}},
+    ),
+    Case(
+        "spec",
+        "items and sequence need a template, and tasks must have none: each of them is a signature itself",
+        accepted=TASKS,
+        refused={"spec.template": ABSENT},
+    ),
+    Case(
+        "spec",
+        "the source of items cannot change: create a new TaskGroup instead",
+        before={},
+        accepted={"spec.items": [1, 2]},
+        refused=TASKS,
+    ),
+    Case(
+        "spec",
+        "tasks can only be appended to",
+        before=TASKS,
+        accepted={**TASKS, "spec.tasks": [{"task": "a"}, {"task": "b"}, {"task": "c"}]},
+        refused={**TASKS, "spec.tasks": [{"task": "a"}]},
+    ),
+    Case(
+        "spec",
+        "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
+        accepted={**options(timeLimitSeconds=5), "spec.workers.pool": "gevent"},
+        refused={**options(timeLimitSeconds=5), "spec.workers.pool": "threads"},
+    ),
+    Case(
+        "spec",
+        "softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it",
+        accepted={**task_options(softTimeLimitSeconds=5), "spec.workers.pool": "prefork"},
+        refused={**task_options(softTimeLimitSeconds=5), "spec.workers.pool": "gevent"},
+    ),
+    Case(
+        "spec",
+        "broker cannot change: create a new TaskGroup instead",
+        before={"spec.broker": BACKEND},
+        accepted={"spec.broker": BACKEND, "spec.parallelism": 5},
+        refused={"spec.broker": {"secretKeyRef": {"name": "other"}}},
+    ),
+    Case(
+        "spec",
+        "resultBackend cannot change: create a new TaskGroup instead",
+        before={"spec.resultBackend": BACKEND},
+        accepted={"spec.resultBackend": BACKEND, "spec.parallelism": 5},
+        refused={},
+    ),
+    Case(
+        "spec.sequence",
+        "a sequence can only grow: keep start and step, and do not lower count",
+        before=SEQUENCE,
+        accepted={**SEQUENCE, "spec.sequence": {"count": 4, "start": 0, "step": 1}},
+        refused={**SEQUENCE, "spec.sequence": {"count": 2}},
+    ),
+    Case(
+        "spec.tasks[].options",
+        "softTimeLimitSeconds must be smaller than timeLimitSeconds",
+        accepted=task_options(timeLimitSeconds=5, softTimeLimitSeconds=4),
+        refused=task_options(timeLimitSeconds=5, softTimeLimitSeconds=5),
+    ),
+    Case(
+        "spec.template.options",
+        "softTimeLimitSeconds must be smaller than timeLimitSeconds",
+        accepted=options(timeLimitSeconds=5, softTimeLimitSeconds=4),
+        refused=options(timeLimitSeconds=5, softTimeLimitSeconds=6),
+    ),
+    Case(
+        "spec.workers",
+        "pool solo runs one item at a time: set concurrency to 1, or use another pool",
+        accepted={"spec.workers.pool": "solo", "spec.workers.concurrency": 1},
+        refused={"spec.workers.pool": "solo"},
+    ),
+    Case(
+        "spec.workers",
+        "each of volumeMounts must name one of volumes",
+        accepted={**volume(emptyDir={}), "spec.workers.volumeMounts": MOUNT},
+        refused={"spec.workers.volumeMounts": MOUNT},
+    ),
+    Case(
+        "spec.workers.resources",
+        "requests must not be larger than limits",
+        accepted={"spec.workers.resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": 1}}},
+        refused={"spec.workers.resources": {"requests": {"cpu": "1001m"}, "limits": {"cpu": 1}}},
+    ),
+    Case(
+        "spec.workers.env[]",
+        "a variable has either value or valueFrom, not both",
+        accepted=variable(),
+        refused=variable(value="1", valueFrom={"configMapKeyRef": KEY}),
+    ),
+    Case(
+        "spec.workers.env[].valueFrom",
+        "valueFrom has exactly one of configMapKeyRef, secretKeyRef, fieldRef",
+        accepted=source(secretKeyRef=KEY),
+        refused=source(secretKeyRef=KEY, configMapKeyRef=KEY),
+    ),
+    Case(
+        "spec.workers.envFrom[]",
+        "an entry of envFrom has exactly one of configMapRef, secretRef",
+        accepted={"spec.workers.envFrom": [{"secretRef": {"name": "a"}}]},
+        refused={"spec.workers.envFrom": [{"prefix": "A_"}]},
+    ),
+    Case(
+        "spec.workers.volumes[]",
+        "a volume has exactly one of emptyDir, configMap, secret, persistentVolumeClaim, projected",
+        accepted=volume(emptyDir={}),
+        refused=volume(emptyDir={}, configMap={"name": "a"}),
+    ),
+    Case(
+        "spec.workers.volumes[].projected.sources[]",
+        "a projected source has exactly one of configMap, secret",
+        accepted=volume(projected={"sources": [{"secret": {"name": "a"}}]}),
+        refused=volume(projected={"sources": [{}]}),
+    ),
+)
+
+EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
+    "spec": (
+        ({}, SEQUENCE, TASKS),
+        (
+            {"spec.items": ABSENT},
+            {"spec.sequence": {"count": 3}},
+            {"spec.tasks": [{"task": "a"}]},
+            {"spec.tasks": [{"task": "a"}], "spec.template": ABSENT},
+            {"spec.sequence": {"count": 3}, "spec.tasks": [{"task": "a"}]},
+        ),
+    ),
+}
+"""Per path of a oneOf: edits of the least TaskGroup that are accepted, and that are refused."""
