@@ -8,9 +8,9 @@ app = Celery("demo")
 
 
 @app.task(name="numbers.square")
-def square(n: int) -> int:
-    """The square of n."""
-    return n * n
+def square(number: int) -> int:
+    """The square of the number."""
+    return number * number
 
 
 @app.task(name="numbers.add")
@@ -20,13 +20,13 @@ def add(x: int, y: int) -> int:
 
 
 @app.task(name="numbers.check")
-def check(n: int) -> int:
-    """n itself; a negative number is refused, and so is one that ends in 7."""
-    if n < 0:
+def check(number: int) -> int:
+    """The number itself; a negative one is refused, and so is one that ends in 7."""
+    if number < 0:
         raise ValueError("a number must not be negative")
-    if n % 10 == 7:
+    if number % 10 == 7:
         raise LookupError("numbers that end in 7 are not in the table")
-    return n
+    return number
 
 
 @app.task(name="numbers.sleep")
