@@ -2,17 +2,16 @@
 
 import functools
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from kubernetes import config
 
 from support.crd.objects import LEAST, task_group
+from support.kubectl import kubeconfig
 from support.wait import eventually
 
 CRD = Path(__file__).resolve().parents[3] / "crds/taskgroups.yaml"
@@ -134,9 +133,6 @@ def _message(refusal: bytes) -> str:
 @functools.cache
 def shared_task_groups() -> TaskGroups:
     """The TaskGroups of the test API server, with the committed CRD installed once a run."""
-    kubeconfig = os.environ.get("TASKGROUP_TEST_KUBECONFIG")
-    if not kubeconfig:
-        pytest.fail("TASKGROUP_TEST_KUBECONFIG is not set: set it to what `tests/cluster/cluster up --light` prints.")
-    groups = TaskGroups(kubeconfig)
+    groups = TaskGroups(kubeconfig())
     groups.install()
     return groups
