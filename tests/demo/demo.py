@@ -84,7 +84,7 @@ def follow(cluster: Cluster, names: list[str]) -> dict[str, Object]:
             moved = time.monotonic()
             _show(line, len(before))
         if len(groups) == len(names) and all(map(finished, groups.values())):
-            print()
+            _show("", 0)
             return groups
         if time.monotonic() - moved > PATIENCE_SECONDS:
             sys.exit(
@@ -94,8 +94,13 @@ def follow(cluster: Cluster, names: list[str]) -> dict[str, Object]:
 
 
 def _show(line: str, width: int) -> None:
-    on_terminal = sys.stdout.isatty()
-    print(f"\r{line.ljust(width)}" if on_terminal else line, end="" if on_terminal else "\n", flush=True)
+    """On a terminal each line replaces the one before; an empty one ends the line."""
+    if not sys.stdout.isatty():
+        print(line, flush=True)
+    elif line:
+        print(f"\r{line.ljust(width)}", end="", flush=True)
+    else:
+        print(flush=True)
 
 
 def main() -> None:

