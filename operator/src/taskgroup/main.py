@@ -38,7 +38,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
     scaler = Scaler(cluster, linker)
     observer = Observer(settings, linker, scaler)
     loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name), bells, _log)
-    cleaner = Cleaner(cluster, linker, bells, _log)
+    cleaner = Cleaner(cluster, linker, scaler, bells, _log)
     await kopf.operator(
         registry=build_registry(loops, cleaner, bells, backends, kubeconfig, stop),
         settings=operator_settings(),

@@ -11,9 +11,9 @@ from typing import TextIO
 from taskgroup.api.names import FINALIZER, LABEL_MANAGED_BY, MANAGER
 from taskgroup.cluster.client import Cluster, Object, connect
 from taskgroup.cluster.errors import NotFoundError
-from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS, Resource
+from taskgroup.cluster.resources import DEPLOYMENTS, PODS, TASK_GROUPS, Resource
 
-_SECONDS = 60.0
+_SECONDS = 80.0
 _POLL_SECONDS = 0.5
 _WORKERS = f"{LABEL_MANAGED_BY}={MANAGER},taskgroups.dev/uid"
 ALL_NAMESPACES = ""
@@ -34,16 +34,18 @@ async def uninstall(deployment: str, namespace: str, watched: Sequence[str], out
 
 
 async def _stop_operator(cluster: Cluster, namespace: str, name: str) -> None:
-    """Also waits for its end: a running operator would put the finalizers back."""
+    """Until its last pod is gone, for a stopping operator would put the finalizers back; RuntimeError after a time."""
     deadline = time.monotonic() + _SECONDS
     try:
         found = await cluster.get(DEPLOYMENTS, namespace, name)
-        await _to_zero(cluster, found)
-        while found.get("status", {}).get("replicas", 0) and time.monotonic() < deadline:
-            await asyncio.sleep(_POLL_SECONDS)
-            found = await cluster.get(DEPLOYMENTS, namespace, name)
     except NotFoundError:
         return
+    await _to_zero(cluster, found)
+    labels = ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
+    while pods := await cluster.list_all(PODS, namespace, labels=labels):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"The operator's pod {pods[0]['metadata']['name']} has not ended after {_SECONDS:g} s.")
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _workers(cluster: Cluster, namespace: str) -> list[Object]:

@@ -42,7 +42,8 @@ class PodFacts:
     """No container runs and none will run again under this name."""
     restarts: int = 0
     started_at: float | None = None
-    """Start of the running container, seconds since the epoch."""
+    """Seconds since the epoch: after all that ended containers took from the queue, before anything that the running
+    one took."""
     trouble: Trouble | None = None
 
 
@@ -134,8 +135,6 @@ class Observed:
     status: TaskGroupStatus = field(default_factory=TaskGroupStatus)
     """As last written by the operator."""
     ledger: Ledger = field(default_factory=Ledger)
-    ledger_saved: bool = True
-    """The ledger has been saved as it is."""
     broker: BrokerFacts | None = None
     backend_trouble: Trouble | None = None
     """Broker or result backend cannot be used."""

@@ -16,7 +16,7 @@ from taskgroup.core.life import Phase, phase_of
 from taskgroup.core.observed import Observed, Trouble
 from taskgroup.core.plan import Plan
 from taskgroup.core.running import reconcile_running
-from taskgroup.core.step import step
+from taskgroup.core.step import RESYNC_SECONDS, TROUBLE_SECONDS, step
 from taskgroup.core.work import Work
 
 
@@ -48,6 +48,7 @@ def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     """startTime is written before the first dispatch, and from then on the items are fixed."""
     ledger = replace(seen.ledger, total=work.total)
     if spec.suspend or seen.broker is None or seen.backend_trouble is not None:
-        return step(seen, Facts(phase=Phase.NEW, ledger=ledger, active=0, wanted=0), now)
+        wake_after = RESYNC_SECONDS if seen.backend_trouble is None else TROUBLE_SECONDS
+        return step(seen, Facts(phase=Phase.NEW, ledger=ledger, active=0, wanted=0), now, wake_after=wake_after)
     facts = Facts(phase=Phase.RUNNING, ledger=ledger, active=0, wanted=0, start_time=timestamp(now))
     return step(seen, facts, now, turn=True, wake_after=0.0)

@@ -13,6 +13,8 @@ from taskgroup.core.plan import Action, Requeue, Search, SendAgain
 
 MAX_LOSSES = 3
 """Workers that may die with an item before it is given up as poison."""
+POISON = f"{MAX_LOSSES + 1} workers died while they ran it."
+"""Said of such an item."""
 MAX_MISSED = 3
 """How often an item that is nowhere is dispatched again."""
 SEARCH_SECONDS = 10.0

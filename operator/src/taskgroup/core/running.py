@@ -17,7 +17,7 @@ from taskgroup.core.life import Phase
 from taskgroup.core.observed import BrokerFacts, Observed, Pace, Trouble
 from taskgroup.core.outcome import Verdict, deadline_in, judge
 from taskgroup.core.plan import Action, Event, Open, Plan, Renew, Withdraw
-from taskgroup.core.step import RESYNC_SECONDS, step
+from taskgroup.core.step import RESYNC_SECONDS, TROUBLE_SECONDS, step
 from taskgroup.core.window import adapt, room
 from taskgroup.core.work import Work
 
@@ -129,7 +129,7 @@ def _facts(sight: Sight) -> Facts:
 def _ignored(sight: Sight) -> Indexes:
     """Newly counted items whose values nobody wants."""
     fresh = sight.ledger.succeeded - sight.seen.ledger.succeeded
-    if not any(leaf.options.ignore_result for leaf in sight.work.leaves()):
+    if not sight.work.ignores_results:
         return NONE
     return FrozenBitMap(index for index in fresh if sight.work.leaf(index).options.ignore_result)
 
@@ -179,7 +179,7 @@ def _canary(sight: Sight, hold: Trouble) -> tuple[Pace, tuple[Action, ...]]:
 
 
 def _wake_after(sight: Sight, pace: Pace) -> float:
-    times = [RESYNC_SECONDS]
+    times = [RESYNC_SECONDS if sight.seen.backend_trouble is None else TROUBLE_SECONDS]
     deadline = deadline_in(sight.ledger, sight.spec, sight.now)
     if deadline is not None:
         times.append(deadline)

@@ -13,6 +13,9 @@ FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
 _MOVES = (Dispatch, Redispatch, Renew, Requeue, SendAgain, Withdraw)
 
+TROUBLE_SECONDS = 5.0
+"""Between two looks at a broker that does not answer."""
+
 
 def step(
     seen: Observed,

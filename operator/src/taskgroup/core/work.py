@@ -97,6 +97,9 @@ class Work:
         self._templates = templates
         self.total = len(templates) if items is None else len(items)
         self.lanes = _lanes(templates, self.total, shared=items is not None)
+        self.kinds = _kinds(templates)
+        """One signature for each different pair of task and options."""
+        self.ignores_results = any(leaf.options.ignore_result for leaf in self.kinds)
         self._digests: dict[int, str] = {}
 
     def call(self, index: int) -> Call:
@@ -108,10 +111,6 @@ class Work:
     def leaf(self, index: int) -> Leaf:
         """The signature of an item, not filled."""
         return self._templates[index if self._items is None else 0].leaf
-
-    def leaves(self) -> list[Leaf]:
-        """Every distinct place where a signature is written."""
-        return [template.leaf for template in self._templates]
 
     def digest(self, count: int) -> str:
         """SHA-256 over the template and the first `count` items: equal as long as items were only appended."""
@@ -164,6 +163,11 @@ def _items(spec: TaskGroupSpec) -> Items:
 
 def _compile(leaf: Leaf) -> _Template:
     return _Template(leaf, compile_value(leaf.args or []), compile_value(leaf.kwargs or {}))
+
+
+def _kinds(templates: list[_Template]) -> tuple[Leaf, ...]:
+    found = {(leaf.task, leaf.options.model_dump_json()): leaf for leaf in (template.leaf for template in templates)}
+    return tuple(found.values())
 
 
 def _leaf_bytes(leaf: Leaf) -> bytes:

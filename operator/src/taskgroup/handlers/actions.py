@@ -15,7 +15,7 @@ from taskgroup.broker.keys import task_id
 from taskgroup.cluster.errors import ForbiddenError, RefusedError
 from taskgroup.core import plan
 from taskgroup.core.observed import Observed, PodFacts, Suspicion, Trouble
-from taskgroup.core.recovery import MAX_LOSSES, container
+from taskgroup.core.recovery import MAX_LOSSES, POISON, container
 from taskgroup.core.work import Work
 from taskgroup.handlers.memory import Link, Memory
 from taskgroup.handlers.observe import keys_of
@@ -107,9 +107,8 @@ class Actions:
             self._keys, action.pod, before=action.before, count_loss=action.count_loss, loss_limit=MAX_LOSSES
         )
         self._memory.requeued |= {f"{action.pod}/{action.restarts}"}
-        text = f"{MAX_LOSSES + 1} workers died while they ran it."
         poison = FrozenBitMap(moved.quarantined)
-        self._memory.ledger = self._memory.ledger.failed_with(Reason.LOST, text, poison, time.time())
+        self._memory.ledger = self._memory.ledger.failed_with(Reason.LOST, POISON, poison, time.time())
 
     async def _search(self, _: plan.Search) -> None:
         pods = [pod for pod in self._seen.workers.pods if not pod.ended]

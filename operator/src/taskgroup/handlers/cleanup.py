@@ -1,6 +1,7 @@
 """The end of an object: dispatch stops, then the workers, then the keys, because a stopping worker re-queues."""
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,7 +11,6 @@ from taskgroup.api.names import LABEL_UID
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.errors import BrokerError
 from taskgroup.broker.keys import GroupKeys, task_id
-from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ApiError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
@@ -18,6 +18,7 @@ from taskgroup.core.observed import Meta
 from taskgroup.handlers.linking import Linker, LinkError
 from taskgroup.handlers.memory import Link
 from taskgroup.handlers.observe import keys_of, read_meta
+from taskgroup.handlers.scaling import Scaler
 from taskgroup.handlers.wakes import Bells
 
 WORKERS_SECONDS = 60.0
@@ -25,14 +26,16 @@ WORKERS_SECONDS = 60.0
 BROKER_SECONDS = 30.0
 """How long an unreachable broker may hold up the deletion."""
 _POLL_SECONDS = 0.5
+_CHUNK = 10_000
 
 
 class Cleaner:
     """Removes everything that a group left outside its own object; doing it twice changes nothing."""
 
-    def __init__(self, cluster: Cluster, linker: Linker, bells: Bells, log: logging.Logger) -> None:
+    def __init__(self, cluster: Cluster, linker: Linker, scaler: Scaler, bells: Bells, log: logging.Logger) -> None:
         self._cluster = cluster
         self._linker = linker
+        self._scaler = scaler
         self._bells = bells
         self._log = log
 
@@ -47,6 +50,7 @@ class Cleaner:
             await self._try(meta, lambda: self._erase(meta, link, pods))
             await self._linker.unlink(meta.uid, link)
         self._linker.forget(meta.uid)
+        self._scaler.forget(meta.uid)
         self._bells.drop(meta.uid)
 
     async def _link(self, meta: Meta, body: Mapping[str, Any]) -> Link | None:
@@ -67,7 +71,9 @@ class Cleaner:
     async def _stop_workers(self, meta: Meta) -> list[str]:
         """Returns the names of the pods that there were."""
         selector, deadline = f"{LABEL_UID}={meta.uid}", time.monotonic() + WORKERS_SECONDS
-        await self._cluster.delete(DEPLOYMENTS, meta.namespace, child_name(meta.name, meta.uid))
+        for found in await self._cluster.list_all(DEPLOYMENTS, meta.namespace, labels=selector):
+            name = found["metadata"]["name"]
+            await self._cluster.delete(DEPLOYMENTS, meta.namespace, name, uid=found["metadata"]["uid"])
         seen: set[str] = set()
         while pods := await self._cluster.list_all(PODS, meta.namespace, labels=selector):
             seen |= {pod["metadata"]["name"] for pod in pods}
@@ -91,9 +97,11 @@ class Cleaner:
         """Every value that any attempt of any item may have left; indexes above the cursors never ran."""
         books = await link.backend.broker.books(keys)
         highest = max((dispatched, *(index + 1 for index in books.attempts)))
-        ids = [task_id(meta.uid, index, 0) for index in range(highest)]
-        ids += [task_id(meta.uid, index, n + 1) for index, last in books.attempts.items() for n in range(last)]
-        await link.backend.results.delete(ids)
+        first = (task_id(meta.uid, index, 0) for index in range(highest))
+        later = (task_id(meta.uid, index, n + 1) for index, last in books.attempts.items() for n in range(last))
+        ids = itertools.chain(first, later)
+        while chunk := list(itertools.islice(ids, _CHUNK)):
+            await link.backend.results.delete(chunk)
 
     async def _try(self, meta: Meta, act: Callable[[], Awaitable[None]]) -> None:
         """A broker that is away may come back, but nobody's deletion waits for ever."""

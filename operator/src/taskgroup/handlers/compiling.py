@@ -32,7 +32,7 @@ def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) 
 def _check_messages(work: Work, uid: str) -> None:
     """Headers that would overwrite Celery's are refused before anything starts."""
     keys = GroupKeys("", uid)
-    for leaf in work.leaves():
+    for leaf in work.kinds:
         if leaf.options.headers:
             MessageTemplate(leaf, keys)
 

@@ -48,6 +48,8 @@ class Memory:
     link: Link | None = None
     link_trouble: Trouble | None = None
     link_checked: float = float("-inf")
+    broker_fails: bool = False
+    """The broker could not be used at the last look."""
     fence: Fence | None = None
     merged: bool = False
     """Redis' part of the books (cursors, attempts, returned) is in the ledger."""

@@ -12,10 +12,12 @@ from pyroaring import FrozenBitMap
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.settings import Settings
 from taskgroup.broker.errors import BrokerError
-from taskgroup.broker.facts import Facts
+from taskgroup.broker.facts import Books, Facts
 from taskgroup.broker.keys import GroupKeys
 from taskgroup.core.conditions import seconds
+from taskgroup.core.indexes import Indexes
 from taskgroup.core.observed import Arrivals, BrokerFacts, FailedItem, Meta, Observed, PodFacts, Trouble, WorkerFacts
+from taskgroup.core.recovery import MAX_LOSSES, POISON
 from taskgroup.handlers.compiling import compile_spec
 from taskgroup.handlers.linking import Linker, LinkError
 from taskgroup.handlers.memory import Link, Memory
@@ -83,8 +85,7 @@ class Observer:
     async def _link(self, memory: Memory, meta: Meta, bell: Bell) -> None:
         """Secrets are read again while something is wrong, at most once in a resync time."""
         spec = memory.compiled.spec
-        broken = memory.link is None or memory.link.subscription.trouble is not None or memory.link_trouble is not None
-        if spec is None or not broken or time.monotonic() - memory.link_checked < self._resync:
+        if spec is None or not _is_broken(memory) or time.monotonic() - memory.link_checked < self._resync:
             return
         memory.link_checked = time.monotonic()
         try:
@@ -115,8 +116,9 @@ class Observer:
             facts = await link.backend.broker.observe(keys, [pod.name for pod in memory.workers.pods])
             await self._merge(memory, keys, link, facts)
         except BrokerError as error:
-            memory.merged = False
+            memory.merged, memory.broker_fails = False, True
             return None, Trouble(error.reason, error.message)
+        memory.broker_fails = False
         memory.fence = facts.state.fence if facts.state else None
         trouble = link.subscription.trouble
         seen = BrokerFacts(
@@ -146,12 +148,24 @@ class Observer:
             cursors=MappingProxyType(dict(state.cursors)),
             returned=FrozenBitMap(books.returned) - ledger.ended,
             attempts=MappingProxyType(dict(books.attempts)),
-        )
+        ).failed_with(Reason.LOST, POISON, _poison(books), time.time())
         memory.merged = True
 
     def _collect(self, memory: Memory) -> None:
         if memory.link is not None:
             memory.arrivals = _added(memory.arrivals, memory.link.subscription.take())
+
+
+def _is_broken(memory: Memory) -> bool:
+    link = memory.link
+    return (
+        link is None or memory.broker_fails or memory.link_trouble is not None or link.subscription.trouble is not None
+    )
+
+
+def _poison(books: Books) -> Indexes:
+    """Items that were dropped from the queue just before an operator died that had not saved it."""
+    return FrozenBitMap(index for index, count in books.losses.items() if count > MAX_LOSSES)
 
 
 def _gone(before: WorkerFacts, now: WorkerFacts) -> tuple[PodFacts, ...]:

@@ -61,6 +61,10 @@ class Scaler:
         """Idle pods are stopped first."""
         await self._deployments.mark(meta, idle, busy)
 
+    def forget(self, uid: str) -> None:
+        """The group is gone."""
+        self._deployments.forget(uid)
+
     async def delete_object(self, meta: Meta) -> None:
         """The TaskGroup itself, unless another one has taken its name."""
         await self._cluster.delete(TASK_GROUPS, meta.namespace, meta.name, uid=meta.uid)
@@ -68,7 +72,7 @@ class Scaler:
 
 def grace_seconds(work: Work) -> int:
     """terminationGracePeriodSeconds: the longest hard limit and some time to stop."""
-    limits = [leaf.options.time_limit_seconds for leaf in work.leaves()]
+    limits = [leaf.options.time_limit_seconds for leaf in work.kinds]
     if not all(limits):
         return GRACE_SECONDS
     return min(max(limit or 0 for limit in limits) + GRACE_MARGIN_SECONDS, MAX_GRACE_SECONDS)
