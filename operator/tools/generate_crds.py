@@ -11,6 +11,7 @@ import yaml
 from structural_schema import Schema, structural
 
 from taskgroup.api import names
+from taskgroup.api.status import NEVER_OBSERVED
 from taskgroup.api.taskgroup import TaskGroup
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +92,10 @@ def _resource(schema: Schema) -> Schema:
         "kind": {"type": "string", "description": f"The kind of this object: {names.KIND}."},
         "metadata": {"type": "object"},
     }
-    return {**schema, "properties": {**common, **schema["properties"]}}
+    properties = {**common, **schema["properties"]}
+    # Until the operator's first write; without it kstatus (Helm, Flux) takes an object without conditions for done.
+    properties["status"] = {**properties["status"], "default": {"observedGeneration": NEVER_OBSERVED}}
+    return {**schema, "properties": properties}
 
 
 def rendered() -> dict[Path, str]:

@@ -31,8 +31,9 @@ def operator(
     """Run the operator; its settings are TASKGROUP_* variables."""
     settings = _or_exit(lambda: read_settings(os.environ))
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # kopf reports every watch event that was handled; its warnings and errors are worth reading.
-    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+    # They report every watch event and every probe; their warnings and errors are worth reading.
+    for chatty in ("kopf", "aiohttp.access"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
     _run(run_operator(settings, kubeconfig))
 
 

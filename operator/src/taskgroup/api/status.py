@@ -12,6 +12,7 @@ Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Count = Annotated[int, Field(ge=0)]
 Indexes = Annotated[str, Field(max_length=4096)]
 
+NEVER_OBSERVED = -1
 MAX_INDEXES_BYTES = 4096
 MAX_FAILURES = 20
 
@@ -56,7 +57,9 @@ class TaskGroupStatus(Model):
     """Counts, failures and conditions."""
 
     state: State | None = Field(None, description="Pending, Running, Suspended, Complete or Failed.")
-    observed_generation: Count | None = Field(None, description="The generation of the spec that was last seen.")
+    observed_generation: Annotated[int, Field(ge=NEVER_OBSERVED)] | None = Field(
+        None, description="The generation of the spec that was last seen; -1 before the operator's first look."
+    )
     start_time: Time | None = Field(None, description="Written before the first item is dispatched.")
     completion_time: Time | None = Field(None, description="When the group ended, either way.")
     total: Count | None = Field(None, description="All items.")

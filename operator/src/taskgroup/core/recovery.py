@@ -56,12 +56,12 @@ def missing(seen: Observed, in_flight: Indexes) -> Indexes:
 
 
 def search(seen: Observed, in_flight: Indexes, now: float) -> tuple[Action, ...]:
-    """Look for items when the queue and the workers hold fewer than are in flight."""
+    """Look for items when the queue and the workers hold fewer than are in flight; the first time not at the start."""
     if seen.broker is None or seen.arrivals or not in_flight:
         return ()
     if seen.broker.queued + sum(seen.broker.unacked.values()) >= len(in_flight):
         return ()
-    last = seen.suspicions[-1].at if seen.suspicions else 0.0
+    last = seen.suspicions[-1].at if seen.suspicions else seen.ledger.running_since or 0.0
     return (Search(),) if now - last >= SEARCH_SECONDS else ()
 
 
@@ -71,7 +71,10 @@ def send_again(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, tup
         return ledger, ()
     hopeless = FrozenBitMap(index for index in absent if ledger.missed.get(index, 0) >= MAX_MISSED)
     again = absent - hopeless
-    text = f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
+    text = (
+        f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
+        " A task with ignore_result=True stores nothing on Celery before 5.6.3; one that raises Ignore never does."
+    )
     ledger = ledger.failed_with(Reason.LOST, text, hopeless, now)
     missed = MappingProxyType({**ledger.missed, **{index: ledger.missed.get(index, 0) + 1 for index in again}})
     return replace(ledger, missed=missed), (SendAgain(again),) if again else ()

@@ -46,7 +46,7 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     if seen.broker is not None and seen.broker.nonce != ledger.nonce:
         return _state_differs(sight, seen.broker)
     ledger, again = recovery.send_again(ledger, recovery.missing(seen, sight.in_flight), now)
-    sight = replace(sight, ledger=ledger)
+    sight = replace(sight, ledger=ledger, in_flight=sight.in_flight - ledger.ended)
     verdict = judge(ledger, spec, now)
     return _decide(sight, verdict) if verdict else _work(sight, again)
 

@@ -20,6 +20,7 @@ from taskgroup.core.work import Work
 from taskgroup.handlers.memory import Link, Memory
 from taskgroup.handlers.observe import keys_of
 from taskgroup.handlers.scaling import Scaler
+from taskgroup.results.redis import PENDING
 
 _INSPECT_SECONDS = 1.0
 
@@ -39,6 +40,7 @@ class Actions:
         self._broker = link.backend.broker
         self._keys = keys_of(seen.meta.uid, link)
         self._templates: dict[str, MessageTemplate] = {}
+        self._last: tuple[Leaf, MessageTemplate] | None = None
         self._doers: dict[type[plan.Action], Callable[[Any], Awaitable[None]]] = {
             plan.Open: self._open,
             plan.Dispatch: self._dispatch,
@@ -116,13 +118,17 @@ class Actions:
         attempts = self._memory.ledger.attempts
         in_flight = self._memory.ledger.in_flight(self._work().lanes)
         ids = {task_id(self._seen.meta.uid, index, attempts.get(index, 0)): index for index in in_flight}
-        absent = {name: index for name, index in ids.items() if name not in present}
+        # Most of what is absent has ended by now; the workers are asked about the rest only, and then once more
+        # the results, because an item may end between two questions.
+        absent = await self._without_result({name: index for name, index in ids.items() if name not in present})
         absent, silent = await self._unclaimed(absent, pods)
-        names = list(absent)
-        codes = await self._link.backend.results.classify(names)
-        lost = FrozenBitMap(absent[name] for name, code in zip(names, codes, strict=True) if code == ord("."))
+        lost = FrozenBitMap((await self._without_result(absent)).values())
         found = Suspicion(time.time(), lost, silent)
         self._memory.suspicions = (*self._memory.suspicions[-1:], found)
+
+    async def _without_result(self, ids: dict[str, int]) -> dict[str, int]:
+        codes = await self._link.backend.results.classify(list(ids))
+        return {name: index for (name, index), code in zip(ids.items(), codes, strict=True) if code == PENDING}
 
     async def _unclaimed(self, absent: dict[str, int], pods: list[PodFacts]) -> tuple[dict[str, int], frozenset[str]]:
         """What no worker says it has; tasks that are acknowledged early are only known to their worker."""
@@ -164,10 +170,14 @@ class Actions:
 
     def _template(self, leaf: Leaf) -> MessageTemplate:
         """One template for all signatures that differ in their arguments alone."""
+        # Most groups have one signature; telling what equals it costs more than filling a message.
+        if self._last is not None and self._last[0] is leaf:
+            return self._last[1]
         key = f"{leaf.task} {leaf.options!r}"
         found = self._templates.get(key)
         if found is None:
             found = self._templates[key] = MessageTemplate(leaf, self._keys)
+        self._last = leaf, found
         return found
 
     def _work(self) -> Work:

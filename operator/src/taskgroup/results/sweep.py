@@ -23,7 +23,7 @@ SLOWEST_SECONDS = 1.0
 _TROUBLE_SECONDS = 5.0
 _SLOWER = 1.5
 _SHARE = 5
-"""A turn may take at most one part in this many of the time, so that reading never starves what is read."""
+"""Looking in vain may take at most one part in this many of the time, so that reading never starves what is read."""
 
 Kind = Literal["FAILURE", "REVOKED"]
 End = tuple[Kind, Failure] | None
@@ -58,23 +58,33 @@ class Subscription:
         self._uid = uid
         self._wake = wake
         self._changed = changed
+        self._followed = BitMap()
+        self._attempts: Mapping[int, int] = {}
         self._waiting: dict[str, tuple[int, int]] = {}
-        self._reported: dict[int, int] = {}
+        self._reported = BitMap()
         self._succeeded = BitMap()
         self._failed: list[Ended] = []
 
     def follow(self, in_flight: AbstractBitMap, attempts: Mapping[int, int]) -> None:
-        """Look for the ends of exactly these indexes from now on, each in its newest attempt (absent = 0)."""
-        reported = {index: attempt for index, attempt in self._reported.items() if index in in_flight}
-        wanted = ((index, attempts.get(index, 0)) for index in in_flight)
-        before = self._waiting
-        self._reported = reported
-        self._waiting = {
-            task_id(self._uid, index, attempt): (index, attempt)
-            for index, attempt in wanted
-            if reported.get(index) != attempt
-        }
-        if not self._waiting.keys() <= before.keys():
+        """Look for the ends of exactly these indexes from now on, each in its newest attempt (absent = 0).
+
+        Takes time for what changed since the last call, not for all that is followed; so `attempts` must be another
+        mapping whenever it says something else.
+        """
+        before, renewed = self._attempts, BitMap()
+        if attempts is not before:
+            kept = self._followed & in_flight
+            renewed = BitMap([index for index in kept if before.get(index, 0) != attempts.get(index, 0)])
+        gone = (self._followed - in_flight) | renewed
+        for index in gone - self._reported:
+            self._waiting.pop(task_id(self._uid, index, before.get(index, 0)), None)
+        fresh = (in_flight - self._followed) | renewed
+        for index in fresh:
+            attempt = attempts.get(index, 0)
+            self._waiting[task_id(self._uid, index, attempt)] = (index, attempt)
+        self._followed, self._attempts = BitMap(in_flight), attempts
+        self._reported -= gone
+        if fresh:
             self._changed()
 
     def take(self) -> Arrivals:
@@ -93,7 +103,7 @@ class Subscription:
         for name, end in ends.items():
             if known := self._waiting.pop(name, None):
                 index, attempt = known
-                self._reported[index] = attempt
+                self._reported.add(index)
                 if end is None:
                     self._succeeded.add(index)
                 else:
@@ -156,18 +166,18 @@ class Sweeper:
         began = self._clock()
         asked = [(subscription, subscription.waiting) for subscription in self._subscriptions.values()]
         try:
-            arrived = await self._look(asked)
+            arrived, in_vain = await self._look(asked)
         except BrokerError as trouble:
             self._report(trouble)
             self._interval = min(max(self._interval, self._slowest) * 2, _TROUBLE_SECONDS)
             return self._interval, self._interval
         self._report(None)
         self._interval = self._fastest if arrived else min(self._interval * _SLOWER, self._slowest)
-        least = max(self._fastest, _SHARE * (self._clock() - began))
+        least = max(self._fastest, _SHARE * in_vain * (self._clock() - began))
         return least, max(least, self._interval)
 
-    async def _look(self, asked: list[tuple[Subscription, tuple[str, ...]]]) -> int:
-        """Deliver what ended; returns how many."""
+    async def _look(self, asked: list[tuple[Subscription, tuple[str, ...]]]) -> tuple[int, float]:
+        """Deliver what ended; returns how many, and which part of all had not."""
         ids = [name for _, waiting in asked for name in waiting]
         if not ids:
             await self._results.ping()
@@ -177,7 +187,7 @@ class Sweeper:
         for subscription, waiting in asked:
             found = {name: ends[name] for name in waiting if name in ends} if ends else {}
             subscription.deliver(found)
-        return len(ends)
+        return len(ends), 1 - len(ends) / len(ids) if ids else 0.0
 
     async def _ends(self, arrived: Mapping[str, int]) -> dict[str, End]:
         """Reasons are read apart from the states: what changed in between counts as it is now."""
