@@ -172,7 +172,7 @@ def test_without_trouble_all_succeed_at_their_first_attempt(
     assert set(world.redis.sent.values()) == {1}
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(specs, stories(STORM))
 def test_every_item_ends_whoever_dies(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, STORM)
@@ -185,7 +185,7 @@ def test_every_item_ends_whoever_dies(wanted: TaskGroupSpec, story: list[tuple[s
         assert failure.reason != Reason.LOST or deaths > MAX_LOSSES, "only poison is given up"
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(specs, stories(LOSS))
 def test_messages_that_vanish_are_sent_again(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, LOSS)
@@ -196,7 +196,7 @@ def test_messages_that_vanish_are_sent_again(wanted: TaskGroupSpec, story: list[
         assert failure.reason != Reason.LOST or troubles > min(MAX_LOSSES, MAX_MISSED)
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(specs, stories(UNKNOWN))
 def test_a_task_that_becomes_known_costs_no_item(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, UNKNOWN)
@@ -205,13 +205,13 @@ def test_a_task_that_becomes_known_costs_no_item(wanted: TaskGroupSpec, story: l
     assert not [failure for failure in world.status.failures or () if failure.reason == "NotRegistered"]
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(specs, stories(GROWTH))
 def test_appended_items_join_until_the_end(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, GROWTH))
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(specs, stories(FLUSH))
 def test_a_group_survives_the_loss_of_all_data(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, FLUSH))
@@ -232,7 +232,7 @@ def test_a_deadline_always_ends_the_group(wanted: TaskGroupSpec, story: list[tup
         assert not world.workers.live()
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(specs, stories(LOSS))
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = World(wanted)
