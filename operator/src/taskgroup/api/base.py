@@ -53,3 +53,10 @@ def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
 def keyed_by(*keys: str) -> dict[str, Any]:
     """A list whose entries are told apart by these fields, as `json_schema_extra`: several writers may share it."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+def exactly_one(subject: str, *fields: str) -> ConfigDict:
+    """The rule that exactly one of the fields is present."""
+    present = ", ".join(f"has(self.{field})" for field in fields)
+    message = f"{subject} has exactly one of {', '.join(fields)}"
+    return ConfigDict(json_schema_extra=rules((f"[{present}].filter(x, x).size() == 1", message)))

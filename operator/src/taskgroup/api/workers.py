@@ -5,19 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from taskgroup.api.base import DataKey, Model, ObjectName, Opaque, Quantity, keyed_by, rules
+from taskgroup.api.base import Model, ObjectName, Opaque, Quantity, keyed_by, rules
+from taskgroup.api.environment import EnvironmentFrom, EnvironmentVariable
+from taskgroup.api.volumes import Volume, VolumeMount
 
-VolumeName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-RelativePath = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^/]")]
-FileMode = Annotated[int, Field(ge=0, le=0o777)]
 Id = Annotated[int, Field(ge=1, le=2_147_483_647)]
-
-
-def exactly_one(subject: str, *fields: str) -> ConfigDict:
-    """The rule that exactly one of the fields is present."""
-    present = ", ".join(f"has(self.{field})" for field in fields)
-    message = f"{subject} has exactly one of {', '.join(fields)}"
-    return ConfigDict(json_schema_extra=rules((f"[{present}].filter(x, x).size() == 1", message)))
 
 
 class Pool(StrEnum):
@@ -59,156 +51,6 @@ class Resources(Model):
 
     requests: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(None, description="Guaranteed.")
     limits: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(None, description="Upper bounds.")
-
-
-class KeySelector(Model):
-    """One key of a ConfigMap or Secret."""
-
-    name: ObjectName = Field(description="Name of the ConfigMap or Secret.")
-    key: DataKey = Field(description="Key inside it.")
-    optional: bool | None = Field(None, description="The pod starts even when the key is missing.")
-
-
-class FieldSelector(Model):
-    """A field of the pod itself."""
-
-    field_path: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^(metadata|spec|status)\.")] = Field(
-        description="For example metadata.name."
-    )
-
-
-class EnvironmentSource(Model):
-    """Where a variable's value comes from."""
-
-    model_config = exactly_one("valueFrom", "configMapKeyRef", "secretKeyRef", "fieldRef")
-
-    config_map_key_ref: KeySelector | None = Field(None, description="From a ConfigMap.")
-    secret_key_ref: KeySelector | None = Field(None, description="From a Secret.")
-    field_ref: FieldSelector | None = Field(None, description="From the pod.")
-
-
-class EnvironmentVariable(Model):
-    """One environment variable of the worker container."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("!has(self.value) || !has(self.valueFrom)", "a variable has either value or valueFrom, not both")
-        )
-    )
-
-    name: Annotated[str, Field(min_length=1, max_length=253, pattern="^[^=]+$")] = Field(
-        description="Name of the variable."
-    )
-    value: Annotated[str, Field(max_length=32_768)] | None = Field(None, description="Literal value.")
-    value_from: EnvironmentSource | None = Field(None, description="Source of the value.")
-
-
-class EnvironmentReference(Model):
-    """A ConfigMap or Secret whose keys become variables."""
-
-    name: ObjectName = Field(description="Name of the ConfigMap or Secret.")
-    optional: bool | None = Field(None, description="The pod starts even when it is missing.")
-
-
-class EnvironmentFrom(Model):
-    """All keys of one ConfigMap or Secret as variables."""
-
-    model_config = exactly_one("an entry of envFrom", "configMapRef", "secretRef")
-
-    prefix: Annotated[str, Field(max_length=253)] | None = Field(None, description="Put before each name.")
-    config_map_ref: EnvironmentReference | None = Field(None, description="From a ConfigMap.")
-    secret_ref: EnvironmentReference | None = Field(None, description="From a Secret.")
-
-
-class KeyToPath(Model):
-    """A key and the file it becomes."""
-
-    key: DataKey = Field(description="Key of the ConfigMap or Secret.")
-    path: RelativePath = Field(description="Relative path of the file.")
-    mode: FileMode | None = Field(None, description="File mode, decimal.")
-
-
-KeysToPaths = Annotated[list[KeyToPath], Field(max_length=64)]
-
-
-class EmptyDir(Model):
-    """A directory that lives as long as the pod."""
-
-    medium: Literal["", "Memory"] | None = Field(None, description="Memory; the node's disk when absent.")
-    size_limit: Quantity | None = Field(None, description="Largest size.")
-
-
-class ConfigMapVolume(Model):
-    """The keys of a ConfigMap as files."""
-
-    name: ObjectName = Field(description="Name of the ConfigMap.")
-    items: KeysToPaths | None = Field(None, description="Only these keys.")
-    default_mode: FileMode | None = Field(None, description="File mode, decimal.")
-    optional: bool | None = Field(None, description="The pod starts even when it is missing.")
-
-
-class SecretVolume(Model):
-    """The keys of a Secret as files."""
-
-    secret_name: ObjectName = Field(description="Name of the Secret.")
-    items: KeysToPaths | None = Field(None, description="Only these keys.")
-    default_mode: FileMode | None = Field(None, description="File mode, decimal.")
-    optional: bool | None = Field(None, description="The pod starts even when it is missing.")
-
-
-class ClaimVolume(Model):
-    """A PersistentVolumeClaim of this namespace."""
-
-    claim_name: ObjectName = Field(description="Name of the claim.")
-    read_only: bool | None = Field(None, description="Mount read-only.")
-
-
-class ProjectedConfigMap(Model):
-    """A ConfigMap inside a projected volume."""
-
-    name: ObjectName = Field(description="Name of the ConfigMap.")
-    items: KeysToPaths | None = Field(None, description="Only these keys.")
-    optional: bool | None = Field(None, description="The pod starts even when it is missing.")
-
-
-class Projection(Model):
-    """One source of a projected volume; service account tokens are left out on purpose."""
-
-    model_config = exactly_one("a projected source", "configMap", "secret")
-
-    config_map: ProjectedConfigMap | None = Field(None, description="Keys of a ConfigMap.")
-    secret: ProjectedConfigMap | None = Field(None, description="Keys of a Secret.")
-
-
-class ProjectedVolume(Model):
-    """Several ConfigMaps and Secrets in one directory."""
-
-    sources: Annotated[list[Projection], Field(max_length=32)] = Field(description="What to put together.")
-    default_mode: FileMode | None = Field(None, description="File mode, decimal.")
-
-
-class Volume(Model):
-    """A volume of a kind that cannot reach the host or another namespace."""
-
-    model_config = exactly_one("a volume", "emptyDir", "configMap", "secret", "persistentVolumeClaim", "projected")
-
-    name: VolumeName = Field(description="Name that volumeMounts refer to.")
-    empty_dir: EmptyDir | None = Field(None, description="Scratch space.")
-    config_map: ConfigMapVolume | None = Field(None, description="Files from a ConfigMap.")
-    secret: SecretVolume | None = Field(None, description="Files from a Secret.")
-    persistent_volume_claim: ClaimVolume | None = Field(None, description="A claim.")
-    projected: ProjectedVolume | None = Field(None, description="Several sources in one directory.")
-
-
-class VolumeMount(Model):
-    """Where a volume appears in the worker container."""
-
-    name: VolumeName = Field(description="Name of the volume.")
-    mount_path: Annotated[str, Field(min_length=1, max_length=1024, pattern="^/[^:]*$")] = Field(
-        description="Absolute directory in the container."
-    )
-    sub_path: RelativePath | None = Field(None, description="Only this part of the volume.")
-    read_only: bool | None = Field(None, description="Mount read-only.")
 
 
 class Toleration(Model):

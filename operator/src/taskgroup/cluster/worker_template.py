@@ -8,9 +8,11 @@ that cannot be imported has ended by then, and a broken template stops the rollo
 from collections.abc import Mapping
 from typing import Any
 
+from taskgroup.api.environment import EnvironmentVariable
 from taskgroup.api.names import ANNOTATION_BACKEND_HASH, LABEL_UID, WORKER_CONTAINER
 from taskgroup.api.spec import Backend
-from taskgroup.api.workers import EnvironmentVariable, Volume, VolumeMount, Workers
+from taskgroup.api.volumes import Volume, VolumeMount
+from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_labels, child_metadata, child_name
 from taskgroup.cluster.worker_command import WorkerSettings, arguments, command
 from taskgroup.core.observed import Meta
