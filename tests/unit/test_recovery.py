@@ -104,7 +104,10 @@ def test_missing_is_what_was_nowhere_twice(seen: Observed, expected: Indexes) ->
 
 
 def test_looks_for_items_when_fewer_are_held_than_are_out() -> None:
-    assert search(running(broker=broker(queued=1, p=2)), IN_FLIGHT, NOW) == (Search(),)
+    seen = running(broker=broker(queued=1, p=2))
+
+    assert search(seen, IN_FLIGHT, NOW + SEARCH_SECONDS - 1) == (), "not at the start: messages are on their way"
+    assert search(seen, IN_FLIGHT, NOW + SEARCH_SECONDS) == (Search(),)
 
 
 @pytest.mark.parametrize(
@@ -112,16 +115,16 @@ def test_looks_for_items_when_fewer_are_held_than_are_out() -> None:
     [
         running(broker=broker(queued=2, p=2)),
         running(broker=None),
-        running(broker=broker(queued=1), suspicions=(Suspicion(NOW - SEARCH_SECONDS + 1, NONE),)),
+        running(broker=broker(queued=1), suspicions=(Suspicion(NOW + 1, NONE),)),
     ],
     ids=["all are held", "no broker", "looked just now"],
 )
 def test_does_not_look_without_need(seen: Observed) -> None:
-    assert search(seen, IN_FLIGHT, NOW) == ()
+    assert search(seen, IN_FLIGHT, NOW + SEARCH_SECONDS) == ()
 
 
 def test_nothing_out_is_nothing_to_look_for() -> None:
-    assert search(running(broker=broker()), NONE, NOW) == ()
+    assert search(running(broker=broker()), NONE, NOW + SEARCH_SECONDS) == ()
 
 
 def test_a_missing_item_is_sent_again_under_its_id() -> None:

@@ -26,6 +26,7 @@ from taskgroup.core.holding import CANARY_SECONDS
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.observed import Observed, Suspicion
 from taskgroup.core.plan import ApplyWorkers, Dispatch, Open, Redispatch, Renew, Requeue, Search, SendAgain
+from taskgroup.core.recovery import MAX_MISSED, SEARCH_SECONDS
 
 HELD = ledger(100, sent=10)
 
@@ -82,7 +83,7 @@ def test_a_dead_worker_s_items_go_back_and_vanished_ones_are_looked_for() -> Non
     members = (*pods("a"), *pods("b", ended=True))
     seen = group(ledger(100, sent=81), workers=workers(10, members=members), broker=broker(a=4, b=2))
 
-    plan = look(seen)
+    plan = look(seen, NOW + SEARCH_SECONDS)
 
     assert only(plan, Requeue) == [Requeue("b", 0, None, count_loss=True)]
     assert only(plan, Search) == [Search()]
@@ -95,6 +96,17 @@ def test_items_that_were_nowhere_twice_are_sent_again() -> None:
 
     assert only(plan, SendAgain) == [SendAgain(indexes(4))]
     assert dict(plan.ledger.missed) == {4: 1}
+
+
+def test_a_last_item_that_is_given_up_ends_the_group() -> None:
+    books = ledger(100, sent=100, succeeded=indexes(range(99)), missed=MappingProxyType({99: MAX_MISSED}))
+    suspicions = (Suspicion(NOW - 11, indexes(99)), Suspicion(NOW, indexes(99)))
+
+    plan = look(group(books), suspicions=suspicions)
+
+    assert said(plan.status, ConditionType.FAILURE_TARGET) == ("True", Reason.FAILED_INDEXES)
+    assert (plan.status.active, plan.status.pending, plan.status.failed) == (0, 0, 1)
+    assert [(failure.reason, failure.indexes) for failure in plan.status.failures or ()] == [(Reason.LOST, "99")]
 
 
 @pytest.mark.parametrize("nonce", [None, "other"])

@@ -139,3 +139,24 @@ def test_what_cannot_be_filled_is_refused_before_it_starts(fields: dict[str, Any
 def test_a_template_without_a_source_is_refused() -> None:
     with pytest.raises(InvalidSpecError, match="exactly one of"):
         compile_work(spec().model_copy(update={"sequence": None}), NAME)
+
+
+def test_signatures_that_differ_in_their_arguments_alone_are_one_kind() -> None:
+    compiled = work(
+        spec(
+            tasks=[
+                {"task": "a", "args": [1]},
+                {"task": "a", "args": [2]},
+                {"task": "a", "options": {"ignoreResult": True}},
+                {"task": "b"},
+            ]
+        )
+    )
+
+    assert [(leaf.task, leaf.options.ignore_result) for leaf in compiled.kinds] == [
+        ("a", False),
+        ("a", True),
+        ("b", False),
+    ]
+    assert compiled.ignores_results
+    assert not of_tasks(0, 1).ignores_results
