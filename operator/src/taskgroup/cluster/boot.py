@@ -2,11 +2,20 @@
 
 Up to Celery 5.6 a setting that an app gives under a prefix (CELERY_..., as Django projects do) beats the command line.
 Here the command line is written under that prefix too; later versions do the same by themselves.
+
+The first process of a container ignores signals that it has no handler for, and Celery sets its own after the app is
+imported: a pod that is stopped before that would stay until its grace period is over.
 """
 
+import os
+import signal
 import sys
 from typing import Any
 
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
+# Importing them takes a second in which the handler is needed.
 from celery import Celery
 from celery.__main__ import main
 
