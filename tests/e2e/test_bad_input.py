@@ -6,17 +6,14 @@ from typing import Any
 import pytest
 
 from support.groups import CELERY53_IMAGE, Group, condition, counting, manifest, probe_workers, workers
-from support.redis_pod import redis_pod, service
+from support.redis_pod import redis_pod, service, url
 from support.space import Space
+
+# A cause outside the spec is looked at again every 30 s.
+pytestmark = pytest.mark.timeout(200)
 
 SQUARE = {"task": "numbers.square", "args": ["$(item)"]}
 SQUARES: dict[str, Any] = {"items": [1, 2, 3], "template": SQUARE}
-
-
-@pytest.fixture(autouse=True)
-def _limit(request: pytest.FixtureRequest) -> None:
-    # A cause outside the spec is looked at again every 30 s.
-    request.node.add_marker(pytest.mark.timeout(200))
 
 
 def said(group: Group, kind: str, reason: str, *words: str) -> None:
@@ -83,8 +80,8 @@ def test_an_app_that_fails_while_it_is_imported(space: Space) -> None:
 
 
 def test_wrong_credentials(space: Space) -> None:
-    right = redis_pod(space.kube, password="harbor")
-    space.set_broker(right.replace("harbor", "lighthouse"))
+    right = redis_pod(space.kube)
+    space.set_broker(url(space.kube, password="lighthouse"))
     group = space.create(**SQUARES)
     said(group, "BackendReachable", "AccessDenied")
     assert "lighthouse" not in json.dumps(space.kube.get("taskgroup", "group"))
@@ -94,7 +91,7 @@ def test_wrong_credentials(space: Space) -> None:
 
 def test_a_redis_that_cannot_be_reached(space: Space) -> None:
     space.kube.apply(service("redis"))
-    space.set_broker(f"redis://redis.{space.kube.namespace}.svc:6379/0")
+    space.set_broker(url(space.kube))
     group = space.create(**SQUARES)
     said(group, "BackendReachable", "Unreachable", f"redis.{space.kube.namespace}.svc")
     redis_pod(space.kube)

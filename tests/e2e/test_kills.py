@@ -9,7 +9,7 @@ import pytest
 from support.groups import Group, condition, counting, probe_workers
 from support.kube import PODS, SERVICES, Kube
 from support.node import is_ready, kill_container, restarts
-from support.redis_pod import redis_pod
+from support.redis_pod import redis_pod, url
 from support.space import Space, client_of
 from taskgroup.api.names import WORKER_CONTAINER
 
@@ -118,7 +118,7 @@ def test_a_redis_that_lost_its_data_is_filled_again(space: Space) -> None:
 def _on_own_redis(space: Space, spec: dict[str, Any]) -> Group:
     made = space.create(**spec)
     service = space.kube.read(SERVICES, "redis")
-    return Group(space.kube, client_of(service, ""), made.name, made.uid)
+    return Group(space.kube, client_of(service, url(space.kube)), made.name, made.uid)
 
 
 def _dispatched(group: Group) -> int:

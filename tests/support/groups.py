@@ -28,7 +28,7 @@ _COUNTS = ("pending", "active", "succeeded", "failed", "cancelled")
 
 def workers(app: str = "demo", image: str = WORKER_IMAGE, **fields: Any) -> Object:
     """Small worker pods: two items at once, one pod unless the test says otherwise."""
-    small = {"requests": {"cpu": "20m", "memory": "48Mi"}}
+    small = {"requests": {"cpu": "50m", "memory": "48Mi"}}
     return {"image": image, "app": app, "concurrency": 2, "resources": small, **fields}
 
 

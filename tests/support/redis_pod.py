@@ -6,17 +6,21 @@ from support.groups import REDIS_IMAGE
 from support.kube import Kube
 
 Object = dict[str, Any]
+PASSWORD = "harbor"
 _PORT = 6379
 
 
-def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False, password: str = "") -> str:
+def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> str:
     """Start it and return its URL for pods; ready or not. Its file survives its container, not its pod."""
     options = ["--appendonly", "yes" if append_only else "no", "--save", "", "--dir", "/data"]
-    options += ["--requirepass", password] if password else []
-    kube.apply(_pod(name, options))
+    kube.apply(_pod(name, [*options, "--requirepass", PASSWORD]))
     kube.apply(service(name))
-    login = f":{password}@" if password else ""
-    return f"redis://{login}{name}.{kube.namespace}.svc:{_PORT}/0"
+    return url(kube, name)
+
+
+def url(kube: Kube, name: str = "redis", password: str = PASSWORD) -> str:
+    """How pods reach it."""
+    return f"redis://:{password}@{name}.{kube.namespace}.svc:{_PORT}/0"
 
 
 def service(name: str) -> Object:
