@@ -270,7 +270,7 @@ def _search(world: World, _: plans.Search, memory: Memory) -> None:
 def _send_again(world: World, action: plans.SendAgain, memory: Memory) -> None:
     world.redis.mark_missing(action.indexes)
     world.effect()
-    memory.ledger = memory.ledger.took_back(action.indexes)
+    memory.ledger = memory.ledger.found_missing(action.indexes)
     memory.suspicions = ()
 
 

@@ -148,3 +148,13 @@ def test_what_the_deadline_left_is_taken_away_although_the_books_are_gone() -> N
     seen = timed_out(ledger=Ledger(), broker=broker(queued=3))
 
     assert only(reconcile(seen, LATE), Withdraw) == [Withdraw(running=True, reason="The group has ended.")]
+
+
+def test_figures_stay_as_the_outcome_froze_them_when_the_books_are_lost_right_after_it() -> None:
+    books = ledger(10, sent=10, succeeded=full(9), failed=full(10) - full(9))
+    seen = replace(decided(running(books=books)), ledger=Ledger())
+
+    plan = reconcile(seen, NOW + 1)
+
+    assert (plan.status.state, plan.status.succeeded, plan.status.failed) == (State.FAILED, 9, 1)
+    assert plan.status.completion_time

@@ -95,7 +95,7 @@ def test_items_that_were_nowhere_twice_are_sent_again() -> None:
     plan = look(group(ledger(100, sent=10)), suspicions=suspicions)
 
     assert only(plan, SendAgain) == [SendAgain(indexes(4))]
-    assert dict(plan.ledger.missed) == {4: 1}
+    assert not plan.ledger.missed
 
 
 def test_a_last_item_that_is_given_up_ends_the_group() -> None:

@@ -82,7 +82,6 @@ class Reason(StrEnum):
     REACHABLE = "Reachable"
     UNREACHABLE = "Unreachable"
     ACCESS_DENIED = "AccessDenied"
-    DATA_LOST = "DataLost"
     UNKNOWN = "Unknown"
     # workers
     WORKERS_READY = "WorkersReady"

@@ -156,9 +156,10 @@ class RedisBroker:
         ids = await self._redis.run("present", [*keys.lists, *map(keys.unacked, pods)], [])
         return {value.decode() for value in ids}
 
-    async def mark_missing(self, keys: GroupKeys, fence: Fence, indexes: Iterable[int]) -> None:
-        """Put indexes whose message vanished into `returned`; they keep their attempt, and so their id."""
-        await self._redis.run("mark_missing", [keys.state, keys.returned], [fence.nonce, fence.epoch, *indexes])
+    async def mark_missing(self, keys: GroupKeys, fence: Fence, indexes: Iterable[int]) -> bool:
+        """Put indexes whose message vanished into `returned` under their old id; False = fenced, nothing done."""
+        names, args = [keys.state, keys.returned], [fence.nonce, fence.epoch, *indexes]
+        return bool(await self._redis.run("mark_missing", names, args))
 
     async def erase(self, keys: GroupKeys, pods: Sequence[str], tombstone: bool) -> None:
         """Delete every key of the group; a tombstone keeps late operators out for a day."""

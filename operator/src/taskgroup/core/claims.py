@@ -59,9 +59,11 @@ def _outcome(facts: Facts) -> dict[ConditionType, Claim]:
 def _suspended(seen: Observed, facts: Facts) -> Claim:
     if facts.phase is Phase.FINISHED:
         return fails(Reason.NOT_SUSPENDED)
+    before = find(seen.status, ConditionType.SUSPENDED)
+    if seen.spec is None and before is not None:
+        return Claim(before.status, before.reason, before.message)
     if seen.spec is not None and seen.spec.suspend:
         return holds(Reason.JOB_SUSPENDED, "spec.suspend is true: set it to false to go on.")
-    before = find(seen.status, ConditionType.SUSPENDED)
     resumed = before is not None and before.reason != Reason.NOT_SUSPENDED
     return fails(Reason.JOB_RESUMED if resumed else Reason.NOT_SUSPENDED)
 

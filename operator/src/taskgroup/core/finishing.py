@@ -1,14 +1,28 @@
 """The end of a group: the outcome is frozen, what still runs is stopped, and the object may expire."""
 
+from dataclasses import replace
+
 from taskgroup.api.names import Reason
 from taskgroup.core import configuration, demand
 from taskgroup.core.claims import Facts
 from taskgroup.core.conditions import seconds, timestamp
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.life import Phase
 from taskgroup.core.observed import Observed
 from taskgroup.core.outcome import Verdict, decided
 from taskgroup.core.plan import Action, DeleteObject, Plan, Withdraw
 from taskgroup.core.step import RESYNC_SECONDS, step
+
+
+def decide(seen: Observed, facts: Facts, verdict: Verdict, now: float, *, forget: Indexes = NONE) -> Plan:
+    """First turn of the end: the books are saved, then the outcome is written; late results change nothing after it.
+
+    The rest counts as cancelled in the status only: books in which everything has ended would look like a success if
+    the operator died between the two.
+    """
+    ended = replace(facts, phase=Phase.DECIDED, verdict=verdict, ledger=facts.ledger.cancelled_rest(), active=0)
+    plan = step(seen, ended, now, save=True, turn=True, forget=forget, wake_after=0.0)
+    return replace(plan, ledger=facts.ledger)
 
 
 def finish(seen: Observed, now: float) -> Plan:

@@ -96,6 +96,11 @@ class Ledger:
         """Items whose message was taken from the queue without an end."""
         return replace(self, returned=(self.returned | indexes) - self.ended)
 
+    def found_missing(self, indexes: Indexes) -> "Ledger":
+        """Items that are nowhere wait for another dispatch, and each such time is counted."""
+        counted = {index: self.missed.get(index, 0) + 1 for index in indexes}
+        return replace(self.took_back(indexes), missed=MappingProxyType({**self.missed, **counted}))
+
     def sent_again(self, indexes: Indexes) -> "Ledger":
         """Taken back items that were dispatched again."""
         return replace(self, returned=self.returned - indexes)

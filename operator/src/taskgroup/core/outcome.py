@@ -21,8 +21,11 @@ class Verdict:
 
 def judge(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
     """The outcome, or None while the group goes on."""
-    if not ledger.unfinished:
-        return _all_ended(ledger)
+    return overdue(ledger, spec, now) if ledger.unfinished else _all_ended(ledger)
+
+
+def overdue(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
+    """The outcome when the deadline has passed."""
     limit = spec.active_deadline_seconds
     if limit is not None and ledger.running_seconds(now) >= limit:
         return Verdict(

@@ -11,9 +11,11 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core import configuration
 from taskgroup.core.claims import Facts
 from taskgroup.core.conditions import timestamp
-from taskgroup.core.finishing import finish, reconcile_finished
+from taskgroup.core.finishing import decide, finish, reconcile_finished
 from taskgroup.core.life import Phase, phase_of
 from taskgroup.core.observed import Observed, Trouble
+from taskgroup.core.outcome import deadline_in, overdue
+from taskgroup.core.pausing import scale_suspended, withdraw_suspended
 from taskgroup.core.plan import Plan
 from taskgroup.core.running import reconcile_running
 from taskgroup.core.step import RESYNC_SECONDS, TROUBLE_SECONDS, step
@@ -38,10 +40,18 @@ def reconcile(seen: Observed, now: float) -> Plan:
 
 
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:
-    """Nothing is dispatched and nothing is forgotten until the cause is repaired."""
+    """Nothing is dispatched and nothing is forgotten until the cause is repaired; suspension and deadline hold."""
     active = min(seen.status.active or 0, seen.ledger.unfinished)
     facts = Facts(phase=phase, ledger=seen.ledger, active=active, wanted=0, configuration=trouble)
-    return step(seen, facts, now, consumed=False)
+    if phase is Phase.NEW or seen.spec is None:
+        return step(seen, facts, now, consumed=False)
+    verdict = overdue(seen.ledger, seen.spec, now)
+    if verdict is not None:
+        return decide(seen, facts, verdict, now)
+    actions = (*withdraw_suspended(seen), *scale_suspended(seen)) if seen.spec.suspend and seen.broker else ()
+    left = deadline_in(seen.ledger, seen.spec, now)
+    wake_after = RESYNC_SECONDS if left is None else min(RESYNC_SECONDS, left)
+    return step(seen, facts, now, consumed=False, actions=actions, wake_after=wake_after)
 
 
 def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:

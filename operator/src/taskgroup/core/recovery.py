@@ -1,7 +1,6 @@
 """Items whose worker died, and items that are nowhere: both come back, a bounded number of times."""
 
 from dataclasses import replace
-from types import MappingProxyType
 
 from pyroaring import FrozenBitMap
 
@@ -75,9 +74,7 @@ def send_again(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, tup
         f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
         " A task with ignore_result=True stores nothing on Celery before 5.6.3; one that raises Ignore never does."
     )
-    ledger = ledger.failed_with(Reason.LOST, text, hopeless, now)
-    missed = MappingProxyType({**ledger.missed, **{index: ledger.missed.get(index, 0) + 1 for index in again}})
-    return replace(ledger, missed=missed), (SendAgain(again),) if again else ()
+    return ledger.failed_with(Reason.LOST, text, hopeless, now), (SendAgain(again),) if again else ()
 
 
 def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:

@@ -15,7 +15,7 @@ from taskgroup.core.claims import Facts, claims
 from taskgroup.core.conditions import merged, timestamp
 from taskgroup.core.indexes import format_indexes
 from taskgroup.core.ledger import FailureGroup
-from taskgroup.core.life import Phase
+from taskgroup.core.life import Phase, phase_of
 from taskgroup.core.observed import Observed
 
 FAILURE_INDEXES = 512
@@ -24,18 +24,21 @@ FAILURE_INDEXES = 512
 def report(seen: Observed, facts: Facts, now: float) -> TaskGroupStatus:
     """The status to write; equal to the last one when nothing changed that a reader would see."""
     made = claims(seen, facts)
-    around = {
+    around: dict[str, Any] = {
         "observed_generation": seen.meta.generation,
         "workers": _workers(seen),
         "conditions": merged(seen.status.conditions or (), made, seen.meta.generation, now),
     }
-    if seen.status.completion_time is not None:
+    suspended = made[ConditionType.SUSPENDED].status == "True"
+    if phase_of(seen.status) in (Phase.DECIDED, Phase.FINISHED):
+        end = facts.completion_time or seen.status.completion_time
+        around |= {"state": state_of(facts, suspended=suspended), "completion_time": end}
         return seen.status.model_copy(update=around)
-    return TaskGroupStatus(**_figures(seen, facts, suspended=made[ConditionType.SUSPENDED].status == "True"), **around)
+    return TaskGroupStatus(**_figures(seen, facts, suspended=suspended), **around)
 
 
 def _figures(seen: Observed, facts: Facts, *, suspended: bool) -> dict[str, Any]:
-    """What the end freezes: it stays as it was written even when the books are lost later."""
+    """What the outcome freezes: it stays as it was written then, even when the books are lost later."""
     ledger = facts.ledger
     completed, whole = format_indexes(ledger.succeeded, MAX_INDEXES_BYTES)
     failed, failed_whole = format_indexes(ledger.failed, MAX_INDEXES_BYTES)
@@ -44,7 +47,6 @@ def _figures(seen: Observed, facts: Facts, *, suspended: bool) -> dict[str, Any]
     return {
         "state": state_of(facts, suspended=suspended),
         "start_time": facts.start_time or seen.status.start_time,
-        "completion_time": facts.completion_time or seen.status.completion_time,
         "total": ledger.total,
         "pending": ledger.total - ended - facts.active,
         "active": facts.active,

@@ -11,12 +11,14 @@ from taskgroup.core.accounting import Books, account, with_total
 from taskgroup.core.claims import Facts, was_held
 from taskgroup.core.conditions import find, seconds
 from taskgroup.core.dispatching import dispatch, waiting
+from taskgroup.core.finishing import decide
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.life import Phase
 from taskgroup.core.observed import BrokerFacts, Observed, Pace, Trouble
-from taskgroup.core.outcome import Verdict, deadline_in, judge
-from taskgroup.core.plan import Action, Event, Open, Plan, Renew, Withdraw
+from taskgroup.core.outcome import deadline_in, judge
+from taskgroup.core.pausing import scale_suspended, withdraw_suspended
+from taskgroup.core.plan import Action, Event, Open, Plan, Renew
 from taskgroup.core.step import RESYNC_SECONDS, TROUBLE_SECONDS, step
 from taskgroup.core.window import adapt, room
 from taskgroup.core.work import Work
@@ -48,7 +50,9 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     ledger, again = recovery.send_again(ledger, recovery.missing(seen, sight.in_flight), now)
     sight = replace(sight, ledger=ledger, in_flight=sight.in_flight - ledger.ended)
     verdict = judge(ledger, spec, now)
-    return _decide(sight, verdict) if verdict else _work(sight, again)
+    if verdict is not None:
+        return decide(seen, _facts(sight), verdict, now, forget=_ignored(sight))
+    return _work(sight, again)
 
 
 def _clocked(ledger: Ledger, seen: Observed, spec: TaskGroupSpec, now: float) -> Ledger:
@@ -81,13 +85,6 @@ def _state_differs(sight: Sight, broker: BrokerFacts) -> Plan:
 def _opened(sight: Sight, ledger: Ledger, news: tuple[Event, ...]) -> Plan:
     facts = _facts(replace(sight, ledger=ledger, in_flight=NONE))
     return step(sight.seen, facts, sight.now, save=True, actions=(Open(),), news=news, wake_after=0.0)
-
-
-def _decide(sight: Sight, verdict: Verdict) -> Plan:
-    """The books are saved, then the outcome is written; from there on late results change nothing."""
-    facts = replace(_facts(sight), phase=Phase.DECIDED, verdict=verdict)
-    forget = _ignored(sight)
-    return step(sight.seen, facts, sight.now, save=True, turn=True, forget=forget, wake_after=0.0)
 
 
 def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
@@ -144,7 +141,7 @@ def _scaling(sight: Sight) -> tuple[Action, ...]:
     if sight.seen.broker is None:
         return ()
     if sight.spec.suspend:
-        return demand.scale(0, sight.seen.workers, sight.seen.broker, "The group is suspended.")
+        return scale_suspended(sight.seen)
     wanted = demand.pods_for(sight.ledger.unfinished, sight.spec)
     reason = f"{sight.ledger.unfinished} items are left, {sight.spec.workers.concurrency} at once in a pod."
     return demand.scale(wanted, sight.seen.workers, sight.seen.broker, reason)
@@ -155,8 +152,7 @@ def _sending(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
     if broker is None or seen.backend_trouble is not None:
         return pace, ()
     if sight.spec.suspend:
-        taken = Withdraw(running=False, reason="The group is suspended.")
-        return pace, (taken,) if broker.queued else ()
+        return pace, withdraw_suspended(seen)
     if sight.hold is not None:
         return _canary(sight, sight.hold)
     pace = adapt(

@@ -171,7 +171,9 @@ def _kinds(templates: list[_Template]) -> tuple[Leaf, ...]:
 
 
 def _leaf_bytes(leaf: Leaf) -> bytes:
-    return orjson.dumps(leaf.dump(), option=orjson.OPT_SORT_KEYS)
+    # Defaults are left out, so that a field of a newer version does not change the digest of a running group.
+    fields = leaf.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
 def _lanes(templates: list[_Template], total: int, *, shared: bool) -> tuple[Lane, ...]:

@@ -142,8 +142,9 @@ class Actions:
         return {name: index for name, index in absent.items() if name not in claimed}, silent
 
     async def _send_again(self, action: plan.SendAgain) -> None:
-        await self._broker.mark_missing(self._keys, self._fence(), action.indexes)
-        self._memory.ledger = self._memory.ledger.took_back(action.indexes)
+        if not await self._broker.mark_missing(self._keys, self._fence(), action.indexes):
+            raise FencedError
+        self._memory.ledger = self._memory.ledger.found_missing(action.indexes)
         self._memory.suspicions = ()
 
     async def _apply_workers(self, action: plan.ApplyWorkers) -> None:

@@ -26,6 +26,9 @@ from taskgroup.handlers.wakes import Bell
 from taskgroup.results.sweep import Arrivals as Delivered
 from taskgroup.results.sweep import Ended
 
+ROTATION_SECONDS = 300
+"""How late a changed Secret may be noticed whose old URL still works."""
+
 
 def read_meta(body: Mapping[str, Any]) -> Meta:
     """Whose object it is, as kopf or the API server gives it."""
@@ -83,9 +86,10 @@ class Observer:
         )
 
     async def _link(self, memory: Memory, meta: Meta, bell: Bell) -> None:
-        """Secrets are read again while something is wrong, at most once in a resync time."""
+        """Secrets are read again every resync time while something is wrong, seldom otherwise: for rotated ones."""
         spec = memory.compiled.spec
-        if spec is None or not _is_broken(memory) or time.monotonic() - memory.link_checked < self._resync:
+        period = self._resync if _is_broken(memory) else max(self._resync, ROTATION_SECONDS)
+        if spec is None or time.monotonic() - memory.link_checked < period:
             return
         memory.link_checked = time.monotonic()
         try:
