@@ -80,10 +80,10 @@ class Group:
         return GroupKeys("", self.uid)
 
     def status(self) -> Object:
-        """Empty before the first status and after the end of the object."""
+        """Empty before the operator's first status and after the end of the object."""
         found = self.kube.find(TASK_GROUPS, self.name) or {}
         status: Object = found.get("status") or {}
-        return status
+        return status if "state" in status else {}
 
     def until(self, holds: Callable[[Object], Any], seconds: float = 60.0) -> Object:
         """The first status for which it holds."""
