@@ -2,35 +2,27 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from support.kubectl import new_namespace
-from support.operator_process import OperatorProcess
-from support.redis_server import redis_server
-from support.task_groups import Bench
+from support.task_groups import Bench, running_bench
 from support.wait import eventually
 
 
+@pytest.fixture(scope="module")
+def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A running operator in a namespace of its own, for all tests of this file."""
+    with running_bench(tmp_path_factory.mktemp("bench")) as bench:
+        yield bench
+
+
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A running operator in a namespace of its own."""
-    with redis_server(password="secret") as server, new_namespace() as kubectl:
-        secret = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "redis"},
-            "stringData": {"url": server.url},
-        }
-        assert kubectl.create(secret) == ""
-        operator = OperatorProcess(kubectl.namespace, kubectl.kubeconfig, tmp_path, {"TASKGROUP_RESYNC_SECONDS": "2"})
-        operator.start()
-        try:
-            yield Bench(kubectl, operator, server, tmp_path)
-        finally:
-            kubectl("delete", "taskgroups", "--all", "--wait=true", "--timeout=30s")
-            operator.stop()
+def bench(shared_bench: Bench) -> Iterator[Bench]:
+    """The same with nothing left from the test before."""
+    with shared_bench.redis() as client:
+        client.flushall()
+    yield shared_bench
+    shared_bench.clear()
 
 
 def test_a_sequence_runs_to_its_end(bench: Bench) -> None:
@@ -58,7 +50,7 @@ def test_every_failure_is_counted_and_named(bench: Bench) -> None:
 def test_suspension_takes_queued_items_back_and_resuming_finishes_them(bench: Bench) -> None:
     uid = bench.apply("halt", sequence={"count": 30}, template={"task": "demo.gate", "args": ["g"]}, parallelism=6)
     with bench.worker(uid):
-        eventually(lambda: _notes(bench), 20)
+        eventually(lambda: _notes(bench), 60)
         bench.patch("halt", {"suspend": True})
         bench.until("halt", lambda status: status["state"] == "Suspended" and status["active"] == 1)
         with bench.redis() as client:
@@ -117,7 +109,7 @@ def test_an_unknown_task_holds_dispatch_until_a_worker_knows_it(bench: Bench) ->
 def test_a_lost_redis_starts_what_had_not_ended_again(bench: Bench) -> None:
     uid = bench.apply("again", sequence={"count": 8}, template={"task": "demo.gate", "args": ["g"]}, parallelism=4)
     with bench.worker(uid):
-        eventually(lambda: _notes(bench), 20)
+        eventually(lambda: _notes(bench), 60)
     with bench.redis() as client:
         client.flushall()
         client.set("open:g", 1)

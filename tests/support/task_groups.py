@@ -10,13 +10,13 @@ from typing import Any
 import redis
 
 from support.celery_worker import CeleryWorker, celery_worker
-from support.kubectl import Kubectl
+from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
-from support.redis_server import RedisServer
+from support.redis_server import RedisServer, redis_server
 from support.wait import eventually
 from taskgroup.broker.keys import GroupKeys
 
-SECONDS = 60.0
+SECONDS = 90.0
 WORKERS = {"image": "localhost/none:1", "app": "support.celery_app", "maxReplicas": 2, "concurrency": 2}
 
 
@@ -97,3 +97,22 @@ class Bench:
     def redis(self) -> "redis.Redis":
         """A client of the group's Redis."""
         return self.server.client()
+
+    def clear(self) -> None:
+        """Delete all TaskGroups and wait until they are gone."""
+        self.kubectl("delete", "taskgroups", "--all", "--wait=true", "--timeout=50s")
+
+
+@contextmanager
+def running_bench(folder: Path) -> Iterator[Bench]:
+    """A namespace with a Redis, its Secret and a running operator; all of it is gone at the end."""
+    with redis_server(password="secret") as server, new_namespace() as kubectl:
+        assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0
+        operator = OperatorProcess(kubectl.namespace, kubectl.kubeconfig, folder, {"TASKGROUP_RESYNC_SECONDS": "2"})
+        operator.start()
+        bench = Bench(kubectl, operator, server, folder)
+        try:
+            yield bench
+        finally:
+            bench.clear()
+            operator.stop()
