@@ -8,6 +8,8 @@ PYTHON ?= python3
 NAME ?= dispatch
 PARALLEL ?= 6
 BIN := .venv/bin
+# Tests that start Python themselves get the same one.
+PYTEST := PATH=$$PWD/$(BIN):$$PATH TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest
 CLUSTER := tests/cluster/cluster
 BASE := localhost/base:bookworm
 GENERATORS = $(wildcard operator/tools/generate_*.py)
@@ -63,12 +65,12 @@ verify: setup ## fail when a generated file is out of date
 	@tests/verify.sh
 
 unit: setup ## tests of decisions: no I/O, seconds
-	@$(BIN)/pytest tests/unit
+	@$(PYTEST) tests/unit
 
 component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server
 	@$(CLUSTER) up --light --controllers > /dev/null
-	@eval "$$($(CLUSTER) env --light)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/component
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component
 
 e2e: setup cluster-up install ## tests on the full cluster: one operator, a namespace per test
 	@eval "$$($(CLUSTER) env)"; export TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG; \
@@ -76,7 +78,7 @@ e2e: setup cluster-up install ## tests on the full cluster: one operator, a name
 	$(BIN)/pytest tests/e2e -m alone
 
 faults: setup cluster-up install ## tests in which things die, one after the other
-	@eval "$$($(CLUSTER) env)"; TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest tests/faults
+	@eval "$$($(CLUSTER) env)"; $(PYTEST) tests/faults
 
 ##### The local cluster
 
