@@ -9,7 +9,7 @@ NAME ?= dispatch
 PARALLEL ?= 6
 BIN := .venv/bin
 # Tests that start Python themselves get the same one.
-PYTEST := PATH=$$PWD/$(BIN):$$PATH TASKGROUP_TEST_KUBECONFIG=$$KUBECONFIG $(BIN)/pytest
+PYTEST := PATH=$$PWD/$(BIN):$$PATH TASKGROUP_TEST_KUBECONFIG=$${KUBECONFIG:-} $(BIN)/pytest
 CLUSTER := tests/cluster/cluster
 BASE := localhost/base:bookworm
 GENERATORS = $(wildcard operator/tools/generate_*.py)
@@ -70,12 +70,12 @@ unit: setup ## tests of decisions: no I/O, seconds
 component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server
 	@$(CLUSTER) up --light --controllers > /dev/null
-	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component -n 4 --dist loadfile
 
 e2e: setup cluster-up install ## tests on the full cluster: one operator, a namespace per test
 	@eval "$$($(CLUSTER) env)"; export TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG; \
-	$(BIN)/pytest tests/e2e -n $(PARALLEL) --dist worksteal -m "not alone"; \
-	$(BIN)/pytest tests/e2e -m alone
+	$(PYTEST) tests/e2e -n $(PARALLEL) --dist worksteal -m "not alone"; \
+	$(PYTEST) tests/e2e -m alone
 
 faults: setup cluster-up install ## tests in which things die, one after the other
 	@eval "$$($(CLUSTER) env)"; $(PYTEST) tests/faults

@@ -27,7 +27,7 @@ def settings() -> dict[str, str]:
     """The settings in pip's own order: files first, the environment last."""
     parser = configparser.RawConfigParser()
     parser.read([*FILES, *filter(None, [os.environ.get("PIP_CONFIG_FILE")])])
-    found = {}
+    found: dict[str, str] = {}
     for section in ("global", "install"):
         if parser.has_section(section):
             found.update(parser.items(section))
