@@ -77,6 +77,8 @@ def _connections(settings: WorkerSettings) -> Iterator[str]:
     if settings.result_expires_seconds is not None:
         yield f"result_expires=(int){settings.result_expires_seconds}"
     yield "broker_connection_retry_on_startup=(bool)1"
+    # A result that cannot be stored would be stored as the task's own failure once the backend is back.
+    yield "result_backend_always_retry=(bool)1"
     chosen = _cast(_transport(settings.broker.transport_options))
     own = _json({"visibility_timeout": VISIBILITY_SECONDS, **settings.unacked_options})
     yield f"broker_transport_options=(dict){_joined(chosen, own)}"
