@@ -26,14 +26,14 @@ def system() -> Kube:
     return connect(SYSTEM)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def broker_url(system: Kube) -> str:
-    """URL of the chart's Redis, as pods use it."""
+    """URL of the chart's Redis, as pods use it; another one after an installation."""
     name = _redis_service(system)["metadata"]["name"]
     return base64.b64decode(system.read(SECRETS, name)["data"]["url"]).decode()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def redis(system: Kube, broker_url: str) -> Iterator[Redis]:
     """A client of the chart's Redis; Services of the local cluster can be reached from the machine itself."""
     with client_of(_redis_service(system), broker_url) as client:
