@@ -150,3 +150,23 @@ def _note(text: str) -> dict[str, object]:
 def _notes(bench: Bench) -> list[str]:
     with bench.redis() as client:
         return [entry.decode() for entry in client.lrange("notes", 0, -1)]
+
+
+def test_an_ended_group_stops_its_workers_and_expires_without_its_secret(bench: Bench) -> None:
+    """After a restart the operator has no way to the broker; the end does not need it."""
+    uid = bench.apply("orphan", sequence={"count": 1}, template=_note("x"))
+    with bench.worker(uid):
+        bench.finished("orphan")
+    bench.operator.kill()
+    name = f"orphan-{uid[:8]}"
+    assert bench.kubectl("scale", "deployment", name, "--replicas=1").returncode == 0
+    assert bench.kubectl("delete", "secret", "redis").returncode == 0
+    try:
+        bench.operator.start()
+        eventually(
+            lambda: bench.kubectl.get("deployment", name)["spec"]["replicas"] == 0, 60, lambda: bench.operator.log
+        )
+        bench.patch("orphan", {"ttlSecondsAfterFinished": 1})
+        eventually(lambda: bench.group("orphan")["metadata"].get("deletionTimestamp"), 60, lambda: bench.operator.log)
+    finally:
+        bench.kubectl("create", "secret", "generic", "redis", f"--from-literal=url={bench.server.url}")

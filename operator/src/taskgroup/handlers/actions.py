@@ -1,5 +1,6 @@
 """What each action of a Plan does outside. All can be repeated: the scripts in Redis make a second time a no-op."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +12,8 @@ from taskgroup.api.signature import Leaf
 from taskgroup.broker.consumers import active_ids
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.facts import Fence, Redispatch
-from taskgroup.broker.keys import task_id
+from taskgroup.broker.keys import GroupKeys, task_id
+from taskgroup.broker.redis import RedisBroker
 from taskgroup.cluster.errors import ForbiddenError, RefusedError
 from taskgroup.core import plan
 from taskgroup.core.observed import Observed, PodFacts, Suspicion, Trouble
@@ -23,6 +25,8 @@ from taskgroup.handlers.scaling import Scaler
 from taskgroup.results.redis import PENDING
 
 _INSPECT_SECONDS = 1.0
+_SLICE = 1_000
+"""Messages in one script call."""
 
 
 class FencedError(Exception):
@@ -32,13 +36,10 @@ class FencedError(Exception):
 class Actions:
     """The actions on one group's queue and workers, for one plan."""
 
-    def __init__(self, scaler: Scaler, memory: Memory, seen: Observed, link: Link) -> None:
+    def __init__(self, scaler: Scaler, memory: Memory, seen: Observed) -> None:
         self._scaler = scaler
         self._memory = memory
         self._seen = seen
-        self._link = link
-        self._broker = link.backend.broker
-        self._keys = keys_of(seen.meta.uid, link)
         self._templates: dict[str, MessageTemplate] = {}
         self._last: tuple[Leaf, MessageTemplate] | None = None
         self._doers: dict[type[plan.Action], Callable[[Any], Awaitable[None]]] = {
@@ -73,11 +74,26 @@ class Actions:
         self._memory.fence = state.fence
 
     async def _dispatch(self, action: plan.Dispatch) -> None:
-        ledger, work = self._memory.ledger, self._work()
-        messages = [self._message(work, index, ledger.attempts.get(index, 0)) for index in action.indexes]
-        if not await self._broker.dispatch(self._keys, self._fence(), action.priority, action.start, messages):
+        """Redis takes one slice while the next is made."""
+        attempts, work = self._memory.ledger.attempts, self._work()
+        start, sending = action.start, None
+        try:
+            for first in range(0, len(action.indexes), _SLICE):
+                part = action.indexes[first : first + _SLICE]
+                messages = [self._message(work, index, attempts.get(index, 0)) for index in part]
+                if sending is not None:
+                    await sending
+                sending = asyncio.create_task(self._send(action.priority, start, messages))
+                await asyncio.sleep(0)
+                start += len(messages)
+        finally:
+            if sending is not None:
+                await sending
+
+    async def _send(self, priority: int, start: int, messages: list[bytes]) -> None:
+        if not await self._broker.dispatch(self._keys, self._fence(), priority, start, messages):
             raise FencedError
-        self._memory.ledger = self._memory.ledger.advanced(action.priority, action.start + len(messages))
+        self._memory.ledger = self._memory.ledger.advanced(priority, start + len(messages))
 
     async def _redispatch(self, action: plan.Redispatch) -> None:
         work, attempts = self._work(), self._memory.ledger.attempts
@@ -150,14 +166,16 @@ class Actions:
     async def _apply_workers(self, action: plan.ApplyWorkers) -> None:
         """A Deployment that the API refuses is a trouble of the group, not of the operator."""
         spec = self._seen.spec
-        if spec is None:
-            raise FencedError
+        if spec is None or self._memory.link is None:
+            # The end needs no Secret: without it workers can be stopped, though not described.
+            return await self._scaler.stop(self._seen.meta) if action.replicas == 0 else None
         manifest = self._scaler.manifest(self._seen.meta, spec, self._work(), self._link, action.replicas)
         try:
             await self._scaler.apply(self._seen.meta, manifest)
             self._memory.refused = None
         except (RefusedError, ForbiddenError) as error:
             self._memory.refused = Trouble(Reason.WORKER_CANNOT_START, error.message)
+        return None
 
     async def _mark_pods(self, action: plan.MarkPods) -> None:
         await self._scaler.mark(self._seen.meta, action.idle, action.busy)
@@ -180,6 +198,20 @@ class Actions:
             found = self._templates[key] = MessageTemplate(leaf, self._keys)
         self._last = leaf, found
         return found
+
+    @property
+    def _link(self) -> Link:
+        if self._memory.link is None:
+            raise FencedError
+        return self._memory.link
+
+    @property
+    def _broker(self) -> RedisBroker:
+        return self._link.backend.broker
+
+    @property
+    def _keys(self) -> GroupKeys:
+        return keys_of(self._seen.meta.uid, self._link)
 
     def _work(self) -> Work:
         if self._seen.work is None:

@@ -41,10 +41,9 @@ class Applier:
         await self._save(plan, seen, memory)
         if plan.turn:
             await self._write(plan, seen.meta, memory)
-        if memory.link is not None:
-            actions = Actions(self._scaler, memory, seen, memory.link)
-            for action in plan.actions:
-                await actions.perform(action)
+        actions = Actions(self._scaler, memory, seen)
+        for action in plan.actions:
+            await actions.perform(action)
         if plan.consumed:
             memory.arrivals = Arrivals()
         self._follow(seen, memory)

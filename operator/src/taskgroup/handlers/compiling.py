@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from taskgroup.api.names import Reason
@@ -15,8 +16,15 @@ from taskgroup.core.work import Work, compile_work
 from taskgroup.handlers.memory import Compiled
 
 
+_TOO_DEEP = (
+    "Lists and objects in the spec are nested too deeply (about 250 levels are possible): pass such data as text."
+)
+
+
 def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) -> Compiled:
     """Reads and checks everything that can be checked without looking outside."""
+    if _is_too_deep(spec):
+        return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, _TOO_DEEP))
     try:
         parsed = TaskGroupSpec.model_validate(dict(spec))
     except ValidationError as error:
@@ -27,6 +35,15 @@ def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) 
     except InvalidSpecError as error:
         return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
     return Compiled(generation, parsed, work)
+
+
+def _is_too_deep(spec: Mapping[str, Any]) -> bool:
+    # orjson, pydantic and the workers' JSON each have a limit; this is the lowest, and finding it costs milliseconds.
+    try:
+        orjson.dumps(dict(spec))
+    except orjson.JSONEncodeError:
+        return True
+    return False
 
 
 def _check_messages(work: Work, uid: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import kopf
@@ -20,14 +20,20 @@ _EXIT_SECONDS = 5.0
 Body = Mapping[str, Any]
 
 
+class _WithoutSpec(kopf.AnnotationsDiffBaseStorage):
+    """kopf copies whole objects at every event, level by level; ours may have a million bytes and 10,000 levels."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
+        small = {name: value for name, value in body.items() if name not in ("spec", "status")}
+        return super().build(body=kopf.Body(small), extra_fields=extra_fields)
+
+
 def operator_settings() -> kopf.OperatorSettings:
     """kopf's settings: no copies of specs in annotations, no events of its own, only our pods watched."""
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = FINALIZER
     # Without this kopf copies every spec into an annotation, which breaks large ones.
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(
-        prefix=GROUP, v1=False, ignored_fields=["spec"]
-    )
+    settings.persistence.diffbase_storage = _WithoutSpec(prefix=GROUP, v1=False)
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
     settings.posting.enabled = False
     settings.networking.request_timeout = 30

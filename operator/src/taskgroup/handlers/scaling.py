@@ -4,8 +4,9 @@ import hashlib
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import GroupKeys
+from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, Object
-from taskgroup.cluster.resources import TASK_GROUPS
+from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
 from taskgroup.cluster.worker_template import worker_deployment
 from taskgroup.cluster.workers import WorkerDeployments
 from taskgroup.core.observed import Meta, WorkerFacts
@@ -56,6 +57,11 @@ class Scaler:
     async def apply(self, meta: Meta, manifest: Object) -> None:
         """Server-side apply: what somebody else changed is put right."""
         await self._deployments.apply(meta, manifest)
+
+    async def stop(self, meta: Meta) -> None:
+        """No pods, whatever the rest of the Deployment looks like."""
+        name = child_name(meta.name, meta.uid)
+        await self._cluster.merge_patch(DEPLOYMENTS, meta.namespace, name, {"spec": {"replicas": 0}})
 
     async def mark(self, meta: Meta, idle: tuple[str, ...], busy: tuple[str, ...]) -> None:
         """Idle pods are stopped first."""
