@@ -1,11 +1,11 @@
-"""What live workers say about themselves through Celery's remote control: for preflight and missing items.
+"""What live workers say about themselves through Celery's remote control, when items are missing.
 
 Celery's client is synchronous and keeps global state, so it runs in a thread with an app of its own for each question.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from celery import Celery
 from celery.app.control import Inspect
@@ -15,8 +15,6 @@ from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.errors import broker_errors
 from taskgroup.broker.url import parse
 
-T = TypeVar("T")
-
 
 async def active_ids(
     url: str, hostnames: Sequence[str], wait_seconds: float, options: TransportOptions | None = None
@@ -25,14 +23,21 @@ async def active_ids(
 
     `hostnames` are Celery's node names; `wait_seconds` bounds each of three questions. Raises BrokerError.
     """
-    return await _ask(url, hostnames, wait_seconds, options, _taken)
+    if not hostnames:
+        return {}
 
+    def ask() -> dict[str, set[str]]:
+        with _app(url, wait_seconds, options or TransportOptions()) as app, app.connection_for_write() as connection:
+            # With `limit`, Celery stops waiting as soon as every worker has answered.
+            return _taken(
+                app.control.inspect(list(hostnames), wait_seconds, connection=connection, limit=len(hostnames))
+            )
 
-async def registered(
-    url: str, hostnames: Sequence[str], wait_seconds: float, options: TransportOptions | None = None
-) -> dict[str, list[str]]:
-    """Tasks that each worker knows, as `name [acks_late=True ignore_result=False]`. A silent worker is absent."""
-    return await _ask(url, hostnames, wait_seconds, options, _registered)
+    with broker_errors(parse(url).address):
+        try:
+            return await asyncio.to_thread(ask)
+        except OperationalError as error:
+            raise (error.__cause__ or ConnectionError(str(error))) from None
 
 
 def _taken(inspect: Inspect) -> dict[str, set[str]]:
@@ -42,35 +47,8 @@ def _taken(inspect: Inspect) -> dict[str, set[str]]:
     return {host: {_id(entry) for answer in answers for entry in answer[host]} for host in complete}
 
 
-def _registered(inspect: Inspect) -> dict[str, list[str]]:
-    return dict(inspect.registered("acks_late", "ignore_result") or {})
-
-
 def _id(entry: dict[str, Any]) -> str:
     return str(entry.get("request", entry).get("id"))
-
-
-async def _ask(
-    url: str,
-    hostnames: Sequence[str],
-    wait_seconds: float,
-    options: TransportOptions | None,
-    question: Callable[[Inspect], dict[str, T]],
-) -> dict[str, T]:
-    if not hostnames:
-        return {}
-
-    def ask() -> dict[str, T]:
-        with _app(url, wait_seconds, options or TransportOptions()) as app, app.connection_for_write() as connection:
-            # With `limit`, Celery stops waiting as soon as every worker has answered.
-            inspect = app.control.inspect(list(hostnames), wait_seconds, connection=connection, limit=len(hostnames))
-            return question(inspect)
-
-    with broker_errors(parse(url).address):
-        try:
-            return await asyncio.to_thread(ask)
-        except OperationalError as error:
-            raise (error.__cause__ or ConnectionError(str(error))) from None
 
 
 def _app(url: str, wait_seconds: float, options: TransportOptions) -> Celery:
