@@ -130,3 +130,10 @@ def test_any_text_is_either_a_template_or_a_clear_refusal(text: str) -> None:
     except InvalidSpecError:
         return
     assert filler is not None or "$(" not in text
+
+
+def test_a_position_of_thousands_of_digits_is_told_to_be_missing() -> None:
+    filler = compile_value(f"$(item.{'9' * 5000})")
+    assert filler is not None
+    with pytest.raises(InvalidSpecError, match="Item 3 has no"):
+        filler(Scope(3, "group", [1]))

@@ -19,6 +19,10 @@ from taskgroup.main import run_operator
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
+_RECURSION_LIMIT = 25_000
+"""The API server lets objects be nested 10,000 levels; Python's JSON reader needs a level for each, and a stack of 8 MB
+is enough for this many."""
+
 Kubeconfig = Annotated[str | None, typer.Option(help="Kubeconfig file. Default: $KUBECONFIG, or the pod's own.")]
 Context = Annotated[str | None, typer.Option(help="Context in the kubeconfig.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the TaskGroup.")]
@@ -30,6 +34,7 @@ def operator(
 ) -> None:
     """Run the operator; its settings are TASKGROUP_* variables."""
     settings = _or_exit(lambda: read_settings(os.environ))
+    sys.setrecursionlimit(_RECURSION_LIMIT)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # They report every watch event and every probe; their warnings and errors are worth reading.
     for chatty in ("kopf", "aiohttp.access"):

@@ -4,6 +4,7 @@ The typed models of the client are left aside on purpose: they drop fields that 
 than the request itself. What the client gives is the part worth having: kubeconfigs, tokens that rotate, TLS, pooling.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -163,8 +164,7 @@ class Cluster:
         if not 200 <= status <= 299:
             plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
             raise from_response(status, data, verb, plural, what)
-        answer: Object = orjson.loads(data)
-        return answer
+        return _decoded(data)
 
     async def _send(
         self, doing: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, media: str
@@ -185,6 +185,15 @@ class Cluster:
 
 def _typed(resource: Resource, body: Object) -> Object:
     return {**body, "apiVersion": resource.api_version, "kind": resource.kind}
+
+
+def _decoded(data: bytes) -> Object:
+    try:
+        answer: Object = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # It gives up at 1,024 levels, the API server takes 10,000.
+        answer = json.loads(data)
+    return answer
 
 
 def _name(body: _Body) -> str | None:

@@ -15,6 +15,8 @@ from taskgroup.core.errors import InvalidSpecError
 
 _TOKEN = re.compile(r"\$\$\(|\$\(([^()]*)\)")
 _MISSING = object()
+_POSITION_DIGITS = 10
+"""No list has a position with so many; Python refuses to read numbers of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _walk(scope: Scope, path: list[str], name: str) -> Any:
 def _step(value: Any, step: str) -> Any:
     if isinstance(value, dict):
         return value.get(step, _MISSING)
-    if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+    if isinstance(value, list) and step.isdecimal() and len(step) < _POSITION_DIGITS and int(step) < len(value):
         return value[int(step)]
     return _MISSING
 

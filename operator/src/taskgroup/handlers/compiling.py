@@ -15,7 +15,6 @@ from taskgroup.core.observed import Trouble
 from taskgroup.core.work import Work, compile_work
 from taskgroup.handlers.memory import Compiled
 
-
 _TOO_DEEP = (
     "Lists and objects in the spec are nested too deeply (about 250 levels are possible): pass such data as text."
 )

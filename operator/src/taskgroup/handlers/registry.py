@@ -24,7 +24,7 @@ class _WithoutSpec(kopf.AnnotationsDiffBaseStorage):
     """kopf copies whole objects at every event, level by level; ours may have a million bytes and 10,000 levels."""
 
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
-        small = {name: value for name, value in body.items() if name not in ("spec", "status")}
+        small: Any = {name: value for name, value in body.items() if name not in ("spec", "status")}
         return super().build(body=kopf.Body(small), extra_fields=extra_fields)
 
 
