@@ -7,6 +7,10 @@ from taskgroup.core.observed import Pace
 MAX_WINDOW = 10_000
 """Bound of what the broker holds for one group, about 10 MB."""
 START_PER_SLOT = 2
+_LOOKS = 3
+"""How many looks' worth of items the window holds."""
+_LEAP = 8
+"""As many when a whole window ended between two looks: the workers are faster than can be told yet."""
 
 
 def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, now: float) -> Pace:
@@ -18,7 +22,7 @@ def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, no
     floor = START_PER_SLOT * slots + 1
     window = max(pace.window, floor)
     if arrived and waiting:
-        needed = max(floor, slots + 3 * arrived + 1)
+        needed = max(floor, slots + (_LEAP if arrived >= window else _LOOKS) * arrived + 1)
         if queued == 0:
             window = max(window * 2, needed)
         elif queued > 4 * arrived:
