@@ -128,13 +128,12 @@ async def test_ends_that_are_no_success(group: Group, results: RedisResults, red
     ids += await send(group, late, [[]], first=5, clock=lambda: time.time() - 3600)
     with worker(group, redis_url, tmp_path):
         await ended(results, ids)
-        why = await results.failures(ids)
+        why = [found[1] for found in await results.outcomes(ids) if found]
         codes = await results.classify(ids)
 
     assert codes == b"fffffr"
     assert [failure.exception for failure in why] == ["ValueError"] * 4 + ["NotRegistered", "TaskRevokedError"]
     assert [failure.message for failure in why] == ["boom", "x" * 1024, "1, two", "", "demo.unknown", "expired"]
-    assert "in fail" in (why[0].traceback or "")
 
 
 async def test_time_limits_end_the_run(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
@@ -143,7 +142,7 @@ async def test_time_limits_end_the_run(group: Group, results: RedisResults, redi
     ids = await send(group, hard, [[]]) + await send(group, soft, [[]], first=1)
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")):
         await ended(results, ids)
-        why = await results.failures(ids)
+        why = [found[1] for found in await results.outcomes(ids) if found]
 
     assert [failure.exception for failure in why] == ["TimeLimitExceeded", "SoftTimeLimitExceeded"]
 

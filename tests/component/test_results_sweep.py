@@ -131,6 +131,20 @@ async def test_an_unreadable_result_ends_the_item(sweeper: Sweeper, store: Put) 
     assert "result_serializer" in ended.message
 
 
+@pytest.mark.parametrize(
+    "value", ['{"status": "FAILURE", "result": {"exc', b"\0celery-compressed\0application/x-lzma\0no", b"\x80\x04"]
+)
+async def test_no_value_stops_the_sweep_or_is_waited_for(sweeper: Sweeper, store: Put, value: str) -> None:
+    group = Follower(sweeper, "u")
+    group.place.follow(BitMap([0]), {})
+    store("u", 0, 0, value)
+    assert [ended.index for ended in (await group.arrivals()).failed] == [0]
+    group.place.follow(BitMap([1]), {})
+    store("u", 1, 0, SUCCESS)
+
+    assert (await group.arrivals()).succeeded == BitMap([1])
+
+
 async def test_trouble_is_told_and_taken_back() -> None:
     with redis_server() as server:
         async with running(server.url) as sweeper:

@@ -1,14 +1,16 @@
 """Stored results: Celery's own values are understood, and no bytes whatever raise an exception."""
 
+import bz2
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
-from celery.backends.base import compress_payload
+from celery.backends.base import COMPRESSED_PAYLOAD_MAGIC, compress_payload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskgroup.results.decode import MESSAGE_LENGTH, StoredResult, decode, failure
+from taskgroup.results.decode import HEAD_BYTES, MESSAGE_LENGTH, Failure, StoredResult, decode, failure, outcome
 
 
 def stored(result: Any, status: str = "FAILURE") -> StoredResult:
@@ -62,7 +64,42 @@ def test_no_bytes_raise(raw: bytes) -> None:
     [
         None, b"", b"\x80\x04pickle", b"[" * 100_000, b'{"status": 3}', b"[]",
         compress_payload(b"{}", "gzip")[:-4], compress_payload(b"{}", "gzip").replace(b"gzip", b"nope"),
+        COMPRESSED_PAYLOAD_MAGIC + b"application/x-lzma\0no",
     ],
 )  # fmt: skip
 def test_what_is_no_result_is_none(raw: bytes | None) -> None:
     assert decode(raw) is None
+
+
+MANY = 3 * HEAD_BYTES
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "message"),
+    [
+        ({"exc_type": "ValueError", "exc_message": ["x" * MANY]}, "FAILURE", "x" * MESSAGE_LENGTH),
+        ({"exc_type": "ValueError", "exc_message": "x" * MANY}, "FAILURE", "x" * MESSAGE_LENGTH),
+        ({"exc_type": "ValueError", "exc_message": ["a\n\0\ud800é", 2]}, "REVOKED", "a\n\0?é, 2"),
+        ({"exc_type": "ValueError", "exc_message": ["a\n\ud800é", "x" * MANY]}, "FAILURE", "a\n?é"),
+    ],
+)
+def test_a_reason_is_text_whatever_was_raised(raw: dict[str, Any], status: str, message: str) -> None:
+    value = json.dumps({"status": status, "result": raw, "traceback": "T"}).encode()
+
+    assert outcome(value[:HEAD_BYTES]) == (status, Failure("ValueError", message))
+
+
+def test_a_value_that_broke_off_still_shows_its_state() -> None:
+    assert outcome(b'{"status": "FAILURE", "result": {"exc_ty') == ("FAILURE", Failure("Unknown", ""))
+
+
+def test_a_compressed_value_takes_no_more_memory_than_it_may() -> None:
+    bomb = COMPRESSED_PAYLOAD_MAGIC + b"application/x-bz2\0" + bz2.compress(b'{"status": "SUCCESS"' + b" " * 50_000_000)
+    tracemalloc.start()
+    found = outcome(bomb)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found is not None
+    assert found[0] == "SUCCESS"
+    assert peak < 10_000_000

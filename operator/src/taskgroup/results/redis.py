@@ -6,12 +6,13 @@ from typing import Any
 from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.connection import RedisConnection
 from taskgroup.broker.errors import broker_errors
-from taskgroup.results.decode import UNREADABLE, Failure, StoredResult, decode, failure
+from taskgroup.results.decode import HEAD_BYTES, Failure, StoredResult, decode, outcome
 
 PENDING, SUCCEEDED, FAILED, REVOKED, UNREADABLE_CODE = b".sfr?"
 _LETTERS = {"SUCCESS": SUCCEEDED, "FAILURE": FAILED, "REVOKED": REVOKED}
 _CLASSIFY_CHUNK = 2000
 _READ_CHUNK = 500
+_HEAD_CHUNK = 100
 
 
 class RedisResults:
@@ -40,9 +41,17 @@ class RedisResults:
         codes = b"".join(await self._redis.run_each("classify", calls))
         return await self._look_closer(ids, codes) if UNREADABLE_CODE in codes else codes
 
-    async def failures(self, ids: Sequence[str]) -> list[Failure]:
-        """Why each of these ended without success; a missing or unreadable result gives UNREADABLE."""
-        return [failure(stored) if stored else UNREADABLE for stored in await self.values(ids)]
+    async def outcomes(self, ids: Sequence[str]) -> list[tuple[str, Failure] | None]:
+        """State and reason of each, without the value; None where there is none, or none that shows a state."""
+        found: list[tuple[str, Failure] | None] = []
+        with broker_errors(self.address):
+            for chunk in _chunks(ids, _HEAD_CHUNK):
+                async with self._redis.client.pipeline(transaction=False) as pipe:
+                    for name in chunk:
+                        pipe.getrange(self._prefix + name, 0, HEAD_BYTES - 1)
+                    heads: list[Any] = await pipe.execute(raise_on_error=False)
+                found += map(_outcome, heads)
+        return found
 
     async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
         """Whole results, in order; None where there is none, or none that is JSON."""
@@ -63,11 +72,20 @@ class RedisResults:
         """Compressed results show their state only as a whole."""
         closer = bytearray(codes)
         unclear = [position for position, code in enumerate(codes) if code == UNREADABLE_CODE]
-        stored = await self.values([ids[position] for position in unclear])
-        for position, result in zip(unclear, stored, strict=True):
+        found = await self.outcomes([ids[position] for position in unclear])
+        for position, result in zip(unclear, found, strict=True):
             if result:
-                closer[position] = _LETTERS.get(result.status, PENDING)
+                closer[position] = _LETTERS.get(result[0], PENDING)
         return bytes(closer)
+
+
+def _outcome(answer: bytes | Exception) -> tuple[str, Failure] | None:
+    """A key of another type holds no result; any other error is Redis' own."""
+    if isinstance(answer, bytes):
+        return outcome(answer)
+    if "WRONGTYPE" in str(answer):
+        return None
+    raise answer
 
 
 def _separated(prefix: str) -> str:

@@ -15,7 +15,7 @@ from pyroaring import AbstractBitMap, BitMap
 
 from taskgroup.broker.errors import BrokerError
 from taskgroup.broker.keys import task_id
-from taskgroup.results.decode import ENDED, UNREADABLE, Failure, failure
+from taskgroup.results.decode import ENDED, UNREADABLE, Failure
 from taskgroup.results.redis import PENDING, SUCCEEDED, UNREADABLE_CODE, RedisResults
 
 FASTEST_SECONDS = 0.1
@@ -193,13 +193,14 @@ class Sweeper:
         """Reasons are read apart from the states: what changed in between counts as it is now."""
         ends: dict[str, End] = {name: None for name, code in arrived.items() if code == SUCCEEDED}
         others = [name for name in arrived if name not in ends]
-        for name, stored in zip(others, await self._results.values(others), strict=True):
-            if stored is None and arrived[name] == UNREADABLE_CODE:
-                ends[name] = ("FAILURE", UNREADABLE)
-            elif stored is not None and stored.status == "SUCCESS":
+        for name, found in zip(others, await self._results.outcomes(others), strict=True):
+            status, why = found or ("", UNREADABLE)
+            if status == "SUCCESS":
                 ends[name] = None
-            elif stored is not None and stored.status in ENDED:
-                ends[name] = ("REVOKED" if stored.status == "REVOKED" else "FAILURE", failure(stored))
+            elif status in ENDED:
+                ends[name] = ("REVOKED" if status == "REVOKED" else "FAILURE", why)
+            elif not found and arrived[name] == UNREADABLE_CODE:
+                ends[name] = ("FAILURE", why)
         return ends
 
     def _report(self, trouble: BrokerError | None) -> None:
