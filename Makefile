@@ -18,7 +18,7 @@ export BASE_IMAGE := $(BASE)
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
 
 ##### Everyday
 
@@ -32,8 +32,8 @@ demo: setup ## run the examples on the local cluster, or on yours: CONTEXT=name 
 test: ## lint, types, verify, unit, component and end-to-end tests, with the seconds of each stage
 	@tests/stages.sh setup build lint types verify unit component images e2e
 
-test-full: ## test, and what takes longer: the cluster's own check, and the faults
-	@tests/stages.sh setup build lint types verify unit component images cluster-check e2e faults
+test-full: ## test, and what takes longer: the cluster's own check, and the measurements
+	@tests/stages.sh setup build lint types verify unit component images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole"
 
 bench: setup ## measure against Celery: NAME=dispatch or NAME=whole
 	@$(BIN)/python bench/$(NAME).py
@@ -43,7 +43,7 @@ clean: cluster-down ## stop the clusters and remove what was made in this folder
 
 ##### Stages of the tests
 
-.PHONY: build lint types verify unit component e2e faults
+.PHONY: build lint types generate verify unit component e2e
 build: ## build the local cluster's binaries (minutes the first time)
 	@$(CLUSTER) build
 
@@ -72,17 +72,14 @@ component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) up --light --controllers > /dev/null
 	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component -n 4 --dist loadfile
 
-e2e: setup cluster-up install ## tests on the full cluster: one operator, a namespace per test
+e2e: setup cluster-up images install ## tests on the full cluster: one operator, a namespace per test
 	@eval "$$($(CLUSTER) env)"; export TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG; \
 	$(PYTEST) tests/e2e -n $(PARALLEL) --dist worksteal -m "not alone"; \
 	$(PYTEST) tests/e2e -m alone
 
-faults: setup cluster-up install ## tests in which things die, one after the other
-	@eval "$$($(CLUSTER) env)"; $(PYTEST) tests/faults
-
 ##### The local cluster
 
-.PHONY: cluster-up cluster-down cluster-check install images generate lock
+.PHONY: cluster-up cluster-down cluster-check install images product-images lock
 cluster-up: ## start the local cluster
 	@$(CLUSTER) up
 
@@ -94,15 +91,17 @@ cluster-check: cluster-up ## try on the running cluster what the tests take for 
 	@$(CLUSTER) base
 	@tests/cluster/check
 
-images: ## build the images and load them into the local cluster when it runs
+images: product-images ## build the images and load them into the local cluster when it runs
+	@for directory in $(wildcard tests/images/*/); do \
+		$(CLUSTER) image localhost/test-$$(basename $$directory):dev $$directory tests/images/Dockerfile; done
+
+product-images: ## as images, without those that only tests use
 	@$(CLUSTER) base
 	@$(CLUSTER) image localhost/redis:7 tests/cluster/images/redis
 	@$(CLUSTER) image localhost/taskgroup-operator:dev operator
 	@$(CLUSTER) image localhost/taskgroup-worker:dev worker-image
-	@for directory in $(wildcard tests/images/*/); do \
-		$(CLUSTER) image localhost/test-$$(basename $$directory):dev $$directory tests/images/Dockerfile; done
 
-install: images ## install or upgrade the chart on the local cluster
+install: product-images ## install or upgrade the chart on the local cluster
 	@tests/cluster/install
 
 ##### Dependencies

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs make targets one after the other up to the first that fails, and prints what each took. A cluster that was not up
+# Runs make targets (each with its variables, as one argument) one after the other up to the first that fails, and prints what each took. A cluster that was not up
 # before is taken down at the end, however the run ends.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -19,12 +19,12 @@ finish() {
     # shellcheck disable=SC2086
     [ -n "${was_up[${mode:-full}]:-}" ] || $CLUSTER down $mode
   done
-  printf '\n%-14s %8s\n' stage seconds
+  printf '\n%-20s %8s\n' stage seconds
   for index in "${!names[@]}"; do
-    printf '%-14s %8d  %s\n' "${names[index]}" "${seconds[index]}" "${outcomes[index]}"
+    printf '%-20s %8d  %s\n' "${names[index]}" "${seconds[index]}" "${outcomes[index]}"
     total=$((total + seconds[index]))
   done
-  printf '%-14s %8d  (budget: 600 with warm caches, 2100 from nothing)\n' total "$total"
+  printf '%-20s %8d  (budget: 600 with warm caches, 2100 from nothing)\n' total "$total"
   exit "$status"
 }
 trap finish EXIT
@@ -33,7 +33,8 @@ trap 'exit 130' INT TERM
 for stage in "$@"; do
   echo "── $stage"
   begin=$SECONDS
-  make "$stage"
+  read -ra words <<< "$stage"
+  make "${words[@]}"
   status=$?
   names+=("$stage")
   seconds+=($((SECONDS - begin)))

@@ -56,14 +56,16 @@ def _output(command: list[str], given: str | None = None) -> str:
 
 
 def manifests(worker_image: str | None) -> list[Object]:
-    """The TaskGroups of examples/, with another worker image when one is named."""
-    groups = [
-        group for path in sorted(EXAMPLES.glob("*.yaml")) for group in yaml.safe_load_all(path.read_text()) if group
-    ]
-    for group in groups:
+    """The TaskGroups of examples/, with another worker image when one is named; tells what each is about."""
+    groups = []
+    for path in sorted(EXAMPLES.glob("*.yaml")):
+        text = path.read_text()
+        group = yaml.safe_load(text)
         group["metadata"].pop("namespace", None)
         if worker_image:
             group["spec"]["workers"]["image"] = worker_image
+        print(f"  {group['metadata']['name']}: {text.splitlines()[0].removeprefix('# ')}")
+        groups.append(group)
     return groups
 
 
@@ -109,9 +111,9 @@ def main() -> None:
     parser.add_argument("--context", help="context in your kubeconfig; without it KUBECONFIG's current one")
     parser.add_argument("--worker-image", help="image that replaces the one in the examples")
     options = parser.parse_args()
+    print(f"applying the examples in the namespace {NAMESPACE} …")
     cluster, groups = Cluster(options.context), manifests(options.worker_image)
     names = [group["metadata"]["name"] for group in groups]
-    print(f"applying {len(names)} examples in the namespace {NAMESPACE} …")
     apply(cluster, groups)
     for name, group in follow(cluster, names).items():
         print(story(name, group, cluster.results(name), SHOWN_RESULTS))

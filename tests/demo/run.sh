@@ -18,7 +18,7 @@ fail() { echo "demo: $*" >&2; exit 1; }
 local_cluster() {
   echo "starting the local cluster …"
   tests/cluster/cluster up > /dev/null
-  make images
+  make product-images
   echo "installing the chart …"
   tests/cluster/install
   eval "$(tests/cluster/cluster env)"

@@ -91,18 +91,28 @@ pause() {
 }
 
 base() {
-  local context inputs
+  local inputs
   need_for_images
-  inputs=$({ declare -f base; cat "$HERE/images/base/Dockerfile"; } | sha256sum | cut -d' ' -f1)
-  is_built "$BASE" "$inputs" && return
-  say "building $BASE …"
+  inputs=$({ declare -f bootstrap; cat "$HERE/images/base/Dockerfile"; } | sha256sum | cut -d' ' -f1)
+  if ! is_built "$BASE" "$inputs"; then
+    say "building $BASE …"
+    build_base
+    remember "$BASE" "$inputs"
+  fi
+  ! runtime_is_up || load "$BASE"
+}
+
+build_base() {
+  local context
   context=$(mktemp -d -p "$CACHE" base-XXXXXX)
-  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$context/root" "$DEBIAN" > "$CACHE/debootstrap.log" 2>&1 \
-    || die "debootstrap failed; see $CACHE/debootstrap.log."
-  tar -C "$context/root" --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./usr/share/doc/*' \
-    --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -cf "$context/root.tar" .
-  rm -rf --one-file-system "$context/root"
+  bootstrap "$context/root" "$context/root.tar" > "$CACHE/debootstrap.log" 2>&1 || die "debootstrap failed; see $CACHE/debootstrap.log."
   BASE_IMAGE='' build_image "$BASE" "$context" "$HERE/images/base/Dockerfile"
   rm -r "$context"
-  remember "$BASE" "$inputs"
+}
+
+bootstrap() { # DIRECTORY ARCHIVE
+  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$1" "$DEBIAN" || return 1
+  tar -C "$1" --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' --exclude='./usr/share/doc/*' \
+    --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -cf "$2" . || return 1
+  rm -rf --one-file-system "$1"
 }
