@@ -14,7 +14,7 @@ from redis import Redis
 from support.groups import PROBE
 from support.kube import SECRETS, SERVICES, Kube, connect
 from support.kubectl import RESTRICTED
-from support.space import REPOSITORY, SYSTEM, Space, client_of
+from support.space import REPOSITORY, SYSTEM, Space, broker_secret, client_of
 
 APPS = (Path(__file__).parent / "apps/probe.py", REPOSITORY / "tests/images/awkward/awkward.py")
 Object = dict[str, Any]
@@ -44,15 +44,22 @@ def redis(system: Kube, broker_url: str) -> Iterator[Redis]:
 def space(request: pytest.FixtureRequest, system: Kube, redis: Redis, broker_url: str) -> Iterator[Space]:
     """The test's own namespace; its deletion is not waited for."""
     kube = system.within(f"e2e-{uuid.uuid4().hex[:8]}")
-    labels = {name: value for name, value in RESTRICTED.items() if name.endswith("/enforce")}
-    metadata = {"name": kube.namespace, "labels": labels, "annotations": {"test": request.node.name}}
-    kube.run("create", "--filename", "-", given={"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    made = Space(kube, redis)
-    made.set_broker(broker_url)
-    data = {path.name: path.read_text() for path in APPS}
-    kube.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROBE}, "data": data})
-    yield made
+    kube.run("create", "--filename", "-", given=_contents(kube.namespace, request.node.name, broker_url))
+    yield Space(kube, redis)
     kube.remove("namespace", kube.namespace)
+
+
+def _contents(namespace: str, test: str, broker_url: str) -> Object:
+    """The namespace and what is in it, in one list: every call of kubectl costs a moment."""
+    labels = {name: value for name, value in RESTRICTED.items() if name.endswith("/enforce")}
+    metadata = {"name": namespace, "labels": labels, "annotations": {"test": test}}
+    data = {path.name: path.read_text() for path in APPS}
+    objects: list[Object] = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata},
+        broker_secret(broker_url),
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROBE}, "data": data},
+    ]
+    return {"apiVersion": "v1", "kind": "List", "items": objects}
 
 
 def _redis_service(system: Kube) -> Object:

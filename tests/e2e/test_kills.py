@@ -72,6 +72,18 @@ def test_a_killed_worker_gives_its_items_back_within_seconds(space: Space) -> No
 
 
 @pytest.mark.timeout(200)
+def test_items_that_were_acknowledged_early_are_found_missing_and_run_again(space: Space) -> None:
+    template = {"task": "probe.early", "args": ["$(item)", 4]}
+    group = space.create(sequence={"count": 2}, template=template, workers=probe_workers())
+    space.kube.until(lambda: group.runs() == {0: 1, 1: 1}, 60, group.runs)
+    assert not _busy(group), "nothing in Redis shows that a worker has them"
+    kill_container(space.kube.kubeconfig, group.pods()[0], WORKER_CONTAINER)
+    status = group.until_finished(seconds=120)
+    assert status["succeeded"] == 2
+    assert group.runs() == {0: 2, 1: 2}
+
+
+@pytest.mark.timeout(200)
 def test_a_pod_that_is_removed_by_force_gives_its_items_back(space: Space) -> None:
     group = space.create(**counting(16, seconds=2.0, maxReplicas=2))
     space.kube.until(lambda: len(_busy(group)) == 2, 60, group.held)

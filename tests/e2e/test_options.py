@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from support.groups import probe_workers, workers
-from support.space import Space
+from support.groups import SECRET, probe_workers, workers
+from support.kube import SERVICES
+from support.redis_pod import redis_pod, url
+from support.space import Space, client_of
 
 
 def digest(status: dict[str, Any]) -> dict[str, str]:
@@ -56,3 +58,22 @@ def test_the_task_sees_headers_and_shadow(space: Space) -> None:
     group = space.create(tasks=tasks, workers=probe_workers())
     group.until_finished()
     assert group.values() == [{"header": "harbor", "shadow": "counting of boats"}]
+
+
+def test_messages_and_results_may_live_in_two_places(space: Space) -> None:
+    space.set_broker(redis_pod(space.kube, "results"), "results")
+    prefix = {"globalKeyPrefix": "team-a:"}
+    broker = {"secretKeyRef": {"name": SECRET}, "transportOptions": prefix}
+    backend = {"secretKeyRef": {"name": "results"}, "transportOptions": prefix}
+    template = {"task": "numbers.square", "args": ["$(item)"]}
+    group = space.create(sequence={"count": 4}, template=template, broker=broker, resultBackend=backend)
+    group.until_finished()
+    assert group.values() == [0, 1, 4, 9]
+    assert all(key.startswith(("team-a:taskgroup:", "team-a:_kombu.")) for key in group.traces())
+    with client_of(space.kube.read(SERVICES, "results"), url(space.kube)) as results:
+        assert sorted(results.keys(f"*{group.uid}*")) == [
+            f"team-a:celery-task-meta-{group.uid}.{n}".encode() for n in range(4)
+        ]
+        space.kube.run("delete", "taskgroup", "group", "--timeout=60s")
+        assert results.keys(f"*{group.uid}*") == []
+    assert group.traces() == [f"team-a:{group.keys.state}"], "only the tombstone stays, for a day"

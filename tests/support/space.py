@@ -1,5 +1,6 @@
 """The namespace of one end-to-end test and what it may be given."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ class Space:
 
     def create(self, name: str = "group", **spec: Any) -> Group:
         """A new TaskGroup; see `support.groups.manifest`."""
-        self.kube.run("create", "--filename", "-", given=manifest(name, **spec))
-        return self.group(name)
+        made = json.loads(self.kube.run("create", "--output", "json", "--filename", "-", given=manifest(name, **spec)))
+        return Group(self.kube, self.redis, name, made["metadata"]["uid"])
 
     def group(self, name: str) -> Group:
         """A TaskGroup that is there."""
@@ -35,9 +36,14 @@ class Space:
 
     def set_broker(self, url: str, name: str = SECRET) -> None:
         """Write the Secret with the broker's URL."""
-        self.kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"url": url}})
+        self.kube.apply(broker_secret(url, name))
 
 
 def client_of(service: Object, url: str) -> Redis:
     """A client of a Redis behind a Service, with the password of its URL."""
     return Redis(host=service["spec"]["clusterIP"], password=urlsplit(url).password, socket_timeout=10)
+
+
+def broker_secret(url: str, name: str = SECRET) -> Object:
+    """The Secret that a group's spec names."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"url": url}}
