@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 CONTEXT=${CONTEXT:-} REGISTRY=${REGISTRY:-}
+# A tag of its own for every run: nodes keep what they pulled under a name, and would run the images of the last time.
+TAG=demo-$(date +%Y%m%d%H%M%S)
 
 main() {
   if [ -n "$CONTEXT" ]; then
@@ -41,8 +43,8 @@ own_cluster() {
     push
   fi
   echo "installing the chart …"
-  CONTEXT=$CONTEXT REGISTRY=$REGISTRY tests/cluster/install
-  PYTHONPATH=tests .venv/bin/python -m demo.demo --context "$CONTEXT" --worker-image "$REGISTRY/taskgroup-worker:dev"
+  CONTEXT=$CONTEXT REGISTRY=$REGISTRY TAG=$TAG tests/cluster/install
+  PYTHONPATH=tests .venv/bin/python -m demo.demo --context "$CONTEXT" --worker-image "$REGISTRY/taskgroup-worker:$TAG"
 }
 
 builder() {
@@ -57,14 +59,14 @@ build() {
   TOOL=$(builder) || exit 1
   echo "building the images with $TOOL …"
   unset BASE_IMAGE
-  $TOOL build --quiet --tag "$REGISTRY/taskgroup-operator:dev" operator
-  $TOOL build --quiet --tag "$REGISTRY/taskgroup-worker:dev" worker-image
+  $TOOL build --quiet --tag "$REGISTRY/taskgroup-operator:$TAG" operator
+  $TOOL build --quiet --tag "$REGISTRY/taskgroup-worker:$TAG" worker-image
 }
 
 push() {
   echo "pushing them to $REGISTRY …"
-  $TOOL push "$REGISTRY/taskgroup-operator:dev"
-  $TOOL push "$REGISTRY/taskgroup-worker:dev"
+  $TOOL push "$REGISTRY/taskgroup-operator:$TAG"
+  $TOOL push "$REGISTRY/taskgroup-worker:$TAG"
 }
 
 load_into_kind() {
@@ -73,7 +75,7 @@ load_into_kind() {
   local archive
   archive=$(mktemp --suffix .tar)
   for image in operator worker; do
-    $TOOL save --output "$archive" "localhost/taskgroup-$image:dev"
+    $TOOL save --output "$archive" "localhost/taskgroup-$image:$TAG"
     kind load image-archive "$archive" --name "${CONTEXT#kind-}"
   done
   rm "$archive"

@@ -63,8 +63,8 @@ load() { # NAME: hand an image to the node
   id=$(image_id "$name")
   [ "$(cat "$CACHE/containerd/loaded/$(basename "$(stamp "$name")")" 2> /dev/null)" != "$id" ] || ! held "$name" || return 0
   archive=$(mktemp -p "$CACHE" image-XXXXXX.tar); rm "$archive"
-  buildah_ push --quiet --disable-compression "$name" "oci-archive:$archive:$name"
-  client images import "$archive" > /dev/null
+  { buildah_ push --quiet --disable-compression "$name" "oci-archive:$archive:$name" && client images import "$archive" > /dev/null; } \
+    || { rm -f "$archive"; die "$name could not be loaded into the node; see $RUN/log/ctr.log."; }
   rm "$archive"
   mkdir -p "$CACHE/containerd/loaded"
   echo "$id" > "$CACHE/containerd/loaded/$(basename "$(stamp "$name")")"
@@ -104,6 +104,8 @@ base() {
 
 build_base() {
   local context
+  # What an interrupted build left; it holds a whole system.
+  rm -rf --one-file-system "$CACHE"/base-*
   context=$(mktemp -d -p "$CACHE" base-XXXXXX)
   bootstrap "$context/root" "$context/root.tar" > "$CACHE/debootstrap.log" 2>&1 || die "debootstrap failed; see $CACHE/debootstrap.log."
   BASE_IMAGE='' build_image "$BASE" "$context" "$HERE/images/base/Dockerfile"
