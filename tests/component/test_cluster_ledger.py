@@ -7,7 +7,7 @@ import pytest
 from support.api_server import new_group
 from taskgroup.cluster import ledger_store
 from taskgroup.cluster.client import Cluster
-from taskgroup.cluster.errors import ConflictError, TooLargeError
+from taskgroup.cluster.errors import ConflictError, ForeignError, TooLargeError
 from taskgroup.cluster.resources import CONFIG_MAPS
 from taskgroup.core.observed import Meta
 
@@ -78,5 +78,5 @@ async def test_the_ledger_of_another_object_is_never_adopted(cluster: Cluster, g
     owner = {"apiVersion": "taskgroups.dev/v1alpha1", "kind": "TaskGroup", "name": other.name, "uid": other.uid}
     await cluster.create(CONFIG_MAPS, group.namespace, {"metadata": {"name": name, "ownerReferences": [owner]}})
 
-    with pytest.raises(ConflictError, match="does not belong to this TaskGroup"):
+    with pytest.raises(ForeignError, match="does not belong to this TaskGroup"):
         await ledger_store.load(cluster, group)

@@ -14,7 +14,7 @@ from taskgroup.api.spec import Backend, SecretKeyRef
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, Object
-from taskgroup.cluster.errors import ConflictError, RefusedError
+from taskgroup.cluster.errors import ForeignError, RefusedError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
 from taskgroup.cluster.worker_template import worker_deployment
 from taskgroup.cluster.workers import WorkerDeployments
@@ -200,7 +200,7 @@ async def test_a_deployment_of_somebody_else_is_never_adopted(
     foreign["metadata"]["ownerReferences"] = []
     await cluster.create(DEPLOYMENTS, group.namespace, foreign)
 
-    with pytest.raises(ConflictError, match="does not belong to this TaskGroup"):
+    with pytest.raises(ForeignError, match="does not belong to this TaskGroup"):
         await workers.observe(group, manifest(group))
 
 

@@ -30,6 +30,52 @@ def test_items_nested_ten_thousand_levels_are_refused_and_harm_nobody_else(bench
     assert "Traceback" not in bench.operator.log
 
 
+def test_a_deployment_that_was_taken_away_is_told_and_not_looked_at_all_the_time(bench: Bench) -> None:
+    uid = bench.apply("taken", sequence={"count": 2}, template={"task": "demo.noop"})
+    bench.until("taken", lambda status: status.get("active"))
+    removal = '[{"op": "remove", "path": "/metadata/ownerReferences"}]'
+    bench.kubectl("patch", "deployment", f"taken-{uid[:8]}", "--type", "json", "--patch", removal)
+    bench.until("taken", lambda _: "does not belong" in bench.condition("taken", "Ready").get("message", ""))
+
+    assert bench.operator.log.count("does not belong") < 10
+
+
+def test_a_paused_operator_does_not_write_over_what_its_successor_wrote(bench: Bench) -> None:
+    uid = bench.apply("paused", items=["a", "b"], template={"task": "demo.gate", "args": ["$(item)"]})
+    with bench.worker(uid), bench.redis() as client:
+        bench.until("paused", lambda status: status.get("active") == 2)
+        bench.operator.pause()
+        _finish(bench, "paused")
+        client.set("open:a", 1)
+        eventually(lambda: client.exists(f"celery-task-meta-{uid}.0"), 60)
+        before = _refusals(bench, "paused")
+        bench.operator.resume()
+        # What ended comes to the operator: its status is written, or refused.
+        eventually(
+            lambda: _refusals(bench, "paused") > before or bench.status("paused")["state"] != "Complete",
+            60,
+            lambda: bench.operator.log[-3000:],
+        )
+        client.set("open:b", 1)
+
+    assert bench.status("paused")["state"] == "Complete"
+
+
+def _finish(bench: Bench, name: str) -> None:
+    """The end as another operator would have written it."""
+    status = bench.status(name) | {"state": "Complete"}
+    for condition in status["conditions"]:
+        if condition["type"] in ("SuccessCriteriaMet", "Complete", "Finished"):
+            condition["status"] = "True"
+    patch = json.dumps({"status": status})
+    done = bench.kubectl("patch", "tg", name, "--subresource", "status", "--type", "merge", "--patch", patch)
+    assert done.returncode == 0, done.stderr
+
+
+def _refusals(bench: Bench, name: str) -> int:
+    return bench.operator.log.count(f'TaskGroup "{name}" in namespace "{bench.kubectl.namespace}" changed')
+
+
 def _conditions(bench: Bench, name: str) -> str:
     """Without the spec, which Python's JSON reader would refuse here."""
     return bench.kubectl("get", "tg", name, "--output", "jsonpath={.status.conditions}").stdout

@@ -126,6 +126,15 @@ def test_resuming_sends_what_was_taken_back_first() -> None:
     assert only(look(group(ledger(100, sent=20, returned=indexes(3, 4)))), Redispatch) == [Redispatch(indexes(3, 4))]
 
 
+def test_resuming_is_told_before_anything_is_sent() -> None:
+    """Suspended again at once, what was sent before would stay on the queue: it is taken back before the status."""
+    seen = group(ledger(100))
+    suspended = replace(seen, status=look(seen, spec=SUSPENDED).status)
+
+    assert look(suspended).turn
+    assert not look(replace(suspended, status=look(suspended).status)).turn
+
+
 def test_the_clock_stands_while_suspended_and_both_moments_are_saved() -> None:
     limited, paused = spec(100, activeDeadlineSeconds=60), spec(100, activeDeadlineSeconds=60, suspend=True)
     seen = running(limited, ledger(100))

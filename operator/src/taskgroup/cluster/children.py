@@ -3,7 +3,7 @@
 from typing import Any
 
 from taskgroup.api.names import API_VERSION, CHILD_NAME_LENGTH, KIND, LABEL_MANAGED_BY, LABEL_NAME, LABEL_UID, MANAGER
-from taskgroup.cluster.errors import ConflictError
+from taskgroup.cluster.errors import ForeignError
 from taskgroup.core.observed import Meta
 
 
@@ -27,11 +27,11 @@ def child_metadata(meta: Meta, name: str) -> dict[str, Any]:
 
 
 def refuse_foreign(meta: Meta, found: dict[str, Any], kind: str) -> None:
-    """ConflictError when an object of a child's name belongs to somebody else: it is never adopted."""
+    """ForeignError when an object of a child's name belongs to somebody else: it is never adopted."""
     owners = found["metadata"].get("ownerReferences") or ()
     if not any(owner.get("uid") == meta.uid for owner in owners):
         name = found["metadata"]["name"]
         text = (
             f'{kind} "{name}" in namespace "{meta.namespace}" does not belong to this TaskGroup: delete or rename it.'
         )
-        raise ConflictError(text, status=409)
+        raise ForeignError(text, status=409, retryable=True)

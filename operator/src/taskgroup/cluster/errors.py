@@ -3,6 +3,7 @@
 ApiError            the request was not carried out; `retryable` says whether the same request may work later
   NotFoundError     the object, or the kind, does not exist
   ConflictError     the object changed since it was read, exists already, or is not the one that was meant
+  ForeignError      an object of the wanted name belongs to somebody else
   ForbiddenError    RBAC or a policy says no; names verb and resource
   RefusedError      the API server finds the object itself wrong
   TooLargeError     the object would be larger than the API server takes
@@ -33,6 +34,10 @@ class NotFoundError(ApiError):
 
 class ConflictError(ApiError):
     """Somebody else wrote first: read again and decide anew."""
+
+
+class ForeignError(ApiError):
+    """An object of a child's name belongs to somebody else; whoever removes it heals this."""
 
 
 class ForbiddenError(ApiError):

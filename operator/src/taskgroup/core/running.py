@@ -8,7 +8,7 @@ from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core import demand, holding, recovery
 from taskgroup.core.accounting import Books, account, with_total
-from taskgroup.core.claims import Facts, was_held
+from taskgroup.core.claims import Facts, is_suspended, was_held
 from taskgroup.core.conditions import find, seconds
 from taskgroup.core.dispatching import dispatch, waiting
 from taskgroup.core.finishing import decide
@@ -19,7 +19,7 @@ from taskgroup.core.observed import BrokerFacts, Observed, Pace, Trouble
 from taskgroup.core.outcome import deadline_in, judge
 from taskgroup.core.pausing import scale_suspended, withdraw_suspended
 from taskgroup.core.plan import Action, Event, Open, Plan, Renew
-from taskgroup.core.step import RESYNC_SECONDS, TROUBLE_SECONDS, step
+from taskgroup.core.step import FOLLOW_SECONDS, RESYNC_SECONDS, TROUBLE_SECONDS, step
 from taskgroup.core.window import adapt, room
 from taskgroup.core.work import Work
 
@@ -84,11 +84,15 @@ def _state_differs(sight: Sight, broker: BrokerFacts) -> Plan:
 
 def _opened(sight: Sight, ledger: Ledger, news: tuple[Event, ...]) -> Plan:
     facts = _facts(replace(sight, ledger=ledger, in_flight=NONE))
-    return step(sight.seen, facts, sight.now, save=True, actions=(Open(),), news=news, wake_after=0.0)
+    # Foreign state that cannot be replaced (a tombstone) is there at the next look, too.
+    is_new = sight.seen.broker is None or sight.seen.broker.nonce is None
+    wake_after = 0.0 if is_new else FOLLOW_SECONDS
+    return step(sight.seen, facts, sight.now, save=True, actions=(Open(),), news=news, wake_after=wake_after)
 
 
 def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
-    """A new hold is a turn: only the status remembers it, and the next look would send everything again."""
+    """A new hold is a turn: only the status remembers it, and the next look would send everything again. So is the end
+    of a suspension: what is sent before the status says so would stay on the queue if it were suspended again."""
     seen, now = sight.seen, sight.now
     pace, sending = _sending(sight)
     actions = (
@@ -105,11 +109,15 @@ def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
         now,
         actions=actions,
         save=sight.ledger.running_since != seen.ledger.running_since,
-        turn=sight.hold is not None and not was_held(seen),
+        turn=(sight.hold is not None and not was_held(seen)) or _resumes(sight),
         forget=_ignored(sight),
         pace=pace,
         wake_after=_wake_after(sight, pace),
     )
+
+
+def _resumes(sight: Sight) -> bool:
+    return not sight.spec.suspend and is_suspended(sight.seen)
 
 
 def _facts(sight: Sight) -> Facts:

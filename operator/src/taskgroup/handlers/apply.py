@@ -75,8 +75,8 @@ class Applier:
         memory.forget = NONE
 
     async def _write(self, plan: Plan, meta: Meta, memory: Memory) -> None:
-        version = memory.version if plan.turn else None
-        written = await status.write(self._cluster, meta, plan.status, version)
+        # An operator that was paused would else write what it last knew over what its successor has written.
+        written = await status.write(self._cluster, meta, plan.status, memory.version)
         memory.version = written["metadata"]["resourceVersion"]
         memory.status = plan.status
         memory.status_written = time.monotonic()
@@ -88,7 +88,8 @@ class Applier:
         conditions = told(memory.status.conditions or (), message, meta.generation, time.time())
         shown = memory.status.model_copy(update={"conditions": conditions})
         if shown != memory.status and memory.status_written + STATUS_SECONDS <= time.monotonic():
-            await status.write(self._cluster, meta, shown)
+            written = await status.write(self._cluster, meta, shown, memory.version)
+            memory.version = written["metadata"]["resourceVersion"]
             memory.status, memory.status_written = shown, time.monotonic()
 
     def _follow(self, seen: Observed, memory: Memory) -> None:

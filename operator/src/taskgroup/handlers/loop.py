@@ -66,11 +66,11 @@ class Loops:
         try:
             state.memory = state.memory or await self._attach(body)
             wait = await self._turn(state.memory, body)
-            state.delay = FIRST_RETRY_SECONDS
+            state.delay, state.again = FIRST_RETRY_SECONDS, AGAIN_SECONDS
         except (ConflictError, FencedError) as error:
             self._log.info("%s: looking again: %s", _name(body), error or "the queue's state had changed")
             await self._detach(body["metadata"]["uid"], state)
-            return AGAIN_SECONDS
+            wait, state.again = state.again, min(state.again * 2, LAST_RETRY_SECONDS)
         except (ApiError, BrokerError) as error:
             self._log.warning("%s: %s", _name(body), error)
             await self._tell(body, state, error)
@@ -119,6 +119,8 @@ class Loops:
 
     async def _detach(self, uid: str, state: "_State") -> None:
         memory, state.memory = state.memory, None
+        if memory is not None and memory.search is not None:
+            memory.search.cancel()
         if memory is not None and memory.link is not None:
             await self._linker.unlink(uid, memory.link)
 
@@ -127,6 +129,7 @@ class Loops:
 class _State:
     memory: Memory | None = None
     delay: float = FIRST_RETRY_SECONDS
+    again: float = AGAIN_SECONDS
 
 
 def _name(body: Body) -> str:
