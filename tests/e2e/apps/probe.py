@@ -15,6 +15,7 @@ from typing import Any
 from celery import Celery, Task
 
 app = Celery("probe")
+SECONDS_KEPT = 3600
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -80,3 +81,5 @@ def _note(task: Task, what: str, n: int) -> None:
     store, key = app.backend.client, f"probe:{task.request.root_id}"
     store.hincrby(f"{key}:{what}", n, 1)
     store.rpush(f"{key}:order", n)
+    for name in (what, "order"):
+        store.expire(f"{key}:{name}", SECONDS_KEPT)
