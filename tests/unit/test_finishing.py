@@ -26,7 +26,7 @@ from taskgroup.core.indexes import full
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.life import Phase, phase_of
 from taskgroup.core.observed import Observed
-from taskgroup.core.plan import ApplyWorkers, DeleteObject, Withdraw
+from taskgroup.core.plan import ApplyWorkers, DeleteObject, Requeue, Withdraw
 from taskgroup.core.reconcile import reconcile
 
 LIMITED = make_spec(activeDeadlineSeconds=60)
@@ -86,6 +86,13 @@ def test_subtasks_that_the_items_left_behind_are_still_run() -> None:
     seen = complete(broker=broker(queued=5), workers=workers(3))
 
     assert reconcile(seen, NOW).actions[-1] == ApplyWorkers(2, "The group has ended.")
+
+
+def test_what_a_vanished_worker_held_does_not_keep_another_one_for_ever() -> None:
+    dead = replace(pods("a")[0], ended=True, terminating=True)
+    seen = complete(broker=broker(a=1), workers=workers(1, members=(dead,)))
+
+    assert reconcile(seen, NOW).actions == (Requeue("a", 0, None, count_loss=False),)
 
 
 @pytest.mark.parametrize(("passed", "gone"), [(0, False), (29, False), (30, True), (10**6, True)])

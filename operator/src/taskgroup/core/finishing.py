@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from taskgroup.api.names import Reason
-from taskgroup.core import configuration, demand
+from taskgroup.core import configuration, demand, recovery
 from taskgroup.core.claims import Facts
 from taskgroup.core.conditions import seconds, timestamp
 from taskgroup.core.indexes import NONE, Indexes
@@ -51,7 +51,9 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
     left = _time_to_live(seen, now)
     if left is not None and left <= 0:
         return step(seen, facts, now, actions=(DeleteObject(),))
-    actions = (*_withdraw(seen), *demand.scale(wanted, seen.workers, seen.broker, "The group has ended."))
+    # Else what a dead worker held would keep another one waiting for it for ever.
+    back = () if seen.status.cancelled else recovery.requeues(seen)
+    actions = (*_withdraw(seen), *back, *demand.scale(wanted, seen.workers, seen.broker, "The group has ended."))
     wake = RESYNC_SECONDS if left is None else min(RESYNC_SECONDS, left)
     return step(seen, facts, now, actions=actions, save=ledger != seen.ledger, wake_after=wake)
 
