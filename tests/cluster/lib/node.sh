@@ -44,6 +44,8 @@ maxPods: 250
 evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree: "0%", imagefs.available: "0%"}
 imageGCHighThresholdPercent: 100
 serializeImagePulls: false
+# Tests kill the operator again and again; the usual minutes of back-off would be waited for by all others.
+crashLoopBackOff: {maxContainerRestartPeriod: 5s}
 podLogsDir: $RUN/pod-logs
 E
 }
