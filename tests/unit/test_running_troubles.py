@@ -116,8 +116,8 @@ def test_lost_data_are_told_and_what_was_out_gets_a_new_attempt(nonce: str | Non
     assert (plan.actions, plan.save) == ((Open(),), True)
     assert plan.ledger.nonce == "new"
     assert dict(plan.ledger.attempts) == dict.fromkeys(range(1, 5), 1)
-    assert [(event.reason, event.warning) for event in plan.events] == [(EventReason.DATA_LOST, True)]
-    assert "4 items that had not ended are dispatched again" in plan.events[0].message
+    assert [(event.reason, event.warning) for event in plan.news] == [(EventReason.DATA_LOST, True)]
+    assert "4 items that had not ended are dispatched again" in plan.news[0].message
     assert (plan.status.active, plan.status.pending, plan.status.succeeded) == (0, 99, 1)
 
     following = look(after(group(), plan, broker=broker(nonce="new")))

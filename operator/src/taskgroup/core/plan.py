@@ -130,6 +130,9 @@ class Plan:
     actions: tuple[Action, ...] = ()
     status: TaskGroupStatus
     events: tuple[Event, ...] = ()
+    """What the written status shows that the one before did not; made anew while it is not written."""
+    news: tuple[Event, ...] = ()
+    """What no status shows: kept until the next write."""
     pace: Pace = field(default_factory=Pace)
     wake_after: float = 30.0
     """Seconds until the next look when nothing wakes the loop before."""

@@ -43,7 +43,8 @@ def step(
         forget=forget,
         actions=actions,
         status=status,
-        events=(*news, *events(seen.status, status)),
+        events=events(seen.status, status),
+        news=news,
         pace=pace or seen.pace,
         wake_after=wake_after,
     )

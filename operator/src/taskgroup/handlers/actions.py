@@ -9,22 +9,20 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import Reason
 from taskgroup.api.signature import Leaf
-from taskgroup.broker.consumers import active_ids
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.facts import Fence, Redispatch
-from taskgroup.broker.keys import GroupKeys, task_id
+from taskgroup.broker.keys import GroupKeys
 from taskgroup.broker.redis import RedisBroker
 from taskgroup.cluster.errors import ForbiddenError, RefusedError
 from taskgroup.core import plan
-from taskgroup.core.observed import Observed, PodFacts, Suspicion, Trouble
-from taskgroup.core.recovery import MAX_LOSSES, POISON, container
+from taskgroup.core.observed import Observed, Trouble
+from taskgroup.core.recovery import MAX_LOSSES, POISON
 from taskgroup.core.work import Work
 from taskgroup.handlers.memory import Link, Memory
 from taskgroup.handlers.observe import keys_of
 from taskgroup.handlers.scaling import Scaler
-from taskgroup.results.redis import PENDING
+from taskgroup.handlers.searching import start_search
 
-_INSPECT_SECONDS = 1.0
 _SLICE = 1_000
 """Messages in one script call."""
 
@@ -129,33 +127,7 @@ class Actions:
         self._memory.ledger = self._memory.ledger.failed_with(Reason.LOST, POISON, poison, time.time())
 
     async def _search(self, _: plan.Search) -> None:
-        pods = [pod for pod in self._seen.workers.pods if not pod.ended]
-        present = await self._broker.present(self._keys, [pod.name for pod in self._seen.workers.pods])
-        attempts = self._memory.ledger.attempts
-        in_flight = self._memory.ledger.in_flight(self._work().lanes)
-        ids = {task_id(self._seen.meta.uid, index, attempts.get(index, 0)): index for index in in_flight}
-        # Most of what is absent has ended by now; the workers are asked about the rest only, and then once more
-        # the results, because an item may end between two questions.
-        absent = await self._without_result({name: index for name, index in ids.items() if name not in present})
-        absent, silent = await self._unclaimed(absent, pods)
-        lost = FrozenBitMap((await self._without_result(absent)).values())
-        found = Suspicion(time.time(), lost, silent)
-        self._memory.suspicions = (*self._memory.suspicions[-1:], found)
-
-    async def _without_result(self, ids: dict[str, int]) -> dict[str, int]:
-        codes = await self._link.backend.results.classify(list(ids))
-        return {name: index for (name, index), code in zip(ids.items(), codes, strict=True) if code == PENDING}
-
-    async def _unclaimed(self, absent: dict[str, int], pods: list[PodFacts]) -> tuple[dict[str, int], frozenset[str]]:
-        """What no worker says it has; tasks that are acknowledged early are only known to their worker."""
-        if not absent:
-            return {}, frozenset()
-        hosts = {f"celery@{pod.name}": container(pod) for pod in pods}
-        url, options = self._link.address.broker_url, self._link.address.broker_options
-        answers = await active_ids(url, list(hosts), _INSPECT_SECONDS, options)
-        claimed = set[str]().union(*answers.values())
-        silent = frozenset(life for host, life in hosts.items() if host not in answers)
-        return {name: index for name, index in absent.items() if name not in claimed}, silent
+        start_search(self._memory, self._seen, self._link, self._work())
 
     async def _send_again(self, action: plan.SendAgain) -> None:
         if not await self._broker.mark_missing(self._keys, self._fence(), action.indexes):

@@ -38,6 +38,7 @@ class Applier:
             return left
         memory.ledger, memory.pace = plan.ledger, plan.pace
         memory.forget |= plan.forget
+        memory.news += plan.news
         await self._save(plan, seen, memory)
         if plan.turn:
             await self._write(plan, seen.meta, memory)
@@ -47,7 +48,7 @@ class Applier:
         if plan.consumed:
             memory.arrivals = Arrivals()
         self._follow(seen, memory)
-        if plan.turn or plan.status == memory.status:
+        if plan.turn or (plan.status == memory.status and not memory.news):
             return plan.wake_after
         if left <= 0:
             await self._write(plan, seen.meta, memory)
@@ -80,7 +81,8 @@ class Applier:
         memory.version = written["metadata"]["resourceVersion"]
         memory.status = plan.status
         memory.status_written = time.monotonic()
-        for event in plan.events:
+        news, memory.news = memory.news, ()
+        for event in (*news, *plan.events):
             await post(self._cluster, meta, event, self._reporter)
 
     async def tell(self, meta: Meta, memory: Memory, message: str) -> None:

@@ -1,5 +1,6 @@
 """What a group's loop remembers between two looks. It can be lost: all is found again in the cluster and Redis."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from taskgroup.api.spec import TaskGroupSpec
@@ -8,6 +9,7 @@ from taskgroup.broker.facts import Fence
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.observed import Arrivals, Pace, Suspicion, Trouble, WorkerFacts
+from taskgroup.core.plan import Event
 from taskgroup.core.work import Work
 from taskgroup.handlers.backends import Address, Backend
 from taskgroup.results.sweep import Subscription
@@ -61,9 +63,13 @@ class Memory:
     """Why the API server refused the Deployment."""
     pace: Pace = field(default_factory=Pace)
     suspicions: tuple[Suspicion, ...] = ()
+    search: asyncio.Task[None] | None = None
+    """The search for missing items, while one is under way."""
     requeued: frozenset[str] = frozenset()
     forget: Indexes = NONE
     """Counted items whose values are deleted after the next save."""
+    news: tuple[Event, ...] = ()
+    """To be posted with the next status."""
     status_written: float = float("-inf")
     save_allowed: float = float("-inf")
     """Monotonic time from which the budget allows another save."""

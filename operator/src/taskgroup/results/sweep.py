@@ -56,7 +56,8 @@ class Subscription:
         self.trouble: BrokerError | None = None
         """Why nothing can be read now; None while reading works."""
         self._uid = uid
-        self._wake = wake
+        self.wake = wake
+        """Makes the group's loop look at once."""
         self._changed = changed
         self._followed = BitMap()
         self._attempts: Mapping[int, int] = {}
@@ -109,14 +110,14 @@ class Subscription:
                 else:
                     self._failed.append(Ended(index, attempt, end[0], end[1].exception, end[1].message))
         if ends:
-            self._wake()
+            self.wake()
 
     def report(self, trouble: BrokerError | None) -> None:
         """Called by the sweeper: reading fails, or works again."""
         before = self.trouble and self.trouble.message
         self.trouble = trouble
         if before != (trouble and trouble.message):
-            self._wake()
+            self.wake()
 
 
 class Sweeper:
