@@ -151,12 +151,16 @@ class Sweeper:
 
     async def run(self) -> None:
         """Turn after turn until cancelled; without anything to look up it waits and reads nothing."""
-        while True:
+        task = asyncio.current_task()
+        # redis-py loses a cancellation on Python 3.11 when a write ends in the same moment (asyncio.wait_for).
+        while task is None or not task.cancelling():
             self._news.clear()
             if not any(place.waiting or place.trouble for place in self._subscriptions.values()):
                 await self._news.wait()
                 continue
             least, most = await self.turn()
+            if task is not None and task.cancelling():
+                break
             await asyncio.sleep(least)
             with suppress(TimeoutError):
                 async with asyncio.timeout(most - least):
