@@ -89,7 +89,8 @@ def test_the_deadline_ends_the_group(bench: Bench) -> None:
 def test_a_finished_group_is_removed_after_its_time_to_live(bench: Bench) -> None:
     uid = bench.apply("brief", sequence={"count": 1}, template=_note("x"), ttlSecondsAfterFinished=1)
     with bench.worker(uid):
-        eventually(lambda: "NotFound" in bench.kubectl("get", "tg", "brief").stderr, 40, lambda: bench.operator.log)
+        eventually(lambda: _is_leaving(bench, "brief"), 60, lambda: bench.operator.log)
+    eventually(lambda: "NotFound" in bench.kubectl("get", "tg", "brief").stderr, 60, lambda: bench.operator.log)
 
     with bench.redis() as client:
         left = {key.decode() for key in client.keys(f"*{uid}*")}
@@ -143,6 +144,13 @@ def test_ignored_results_are_deleted_once_counted(bench: Bench) -> None:
         eventually(lambda: not client.keys(f"celery-task-meta-{uid}*"), 10, lambda: client.keys("*"))
 
 
+def _is_leaving(bench: Bench, name: str) -> bool:
+    """Deleted already, or about to be."""
+    path = "jsonpath={.metadata.deletionTimestamp}"
+    seen = bench.kubectl("get", "tg", name, "--output", path)
+    return bool(seen.stdout) or "NotFound" in seen.stderr
+
+
 def _note(text: str) -> dict[str, object]:
     return {"task": "demo.note", "args": [text]}
 
@@ -167,6 +175,6 @@ def test_an_ended_group_stops_its_workers_and_expires_without_its_secret(bench: 
             lambda: bench.kubectl.get("deployment", name)["spec"]["replicas"] == 0, 60, lambda: bench.operator.log
         )
         bench.patch("orphan", {"ttlSecondsAfterFinished": 1})
-        eventually(lambda: bench.group("orphan")["metadata"].get("deletionTimestamp"), 60, lambda: bench.operator.log)
+        eventually(lambda: _is_leaving(bench, "orphan"), 60, lambda: bench.operator.log)
     finally:
         bench.kubectl("create", "secret", "generic", "redis", f"--from-literal=url={bench.server.url}")

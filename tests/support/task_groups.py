@@ -18,6 +18,16 @@ from taskgroup.broker.keys import GroupKeys
 
 SECONDS = 90.0
 WORKERS = {"image": "localhost/none:1", "app": "support.celery_app", "maxReplicas": 2, "concurrency": 2}
+_POD: dict[str, Any] = {
+    "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+    "containers": [
+        {
+            "name": "worker",
+            "image": "localhost/none:1",
+            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        }
+    ],
+}
 
 
 @dataclass(slots=True)
@@ -83,16 +93,30 @@ class Bench:
         keys = GroupKeys("", uid)
         options = {str(key): str(value) for key, value in keys.worker_options(name).items()}
         settings = ("worker_deduplicate_successful_tasks=1", "task_ignore_result=0")
-        with celery_worker(
-            self.server.url,
-            keys.queue,
-            self.folder,
-            name=name,
-            transport_options=options,
-            arguments=arguments or ("--pool", "solo"),
-            settings=settings,
-        ) as worker:
+        with (
+            self._pod(uid, name),
+            celery_worker(
+                self.server.url,
+                keys.queue,
+                self.folder,
+                name=name,
+                transport_options=options,
+                arguments=arguments or ("--pool", "solo"),
+                settings=settings,
+            ) as worker,
+        ):
             yield worker
+
+    @contextmanager
+    def _pod(self, uid: str, name: str) -> Iterator[None]:
+        """A Pod object for a worker on this machine: the operator gives back what a worker holds that has none."""
+        labels = {"taskgroups.dev/uid": uid, "app.kubernetes.io/managed-by": "taskgroup-operator"}
+        manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": _POD}
+        assert "error" not in self.kubectl.create(manifest).lower()
+        try:
+            yield
+        finally:
+            self.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--wait=true", "--timeout=20s")
 
     def redis(self) -> "redis.Redis":
         """A client of the group's Redis."""
