@@ -1,0 +1,92 @@
+"""How fast items get onto the queue: the operator's own loop, and its script alone, against Celery's group."""
+
+import asyncio
+import os
+import sys
+import time
+import uuid
+
+from bench.consumer import Consumer, consumer
+from bench.stage import Stage, stage
+from bench.table import rates, show
+from celery import Celery, group
+
+from taskgroup.api.signature import Leaf
+from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.facts import Fence
+from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.redis import RedisBroker
+from taskgroup.core.dispatching import BATCH
+
+ITEMS = int(os.environ.get("BENCH_ITEMS", "100000"))
+CELERY_ITEMS = int(os.environ.get("BENCH_CELERY_ITEMS", str(min(ITEMS, 10_000))))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+
+
+async def main() -> int:
+    """The exit code."""
+    celery: list[float] = []
+    script: list[float] = []
+    loop: list[float] = []
+    async with stage() as place:
+        with consumer(place.server.url) as taker:
+            for number in range(1, ROUNDS + 1):
+                celery.append(CELERY_ITEMS / _celery_seconds(place.server.url, taker))
+                script.append(ITEMS / await _script_seconds(place.server.url, taker))
+                loop.append(ITEMS / await _loop_seconds(place, taker, f"round-{number}"))
+                print(f"round {number}: Celery {celery[-1]:,.0f}/s, loop {loop[-1]:,.0f}/s, script {script[-1]:,.0f}/s")
+    title = (
+        f"Dispatch of {ITEMS:,} no-op tasks, a consumer discards; medians of {ROUNDS} rounds on one Redis."
+        f"\nCelery's rate is that of a group of {CELERY_ITEMS:,}: the larger the group, the longer it takes."
+    )
+    return show(title, [rates("production loop", loop, celery, 30), rates("script alone", script, celery, 50)])
+
+
+def _celery_seconds(url: str, taker: Consumer) -> float:
+    """`apply_async` alone, the signatures are made before."""
+    app = Celery("bench", broker=url, backend=url)
+    noop = app.signature("demo.noop")
+    taker.consume(["bench"], store_results=False)
+    tasks = group([noop.clone(args=(index,)) for index in range(CELERY_ITEMS)], app=app)
+    began = time.perf_counter()
+    tasks.apply_async(queue="bench")
+    seconds = time.perf_counter() - began
+    taker.wait(CELERY_ITEMS)
+    app.close()
+    return seconds
+
+
+async def _script_seconds(url: str, taker: Consumer) -> float:
+    """Messages made and pushed in the batches of the operator, with nothing around it."""
+    keys = GroupKeys("", str(uuid.uuid4()))
+    broker = RedisBroker(url)
+    await broker.open(keys, "bench", {}, {})
+    template = MessageTemplate(Leaf(task="demo.noop"), keys)
+    taker.consume(keys.lists, store_results=False)
+    began = time.perf_counter()
+    for start in range(0, ITEMS, BATCH):
+        batch = range(start, min(start + BATCH, ITEMS))
+        messages = [template.render(index, 0, [index], {}) for index in batch]
+        if not await broker.dispatch(keys, Fence("bench", 1), 0, start, messages):
+            raise RuntimeError(f"The script refused the batch at {start}.")
+    seconds = time.perf_counter() - began
+    taker.wait(ITEMS)
+    await broker.erase(keys, [], tombstone=False)
+    await broker.close()
+    return seconds
+
+
+async def _loop_seconds(place: Stage, taker: Consumer, name: str) -> float:
+    """From the creation of the TaskGroup until the consumer has the last message."""
+    began = time.perf_counter()
+    uid = await place.create(name, sequence={"count": ITEMS})
+    taker.consume(GroupKeys("", uid).lists, store_results=True)
+    taker.wait(ITEMS)
+    seconds = time.perf_counter() - began
+    await place.until_counted(name, ITEMS)
+    await place.remove(name)
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,115 @@
+"""Where both sides are measured: one Redis, and the operator as a process of its own on a real API server."""
+
+import os
+import subprocess
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.crd.server import TaskGroups
+from support.operator_process import OperatorProcess
+from support.redis_server import RedisServer, redis_server
+from support.wait import eventually_async
+from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.resources import SECRETS, TASK_GROUPS, Resource
+
+_CLUSTER = str(Path(__file__).parents[1] / "tests/cluster/cluster")
+_NAMESPACES = Resource("v1", "Namespace", "namespaces")
+_BROKER = "redis"
+_PATIENCE_SECONDS = 300.0
+
+Object = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Stage:
+    """A namespace that the operator serves, and the Redis that its TaskGroups and Celery share."""
+
+    cluster: Cluster
+    namespace: str
+    server: RedisServer
+    operator: OperatorProcess
+
+    async def create(self, name: str, **spec: Any) -> str:
+        """A TaskGroup of no-op tasks; returns its uid."""
+        whole = {
+            "workers": {"image": "localhost/none:1", "app": "demo", "maxReplicas": 4, "concurrency": 16},
+            "template": {"task": "demo.noop", "args": ["$(item)"]},
+            "broker": {"secretKeyRef": {"name": _BROKER}},
+            **spec,
+        }
+        made = await self.cluster.create(TASK_GROUPS, self.namespace, {"metadata": {"name": name}, "spec": whole})
+        return str(made["metadata"]["uid"])
+
+    async def warm_up(self) -> None:
+        """Until the operator serves the namespace: a group that only waits gets its first status."""
+        await self.create("warm-up", sequence={"count": 1}, suspend=True)
+        await self._until("warm-up", lambda status: status.get("state") == "Suspended")
+        await self.remove("warm-up")
+
+    async def until_counted(self, name: str, succeeded: int) -> None:
+        """Until the status counts that many successes."""
+        await self._until(name, lambda status: status.get("succeeded") == succeeded)
+
+    async def remove(self, name: str) -> None:
+        """The TaskGroup, with all that the operator keeps of it."""
+        await self.cluster.delete(TASK_GROUPS, self.namespace, name)
+
+        async def gone() -> bool:
+            return not await self.cluster.list_all(TASK_GROUPS, self.namespace)
+
+        await eventually_async(gone, _PATIENCE_SECONDS, lambda: self.operator.log[-3000:])
+
+    async def _until(self, name: str, holds: Callable[[Object], bool]) -> None:
+        async def reached() -> bool:
+            return holds((await self.cluster.get(TASK_GROUPS, self.namespace, name)).get("status", {}))
+
+        await eventually_async(reached, _PATIENCE_SECONDS, lambda: self.operator.log[-3000:])
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    """Everything up; all that was started for it ends with the block."""
+    with _api_server() as kubeconfig, redis_server() as server, tempfile.TemporaryDirectory() as folder:
+        TaskGroups(kubeconfig).install()
+        async with await connect(kubeconfig) as cluster, _namespace(cluster, server) as namespace:
+            operator = OperatorProcess(namespace, kubeconfig, Path(folder))
+            operator.start()
+            try:
+                place = Stage(cluster, namespace, server, operator)
+                await place.warm_up()
+                yield place
+            finally:
+                operator.stop()
+
+
+@contextmanager
+def _api_server() -> Iterator[str]:
+    """The tests' light API server. One that runs already is used as it is, and left as it is."""
+    given = os.environ.get("TASKGROUP_TEST_KUBECONFIG")
+    runs = given or _cluster("status", check=False).returncode == 0
+    kubeconfig = given or _cluster("kubeconfig" if runs else "up").stdout.strip()
+    try:
+        yield kubeconfig
+    finally:
+        if not runs:
+            _cluster("down")
+
+
+def _cluster(command: str, *, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([_CLUSTER, command, "--light"], stdout=subprocess.PIPE, text=True, check=check)
+
+
+@asynccontextmanager
+async def _namespace(cluster: Cluster, server: RedisServer) -> AsyncIterator[str]:
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    await cluster.create(_NAMESPACES, "", {"metadata": {"name": name}})
+    try:
+        await cluster.create(SECRETS, name, {"metadata": {"name": _BROKER}, "stringData": {"url": server.url}})
+        yield name
+    finally:
+        await cluster.delete(_NAMESPACES, "", name)

@@ -1,0 +1,50 @@
+"""A worker as anybody starts one: Celery's own settings, no logging of every task."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from support.wait import eventually
+
+_TESTS = Path(__file__).parents[1] / "tests"
+_NAME = "celery@bench"
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+
+
+class Worker:
+    """A running worker, told by remote control which queues it serves."""
+
+    def __init__(self, control: Any) -> None:
+        self._control = control
+
+    def serve(self, queue: str) -> None:
+        """Take messages from this queue too."""
+        eventually(lambda: self._control.add_consumer(queue, destination=[_NAME], reply=True, limit=1), _READY_SECONDS)
+
+    def leave(self, queue: str) -> None:
+        """Take no more from it."""
+        self._control.cancel_consumer(queue, destination=[_NAME], reply=True, limit=1)
+
+
+@contextmanager
+def stock_worker(app: Any, url: str, queue: str, concurrency: int) -> Iterator[Worker]:
+    """A prefork worker of the tests' small app, ready when the block begins."""
+    command = [sys.executable, "-m", "celery", "-A", "support.celery_app", "worker", "-Q", queue, "-n", _NAME]
+    environment = os.environ | {"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url, "PYTHONPATH": str(_TESTS)}
+    process = subprocess.Popen(
+        [*command, "--concurrency", str(concurrency)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        eventually(lambda: app.control.ping(destination=[_NAME], limit=1), _READY_SECONDS)
+        yield Worker(app.control)
+    finally:
+        process.terminate()
+        process.wait(timeout=_STOP_SECONDS)
