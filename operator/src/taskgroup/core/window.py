@@ -16,15 +16,15 @@ _LEAP = 8
 def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, now: float) -> Pace:
     """The window after `arrived` items ended since the last look.
 
-    It doubles when the queue ran dry although items wait, and falls towards what ends between two looks when more
-    than that is queued: the mean task time never has to be known.
+    It doubles when the queue ran dry although items wait, grows to some looks' worth when the queue would be dry
+    before the next one, and falls towards that when far more is queued: the mean task time never has to be known.
     """
     floor = START_PER_SLOT * slots + 1
     window = max(pace.window, floor)
     if arrived and waiting:
         needed = max(floor, slots + (_LEAP if arrived >= window else _LOOKS) * arrived + 1)
-        if queued == 0:
-            window = max(window * 2, needed)
+        if queued < arrived:
+            window = max(window * 2 if queued == 0 else window, needed)
         elif queued > 4 * arrived:
             window = max(window - window // 4, needed)
     return replace(pace, window=min(window, max(MAX_WINDOW, floor)), at=now)
