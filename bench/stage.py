@@ -21,6 +21,7 @@ _CLUSTER = str(Path(__file__).parents[1] / "tests/cluster/cluster")
 _NAMESPACES = Resource("v1", "Namespace", "namespaces")
 _BROKER = "redis"
 _PATIENCE_SECONDS = 300.0
+_LOOK_SECONDS = 0.2
 
 Object = dict[str, Any]
 
@@ -65,10 +66,12 @@ class Stage:
         await eventually_async(gone, _PATIENCE_SECONDS, lambda: self.operator.log[-3000:])
 
     async def _until(self, name: str, holds: Callable[[Object], bool]) -> None:
+        """A look costs the API server something, and what it costs is missing elsewhere: so not too many."""
+
         async def reached() -> bool:
             return holds((await self.cluster.get(TASK_GROUPS, self.namespace, name)).get("status", {}))
 
-        await eventually_async(reached, _PATIENCE_SECONDS, lambda: self.operator.log[-3000:])
+        await eventually_async(reached, _PATIENCE_SECONDS, lambda: self.operator.log[-3000:], step=_LOOK_SECONDS)
 
 
 @asynccontextmanager

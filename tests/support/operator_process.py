@@ -70,6 +70,8 @@ class OperatorProcess:
             "TASKGROUP_WATCH_NAMESPACES": self.namespace,
             "TASKGROUP_POD_NAME": "operator-under-test",
             "TASKGROUP_LIVENESS_PORT": str(free_port()),
+            # Many tests on few processors may keep the API server from answering longer than a Lease usually lasts.
+            "TASKGROUP_LEASE_SECONDS": "60",
         }
         return {**os.environ, **own, **self.settings}
 

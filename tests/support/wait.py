@@ -29,12 +29,16 @@ def eventually(
 
 
 async def eventually_async(
-    condition: Callable[[], Awaitable[T]], seconds: float, state: Callable[[], object] | None = None
+    condition: Callable[[], Awaitable[T]],
+    seconds: float,
+    state: Callable[[], object] | None = None,
+    *,
+    step: float = _STEP_SECONDS,
 ) -> T:
     """As `eventually`, for a condition that must be awaited."""
     limit = time.monotonic() + seconds
     while not (value := await condition()):
         if time.monotonic() > limit:
             raise AssertionError(f"Not within {seconds:g} s. Last state: {state() if state else value!r}")
-        await asyncio.sleep(_STEP_SECONDS)
+        await asyncio.sleep(step)
     return value
