@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -223,3 +224,15 @@ def test_any_look_leads_to_a_plan(  # the function is total
     assert plan.wake_after >= 0
     if suspend:
         assert only(plan, Dispatch) == only(plan, Redispatch) == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "came", "near"),
+    [(100, 10, True), (100, 8, False), (99, 10, False), (100, 0, False)],
+    ids=["the rest is out and ends soon", "too much is left", "something waits", "nothing ends"],
+)
+def test_near_the_end_is_when_the_rest_is_out_and_ends_soon(sent: int, came: int, near: bool) -> None:
+    books = ledger(100, sent=sent, succeeded=indexes(range(10)))
+    seen = running(spec(100, parallelism=1), books, arrivals=arrived(range(10, 10 + came)))
+
+    assert look(seen).near_end == near

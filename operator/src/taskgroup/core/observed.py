@@ -97,6 +97,11 @@ class Arrivals:
     succeeded: Indexes = NONE
     failed: tuple[FailedItem, ...] = ()
 
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.succeeded) + len(self.failed)
+
     def __bool__(self) -> bool:
         return bool(self.succeeded) or bool(self.failed)
 

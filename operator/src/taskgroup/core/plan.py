@@ -123,6 +123,8 @@ class Plan:
     """The ledger must be saved before anything else happens."""
     turn: bool = False
     """The status is a turn of the group's life: written first and only on top of the version that was read."""
+    near_end: bool = False
+    """A status now would put off the one that tells the end: it may wait for that one, though not for long."""
     consumed: bool = True
     """The arrivals are in the ledger; otherwise they are to be shown again."""
     forget: Indexes = NONE

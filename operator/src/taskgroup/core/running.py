@@ -23,6 +23,9 @@ from taskgroup.core.step import FOLLOW_SECONDS, RESYNC_SECONDS, TROUBLE_SECONDS,
 from taskgroup.core.window import adapt, room
 from taskgroup.core.work import Work
 
+NEAR_END_LOOKS = 10
+"""At the usual ten looks a second: what ends within one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -110,10 +113,17 @@ def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
         actions=actions,
         save=sight.ledger.running_since != seen.ledger.running_since,
         turn=(sight.hold is not None and not was_held(seen)) or _resumes(sight),
+        near_end=_is_near_end(sight),
         forget=_ignored(sight),
         pace=pace,
         wake_after=_wake_after(sight, pace),
     )
+
+
+def _is_near_end(sight: Sight) -> bool:
+    """All that is left is out, and as much ends in a few looks."""
+    left = sight.ledger.unfinished
+    return left == len(sight.in_flight) and left <= NEAR_END_LOOKS * sight.seen.arrivals.count
 
 
 def _resumes(sight: Sight) -> bool:
@@ -167,7 +177,7 @@ def _sending(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
         pace,
         slots=demand.slots(sight.ledger, sight.spec),
         queued=broker.queued,
-        arrived=len(seen.arrivals.succeeded) + len(seen.arrivals.failed),
+        arrived=seen.arrivals.count,
         waiting=waiting(sight.ledger, sight.in_flight),
         now=sight.now,
     )

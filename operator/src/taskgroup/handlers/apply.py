@@ -18,6 +18,8 @@ from taskgroup.handlers.scaling import Scaler
 
 STATUS_SECONDS = 1.0
 """At most one status write of a group in this time."""
+NEAR_END_SECONDS = 0.9
+"""How long a status may wait for the one that tells the end: its counts are never two seconds behind."""
 SAVE_BYTES_PER_SECOND = 65_536
 SAVE_SECONDS = 1.0
 """Least time between two saves that nothing waits for."""
@@ -50,6 +52,7 @@ class Applier:
         self._follow(seen, memory)
         if plan.turn or (plan.status == memory.status and not memory.news):
             return plan.wake_after
+        left += NEAR_END_SECONDS if plan.near_end else 0.0
         if left <= 0:
             await self._write(plan, seen.meta, memory)
             return plan.wake_after
