@@ -36,7 +36,8 @@ test-full: ## test, and what takes longer: the cluster's own check, and the meas
 	@tests/stages.sh setup build lint types verify unit component images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole"
 
 bench: setup ## measure against Celery: NAME=dispatch or NAME=whole
-	@$(BIN)/python bench/$(NAME).py
+	@$(CLUSTER) need redis-server=redis-server
+	@PYTHONPATH=tests $(BIN)/python -m bench.$(NAME)
 
 clean: cluster-down ## stop the clusters and remove what was made in this folder (~/.cache/taskgroup-cluster stays)
 	@rm -rf .venv .build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
