@@ -29,6 +29,7 @@ def test_get_shows_a_group_in_one_line(space: Space) -> None:
     space.kube.run("wait", "taskgroup/squares", "--for=condition=Finished", "--timeout=55s")
     group.until_finished(seconds=0)
     group.until_no_workers()
+    group.until(lambda seen: not seen["workers"]["ready"])
     header, line = space.kube.run("get", "tg").splitlines()
     assert header.split() == COLUMNS
     assert line.split()[:-1] == ["squares", "30/30", "30", "0", "0", "Complete"]
