@@ -104,6 +104,16 @@ def test_the_fingerprint_follows_appended_items_only() -> None:
     assert refused.total == 3
 
 
+def test_the_fingerprint_covers_items_that_were_appended_and_ended_before_the_next_write() -> None:
+    four = spec(items=[1, 2, 3, 4])
+    seen = running(spec(items=[1, 2, 3]), ledger(3, sent=3, succeeded=full(3)))
+    books = ledger(4, sent=4, succeeded=full(4))
+
+    decided = reconcile(replace(seen, spec=four, work=work(four), ledger=books), NOW).status
+    assert (decided.total, decided.succeeded) == (4, 4)
+    assert decided.items == ItemsStatus(count=4, sha256=work(four).digest(4))
+
+
 counts = st.frozensets(st.integers(0, 49)).map(FrozenBitMap)
 
 

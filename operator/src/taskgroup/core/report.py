@@ -98,7 +98,6 @@ def _workers(seen: Observed) -> WorkersStatus:
 def _items(seen: Observed, facts: Facts) -> ItemsStatus | None:
     """The fingerprint follows appended items, but never ones that contradict those already taken over."""
     contradicted = facts.configuration is not None and facts.configuration.reason != Reason.UNKNOWN_TASK
-    follows = facts.phase is Phase.NEW or (facts.phase is Phase.RUNNING and not contradicted)
-    if seen.work is None or not follows:
+    if seen.work is None or contradicted:
         return seen.status.items
     return ItemsStatus(count=seen.work.total, sha256=seen.work.digest(seen.work.total))
