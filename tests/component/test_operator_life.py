@@ -97,6 +97,20 @@ def test_a_finished_group_is_removed_after_its_time_to_live(bench: Bench) -> Non
     assert left == {f"taskgroup:{uid}"}, "only the tombstone stays"
 
 
+def test_a_lower_parallelism_takes_back_what_waits(bench: Bench) -> None:
+    uid = bench.apply("less", sequence={"count": 30}, template={"task": "demo.gate", "args": ["g"]}, parallelism=20)
+    with bench.worker(uid):
+        eventually(lambda: _notes(bench), 60)
+        bench.patch("less", {"parallelism": 3})
+        bench.until("less", lambda status: status.get("active", 20) <= 3)
+        with bench.redis() as client:
+            client.set("open:g", 1)
+        status = bench.finished("less")
+
+    assert (status["state"], status["succeeded"]) == ("Complete", 30)
+    assert len(_notes(bench)) == 30, "none ran twice"
+
+
 def test_an_unknown_task_holds_dispatch_until_a_worker_knows_it(bench: Bench) -> None:
     uid = bench.apply("typo", sequence={"count": 4}, template={"task": "demo.nonote", "args": ["x"]})
     with bench.worker(uid):

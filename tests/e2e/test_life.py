@@ -56,7 +56,7 @@ def test_the_deadline_ends_a_group_and_stops_its_workers(space: Space) -> None:
 
 
 def test_the_deadline_does_not_count_suspended_time(space: Space) -> None:
-    group = space.create(activeDeadlineSeconds=20, **counting(6, seconds=1.0))
+    group = space.create(activeDeadlineSeconds=20, **counting(14, seconds=1.0))
     group.until(lambda seen: seen["succeeded"] >= 2)
     group.change(suspend=True)
     started = group.until(lambda seen: seen["state"] == "Suspended")["startTime"]
@@ -92,10 +92,11 @@ def test_deleting_the_namespace_of_a_running_group_ends(space: Space) -> None:
 
 
 def test_items_can_be_appended_while_the_group_runs(space: Space) -> None:
-    template = {"task": "probe.count", "args": ["$(item)", 0.5]}
+    template = {"task": "probe.hold", "args": ["$(item)"]}
     group = space.create(items=[0, 1, 2, 3, 4, 5], template=template, workers=probe_workers())
-    group.until(lambda seen: seen["succeeded"] >= 1)
+    group.until(lambda seen: seen["active"] >= 1)
     group.change(items=[*range(6), 6, 7, 8])
+    group.open_gate()
     status = group.until_finished()
     assert (status["total"], status["succeeded"], status["items"]["count"]) == (9, 9, 9)
     assert group.runs() == dict.fromkeys(range(9), 1)

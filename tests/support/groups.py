@@ -96,6 +96,10 @@ class Group:
         self.kube.until(look, seconds, lambda: json.dumps(kept[0], indent=1))
         return kept[0]
 
+    def open_gate(self) -> None:
+        """Let the items of `probe.hold` end."""
+        self.redis.lpush(f"probe:{self.uid}:gate", "open")
+
     def until_said(self, kind: str, status: str, reason: str, seconds: float = 60.0) -> str:
         """The message of a condition, once it has this status and reason."""
         found = self.until(lambda seen: _said(seen, kind) == (status, reason), seconds)

@@ -10,6 +10,7 @@ from typing import Any
 import redis
 
 from support.celery_worker import CeleryWorker, celery_worker
+from support.crd.server import shared_task_groups
 from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
@@ -130,6 +131,7 @@ class Bench:
 @contextmanager
 def running_bench(folder: Path) -> Iterator[Bench]:
     """A namespace with a Redis, its Secret and a running operator; all of it is gone at the end."""
+    shared_task_groups()
     with redis_server(password="secret") as server, new_namespace() as kubectl:
         assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0
         operator = OperatorProcess(kubectl.namespace, kubectl.kubeconfig, folder, {"TASKGROUP_RESYNC_SECONDS": "2"})

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
@@ -64,8 +65,10 @@ def test_a_task_that_no_worker_knows_is_no_attempt() -> None:
     assert books.ledger == ledger(sent=5)
 
 
-def test_a_task_that_misses_another_task_failed_itself() -> None:
-    books = account(ledger(sent=5), unknown_task(1, task="shop.sub"), WORK, NOW)
+@pytest.mark.parametrize("task", ["shop.sub", "shop.send_all", "send"])
+def test_a_task_that_misses_another_task_failed_itself(task: str) -> None:
+    news = unknown_task(1, task=task)
+    books = account(ledger(sent=5), news, WORK, NOW)
 
     assert (books.unknown, books.ledger.failed) == (NONE, indexes(1))
 

@@ -12,7 +12,7 @@ from pyroaring import FrozenBitMap
 
 from support.builders import NOW, indexes, ledger
 from taskgroup.core.indexes import NONE, full
-from taskgroup.core.ledger import MAX_FAILURE_GROUPS, FailureGroup, Ledger, decode, encode
+from taskgroup.core.ledger import MAX_BYTES, MAX_FAILURE_GROUPS, FailureGroup, Ledger, decode, encode
 from taskgroup.core.work import Lane
 
 TOTAL = 12
@@ -56,7 +56,12 @@ def test_half_of_a_million_at_random_fits_into_a_config_map() -> None:
     assert len(encode(ledger(1_000_000, sent=1_000_000, succeeded=scattered))) < 700_000
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense", encode(ledger())[:-4]], ids=["empty", "nonsense", "cut"])
+BOMB = zlib.compress(bytes(MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"nonsense", encode(ledger())[:-4], BOMB], ids=["empty", "nonsense", "cut", "bomb"]
+)
 def test_damaged_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="the ledger is damaged"):
         decode(data)

@@ -68,10 +68,26 @@ def test_parallelism_bounds_what_is_out() -> None:
     assert only(look(limited, ledger=ledger(100, sent=7)), Dispatch) == []
 
 
-def test_parallelism_may_be_lowered_below_what_is_out() -> None:
-    assert look(running(spec(100, parallelism=1), ledger(100, sent=50)), broker=broker(queued=50)).actions == (
-        ApplyWorkers(10, "100 items are left, 4 at once in a pod."),
-    )
+def test_what_waits_comes_back_once_when_parallelism_is_lowered() -> None:
+    lowered = running(spec(100, parallelism=5), ledger(100, sent=50), broker=broker(queued=42, a=4, b=4))
+
+    plan = look(lowered)
+    assert only(plan, Withdraw) == [Withdraw(running=False, reason="spec.parallelism was lowered.")]
+    assert only(plan, Dispatch) == []
+
+    back = ledger(100, sent=50, returned=indexes(range(8, 50)))
+    after = look(lowered, ledger=back, pace=plan.pace, broker=broker(queued=3, a=4, b=4))
+    assert only(after, Withdraw) == [], "what is left on the queue are subtasks"
+    assert only(after, Redispatch) == []
+
+    fewer = look(lowered, ledger=replace(back, succeeded=indexes(range(6))), pace=after.pace, broker=broker(a=2))
+    assert only(fewer, Redispatch) == [Redispatch(indexes(8, 9, 10))]
+
+
+def test_nothing_is_withdrawn_while_parallelism_is_kept() -> None:
+    within = running(spec(100, parallelism=50), ledger(100, sent=50), broker=broker(queued=42, a=8))
+
+    assert only(look(within), Withdraw) == []
 
 
 def test_nothing_is_sent_while_the_backend_is_away() -> None:

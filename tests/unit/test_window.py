@@ -6,15 +6,14 @@ from hypothesis import strategies as st
 
 from support.builders import NOW
 from taskgroup.core.observed import Pace
-from taskgroup.core.window import MAX_WINDOW, adapt, room
+from taskgroup.core.window import MAX_WINDOW, MAX_WINDOW_BYTES, adapt, room
 
 counts = st.integers(0, 20_000)
 
 
-def window(
-    before: int = 0, *, slots: int = 8, queued: int = 0, arrived: int = 0, waiting: int = 1_000, now: float = NOW
-) -> int:
-    return adapt(Pace(window=before), slots=slots, queued=queued, arrived=arrived, waiting=waiting, now=now).window
+def window(before: int = 0, *, now: float = NOW, **facts: int) -> int:
+    usual = {"slots": 8, "queued": 0, "arrived": 0, "waiting": 1_000, "message_bytes": 1_024}
+    return adapt(Pace(window=before), now=now, **usual | facts).window
 
 
 def test_begins_with_enough_for_every_slot_and_a_little_more() -> None:
@@ -44,6 +43,13 @@ def test_shrinks_no_further_than_a_few_looks_need() -> None:
 )
 def test_stays_otherwise(calm: dict[str, int]) -> None:
     assert window(500, **calm) == 500
+
+
+def test_large_messages_make_the_window_small_but_keep_every_slot_busy() -> None:
+    few = window(MAX_WINDOW, slots=8, message_bytes=40_000)
+
+    assert few * 40_000 <= MAX_WINDOW_BYTES < (few + 1) * 40_000
+    assert window(MAX_WINDOW, slots=8, message_bytes=10**9) == 8 + 1
 
 
 def test_falls_to_the_floor_when_tasks_are_long() -> None:
@@ -79,6 +85,6 @@ def test_never_more_in_flight_than_parallelism(size: int, in_flight: int, parall
 
 
 def test_remembers_when_it_was_adapted() -> None:
-    assert adapt(Pace(canary_at=5.0), slots=1, queued=0, arrived=0, waiting=0, now=NOW) == Pace(
+    assert adapt(Pace(canary_at=5.0), slots=1, queued=0, arrived=0, waiting=0, message_bytes=1_024, now=NOW) == Pace(
         window=3, at=NOW, canary_at=5.0
     )

@@ -28,6 +28,13 @@ def test_inline_items_fill_the_template() -> None:
     assert compiled.call(1).leaf.task == "shop.send"
 
 
+def test_messages_are_as_long_as_their_arguments() -> None:
+    small, large = of_items("x"), of_items("x", "y" * 60_000)
+
+    assert 1_024 < small.message_bytes < 1_100
+    assert 40_000 < large.message_bytes < 42_000, "the mean of both, in base64"
+
+
 def test_a_sequence_counts_with_its_step() -> None:
     compiled = work(spec(sequence={"start": 10, "count": 3, "step": -4}))
 

@@ -16,6 +16,7 @@ from celery import Celery, Task
 
 app = Celery("probe")
 SECONDS_KEPT = 3600
+GATE_SECONDS = 120
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
@@ -25,6 +26,18 @@ def count(self: Task, n: int, seconds: float = 0.0) -> int:
     _note(self, "runs", n)
     if seconds:
         time.sleep(seconds)
+    return n
+
+
+@app.task(bind=True, name="probe.hold")
+def hold(self: Task, n: int) -> int:
+    """Note that item n begins, wait until somebody opens the group's gate, return n."""
+    _note(self, "runs", n)
+    store, gate = app.backend.client, f"probe:{self.request.root_id}:gate"
+    if store.blpop([gate], timeout=GATE_SECONDS) is None:
+        raise TimeoutError(f"nobody opened {gate}")
+    store.lpush(gate, "open")
+    store.expire(gate, SECONDS_KEPT)
     return n
 
 

@@ -6,7 +6,7 @@ from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.observed import Arrivals
+from taskgroup.core.observed import Arrivals, FailedItem
 from taskgroup.core.work import Work
 
 NOT_REGISTERED = "NotRegistered"
@@ -29,7 +29,7 @@ def account(ledger: Ledger, arrivals: Arrivals, work: Work, now: float) -> Books
     kinds: dict[tuple[str, str], BitMap] = {}
     unknown = BitMap()
     for item in arrivals.failed:
-        if item.reason == NOT_REGISTERED and work.leaf(item.index).task in item.message:
+        if _is_unknown(item, work.leaf(item.index).task):
             unknown.add(item.index)
         else:
             kinds.setdefault((item.reason, item.message), BitMap()).add(item.index)
@@ -37,6 +37,11 @@ def account(ledger: Ledger, arrivals: Arrivals, work: Work, now: float) -> Books
         ledger = ledger.failed_with(reason, message, FrozenBitMap(indexes), now)
     fresh = FrozenBitMap(unknown) - ledger.ended
     return Books(ledger, fresh, work.leaf(fresh.min()).task if fresh else "")
+
+
+def _is_unknown(item: FailedItem, task: str) -> bool:
+    """Not so when a task that runs looked another one up in vain: that is a failure like any other."""
+    return item.reason == NOT_REGISTERED and item.message.strip("'\"") == task
 
 
 def with_total(ledger: Ledger, total: int) -> Ledger:

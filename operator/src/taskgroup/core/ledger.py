@@ -17,6 +17,8 @@ from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.work import Lane
 
 FORMAT = 1
+MAX_BYTES = 64 * 1024 * 1024
+"""What a snapshot may unpack to: ten times one of 1,000,000 items, half of them with attempts of their own."""
 Attempts = Mapping[int, int]
 _NO_ATTEMPTS: Attempts = MappingProxyType({})
 
@@ -200,10 +202,14 @@ def _filled(head: Any, blobs: bytes) -> Ledger:
 
 
 def _decompress(data: bytes) -> bytes:
+    opener = zlib.decompressobj()
     try:
-        return zlib.decompress(data)
+        raw = opener.decompress(data, MAX_BYTES)
     except zlib.error as error:
         raise ValueError(f"the ledger is damaged: {error}") from error
+    if not opener.eof:
+        raise ValueError(f"the ledger is damaged: it does not end within {MAX_BYTES} bytes")
+    return raw
 
 
 def _bitmaps(data: bytes, sizes: list[int]) -> list[Indexes]:

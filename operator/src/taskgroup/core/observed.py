@@ -125,6 +125,8 @@ class Pace:
     """When the window was last adapted."""
     canary_at: float = 0.0
     """When an item was last sent to see whether a task is known by now."""
+    cut_to: int | None = None
+    """The parallelism for which the queue was last emptied of what is too much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,13 +18,14 @@ from taskgroup.core.life import Phase
 from taskgroup.core.observed import BrokerFacts, Observed, Pace, Trouble
 from taskgroup.core.outcome import deadline_in, judge
 from taskgroup.core.pausing import scale_suspended, withdraw_suspended
-from taskgroup.core.plan import Action, Event, Open, Plan, Renew
+from taskgroup.core.plan import Action, Event, Open, Plan, Renew, Withdraw
 from taskgroup.core.step import FOLLOW_SECONDS, RESYNC_SECONDS, TROUBLE_SECONDS, step
 from taskgroup.core.window import adapt, room
 from taskgroup.core.work import Work
 
 NEAR_END_LOOKS = 10
 """At the usual ten looks a second: what ends within one."""
+_LOWERED = "spec.parallelism was lowered."
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +174,25 @@ def _sending(sight: Sight) -> tuple[Pace, tuple[Action, ...]]:
         return pace, withdraw_suspended(seen)
     if sight.hold is not None:
         return _canary(sight, sight.hold)
+    if _is_over(sight, broker):
+        return replace(pace, cut_to=sight.spec.parallelism), (Withdraw(running=False, reason=_LOWERED),)
     pace = adapt(
         pace,
         slots=demand.slots(sight.ledger, sight.spec),
         queued=broker.queued,
         arrived=seen.arrivals.count,
         waiting=waiting(sight.ledger, sight.in_flight),
+        message_bytes=sight.work.message_bytes,
         now=sight.now,
     )
     free = room(pace, in_flight=len(sight.in_flight), parallelism=sight.spec.parallelism)
     return pace, tuple(dispatch(sight.ledger, sight.work.lanes, free))
+
+
+def _is_over(sight: Sight, broker: BrokerFacts) -> bool:
+    """Parallelism was lowered: what waits on the queue comes back, once, and only what is allowed is sent again."""
+    bound = sight.spec.parallelism
+    return bound is not None and bool(broker.queued) and len(sight.in_flight) > bound != sight.seen.pace.cut_to
 
 
 def _canary(sight: Sight, hold: Trouble) -> tuple[Pace, tuple[Action, ...]]:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from taskgroup.core.observed import Pace
 
 MAX_WINDOW = 10_000
-"""Bound of what the broker holds for one group, about 10 MB."""
+"""Bound of what the broker holds for one group, about 10 MB of small messages."""
+MAX_WINDOW_BYTES = 32 * 1024 * 1024
+"""The same for large ones; only what the workers can run at once is more important."""
 START_PER_SLOT = 2
 _LOOKS = 3
 """How many looks' worth of items the window holds."""
@@ -13,7 +15,7 @@ _LEAP = 8
 """As many when a whole window ended between two looks: the workers are faster than can be told yet."""
 
 
-def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, now: float) -> Pace:
+def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, message_bytes: int, now: float) -> Pace:
     """The window after `arrived` items ended since the last look.
 
     It doubles when the queue ran dry although items wait, grows to some looks' worth when the queue would be dry
@@ -27,7 +29,8 @@ def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, no
             window = max(window * 2 if queued == 0 else window, needed)
         elif queued > 4 * arrived:
             window = max(window - window // 4, needed)
-    return replace(pace, window=min(window, max(MAX_WINDOW, floor)), at=now)
+    affordable = max(MAX_WINDOW_BYTES // message_bytes, slots + 1)
+    return replace(pace, window=min(window, max(MAX_WINDOW, floor), affordable), at=now)
 
 
 def room(pace: Pace, *, in_flight: int, parallelism: int | None) -> int:

@@ -1,6 +1,7 @@
 """The items of a group and what to run for each: the spec compiled once, then asked for one index at a time."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +14,9 @@ from taskgroup.api.spec import Sequence, TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.indexes import Indexes, full
 from taskgroup.core.placeholders import Filler, Scope, compile_value
+
+_ENVELOPE_BYTES = 1_024
+"""A message without its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ class Work:
         self.kinds = _kinds(templates)
         """One signature for each different pair of task and options."""
         self.ignores_results = any(leaf.options.ignore_result for leaf in self.kinds)
+        self.message_bytes = _ENVELOPE_BYTES
+        """About how long an item's message is, on average; known once the work is validated."""
         self._digests: dict[int, str] = {}
 
     def call(self, index: int) -> Call:
@@ -137,8 +143,8 @@ class Work:
     def validate(self) -> None:
         """InvalidSpecError when some item cannot be filled; it names the index."""
         needed = self.total if self._items is None or isinstance(self._items, InlineItems) else 1
-        for index in range(needed):
-            self.call(index)
+        arguments = sum(_argument_bytes(self.call(index), index) for index in range(needed))
+        self.message_bytes = _ENVELOPE_BYTES + arguments * 4 // 3 // max(needed, 1)
 
 
 def compile_work(spec: TaskGroupSpec, group_name: str) -> Work:
@@ -151,6 +157,15 @@ def compile_work(spec: TaskGroupSpec, group_name: str) -> Work:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
     work.validate()
     return work
+
+
+def _argument_bytes(call: Call, index: int) -> int:
+    try:
+        return len(json.dumps([call.args, call.kwargs]))
+    except RecursionError:
+        raise InvalidSpecError(
+            f"The arguments of item {index} are nested too deeply: pass such data as text."
+        ) from None
 
 
 def _items(spec: TaskGroupSpec) -> Items:

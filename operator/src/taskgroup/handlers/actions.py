@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from pyroaring import FrozenBitMap
@@ -15,6 +15,7 @@ from taskgroup.broker.keys import GroupKeys
 from taskgroup.broker.redis import RedisBroker
 from taskgroup.cluster.errors import ForbiddenError, RefusedError
 from taskgroup.core import plan
+from taskgroup.core.indexes import Indexes
 from taskgroup.core.observed import Observed, Trouble
 from taskgroup.core.recovery import MAX_LOSSES, POISON
 from taskgroup.core.work import Work
@@ -24,7 +25,9 @@ from taskgroup.handlers.scaling import Scaler
 from taskgroup.handlers.searching import start_search
 
 _SLICE = 1_000
-"""Messages in one script call."""
+"""Most messages in one script call."""
+_SLICE_BYTES = 1024 * 1024
+"""No more are added once a script call has that many bytes."""
 
 
 class FencedError(Exception):
@@ -73,12 +76,10 @@ class Actions:
 
     async def _dispatch(self, action: plan.Dispatch) -> None:
         """Redis takes one slice while the next is made."""
-        attempts, work = self._memory.ledger.attempts, self._work()
         start, sending = action.start, None
         try:
-            for first in range(0, len(action.indexes), _SLICE):
-                part = action.indexes[first : first + _SLICE]
-                messages = [self._message(work, index, attempts.get(index, 0)) for index in part]
+            for part in self._slices(action.indexes):
+                messages = [message for _, _, message in part]
                 if sending is not None:
                     await sending
                 sending = asyncio.create_task(self._send(action.priority, start, messages))
@@ -94,15 +95,15 @@ class Actions:
         self._memory.ledger = self._memory.ledger.advanced(priority, start + len(messages))
 
     async def _redispatch(self, action: plan.Redispatch) -> None:
-        work, attempts = self._work(), self._memory.ledger.attempts
-        entries = [
-            Redispatch(index, work.leaf(index).options.priority, self._message(work, index, number), number)
-            for index, number in ((index, attempts.get(index, 0)) for index in action.indexes)
-        ]
-        sent = await self._broker.redispatch(self._keys, self._fence(), entries)
-        self._memory.ledger = self._memory.ledger.sent_again(FrozenBitMap(sent))
-        if len(sent) < len(action.indexes):
-            raise FencedError
+        work = self._work()
+        for part in self._slices(action.indexes):
+            entries = [
+                Redispatch(index, work.leaf(index).options.priority, message, number) for index, number, message in part
+            ]
+            sent = await self._broker.redispatch(self._keys, self._fence(), entries)
+            self._memory.ledger = self._memory.ledger.sent_again(FrozenBitMap(sent))
+            if len(sent) < len(part):
+                raise FencedError
 
     async def _withdraw(self, action: plan.Withdraw) -> None:
         pods = [pod.name for pod in self._seen.workers.pods]
@@ -155,9 +156,20 @@ class Actions:
     async def _delete_object(self, _: plan.DeleteObject) -> None:
         await self._scaler.delete_object(self._seen.meta)
 
-    def _message(self, work: Work, index: int, attempt: int) -> bytes:
-        call = work.call(index)
-        return self._template(call.leaf).render(index, attempt, call.args, call.kwargs)
+    def _slices(self, indexes: Indexes) -> Iterator[list[tuple[int, int, bytes]]]:
+        """Index, attempt and message of each item, in parts that are small enough to be in memory twice."""
+        work, attempts = self._work(), self._memory.ledger.attempts
+        part, size = [], 0
+        for index in indexes:
+            attempt, call = attempts.get(index, 0), work.call(index)
+            message = self._template(call.leaf).render(index, attempt, call.args, call.kwargs)
+            part.append((index, attempt, message))
+            size += len(message)
+            if len(part) >= _SLICE or size >= _SLICE_BYTES:
+                yield part
+                part, size = [], 0
+        if part:
+            yield part
 
     def _template(self, leaf: Leaf) -> MessageTemplate:
         """One template for all signatures that differ in their arguments alone."""

@@ -1,5 +1,6 @@
 """The user's spec, read: either something that can be run, or a sentence that says what to change."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.keys import GroupKeys
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.observed import Trouble
+from taskgroup.core.observed import Meta, Trouble
 from taskgroup.core.work import Work, compile_work
 from taskgroup.handlers.memory import Compiled
 
@@ -34,6 +35,13 @@ def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) 
     except InvalidSpecError as error:
         return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
     return Compiled(generation, parsed, work)
+
+
+async def compile_beside(compiled: Compiled | None, meta: Meta, spec: Mapping[str, Any]) -> Compiled:
+    """What is compiled of this generation already, or the spec compiled in a thread: a large one takes seconds."""
+    if compiled is not None and compiled.generation == meta.generation:
+        return compiled
+    return await asyncio.to_thread(compile_spec, meta.generation, dict(spec), meta.uid, meta.name)
 
 
 def _is_too_deep(spec: Mapping[str, Any]) -> bool:

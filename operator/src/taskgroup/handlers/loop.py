@@ -16,9 +16,9 @@ from taskgroup.core.ledger import Ledger, decode
 from taskgroup.core.reconcile import reconcile
 from taskgroup.handlers.actions import FencedError
 from taskgroup.handlers.apply import Applier
-from taskgroup.handlers.compiling import compile_spec
+from taskgroup.handlers.compiling import compile_beside
 from taskgroup.handlers.linking import Linker
-from taskgroup.handlers.memory import Memory
+from taskgroup.handlers.memory import Compiled, Memory
 from taskgroup.handlers.observe import Observer, read_meta
 from taskgroup.handlers.wakes import Bells
 
@@ -64,7 +64,7 @@ class Loops:
     async def _step(self, body: Body, state: "_State") -> float:
         """One turn, or what follows from its failure; returns the seconds until the next."""
         try:
-            state.memory = state.memory or await self._attach(body)
+            state.memory = state.memory or await self._attach(body, state)
             wait = await self._turn(state.memory, body)
             state.delay, state.again = FIRST_RETRY_SECONDS, AGAIN_SECONDS
         except (ConflictError, FencedError) as error:
@@ -92,12 +92,13 @@ class Loops:
         plan = reconcile(seen, time.time())
         return await self._applier.apply(plan, seen, memory)
 
-    async def _attach(self, body: Body) -> Memory:
-        """Memory from what is written down: the object itself and the ledger."""
+    async def _attach(self, body: Body, state: "_State") -> Memory:
+        """Memory from what is written down: the object itself and the ledger. A spec has to be read only once."""
         meta = read_meta(body)
         live = await self._cluster.get(TASK_GROUPS, meta.namespace, meta.name)
         if live["metadata"]["uid"] != meta.uid:
             raise NotFoundError(f"{_name(body)} is another object now.")
+        state.compiled = await compile_beside(state.compiled, meta, body["spec"])
         stored = await ledger_store.load(self._cluster, meta)
         ledger = self._decode(stored[0], body) if stored else Ledger()
         return Memory(
@@ -106,7 +107,7 @@ class Loops:
             ledger=ledger,
             saved=ledger,
             ledger_version=stored[1] if stored else None,
-            compiled=compile_spec(meta.generation, body["spec"], meta.uid, meta.name),
+            compiled=state.compiled,
         )
 
     def _decode(self, data: bytes, body: Body) -> Ledger:
@@ -119,6 +120,7 @@ class Loops:
 
     async def _detach(self, uid: str, state: "_State") -> None:
         memory, state.memory = state.memory, None
+        state.compiled = memory.compiled if memory is not None else state.compiled
         if memory is not None and memory.search is not None:
             memory.search.cancel()
         if memory is not None and memory.link is not None:
@@ -128,6 +130,7 @@ class Loops:
 @dataclass(slots=True)
 class _State:
     memory: Memory | None = None
+    compiled: Compiled | None = None
     delay: float = FIRST_RETRY_SECONDS
     again: float = AGAIN_SECONDS
 

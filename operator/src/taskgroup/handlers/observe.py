@@ -18,7 +18,7 @@ from taskgroup.core.conditions import seconds
 from taskgroup.core.indexes import Indexes
 from taskgroup.core.observed import Arrivals, BrokerFacts, FailedItem, Meta, Observed, PodFacts, Trouble, WorkerFacts
 from taskgroup.core.recovery import MAX_LOSSES, POISON
-from taskgroup.handlers.compiling import compile_spec
+from taskgroup.handlers.compiling import compile_beside
 from taskgroup.handlers.linking import Linker, LinkError
 from taskgroup.handlers.memory import Link, Memory
 from taskgroup.handlers.scaling import Scaler
@@ -60,9 +60,7 @@ class Observer:
     async def observe(self, memory: Memory, body: Mapping[str, Any], bell: Bell) -> Observed:
         """One look. Troubles of the broker are part of what is seen; those of the API server are raised."""
         meta = read_meta(body)
-        if memory.compiled.generation != meta.generation:
-            memory.compiled = compile_spec(meta.generation, body["spec"], meta.uid, meta.name)
-        compiled = memory.compiled
+        compiled = memory.compiled = await compile_beside(memory.compiled, meta, body["spec"])
         if meta.finalized and not meta.deleting:
             await self._link(memory, meta, bell)
             await self._workers(memory, meta, bell)
