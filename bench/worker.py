@@ -19,12 +19,16 @@ _STOP_SECONDS = 20.0
 class Worker:
     """A running worker, told by remote control which queues it serves."""
 
-    def __init__(self, control: Any) -> None:
-        self._control = control
+    def __init__(self, app: Any, queue: str) -> None:
+        self._app = app
+        self._queue = queue
+        self._control = app.control
 
     def serve(self, queue: str) -> None:
-        """Take messages from this queue too."""
+        """Take messages from this queue too, from now on."""
         eventually(lambda: self._control.add_consumer(queue, destination=[_NAME], reply=True, limit=1), _READY_SECONDS)
+        # It waits at its other queues until something comes or a second is over, and only then looks at the new one.
+        self._app.send_task("demo.noop", queue=self._queue, ignore_result=True)
 
     def leave(self, queue: str) -> None:
         """Take no more from it."""
@@ -44,7 +48,7 @@ def stock_worker(app: Any, url: str, queue: str, concurrency: int) -> Iterator[W
     )
     try:
         eventually(lambda: app.control.ping(destination=[_NAME], limit=1), _READY_SECONDS)
-        yield Worker(app.control)
+        yield Worker(app, queue)
     finally:
         process.terminate()
         process.wait(timeout=_STOP_SECONDS)

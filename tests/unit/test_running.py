@@ -28,7 +28,7 @@ from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.indexes import full
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.observed import Observed, Trouble
+from taskgroup.core.observed import Observed, Pace, Trouble
 from taskgroup.core.plan import (
     ApplyWorkers,
     Dispatch,
@@ -243,12 +243,21 @@ def test_any_look_leads_to_a_plan(  # the function is total
 
 
 @pytest.mark.parametrize(
-    ("sent", "came", "near"),
-    [(100, 10, True), (100, 8, False), (99, 10, False), (100, 0, False)],
-    ids=["the rest is out and ends soon", "too much is left", "something waits", "nothing ends"],
+    ("left", "rate", "near"),
+    [(70, 100.0, True), (90, 100.0, False), (1, 0.0, False), (0, 0.0, False)],
+    ids=["the rest ends soon", "too much is left", "nothing ends", "an empty group"],
 )
-def test_near_the_end_is_when_the_rest_is_out_and_ends_soon(sent: int, came: int, near: bool) -> None:
-    books = ledger(100, sent=sent, succeeded=indexes(range(10)))
-    seen = running(spec(100, parallelism=1), books, arrivals=arrived(range(10, 10 + came)))
+def test_near_the_end_is_when_the_rest_ends_soon(left: int, rate: float, near: bool) -> None:
+    """Also at a look at which nothing has just ended: such is the one that a due status wakes."""
+    books = ledger(100, sent=100, succeeded=full(100 - left))
 
-    assert look(seen).near_end == near
+    assert look(running(spec(100), books), pace=Pace(rate=rate, at=NOW)).near_end == near
+
+
+def test_the_rate_follows_what_ends() -> None:
+    pace, now = Pace(), NOW
+    for _ in range(50):
+        pace, now = look(running(), now, pace=pace, arrivals=arrived(range(8))).pace, now + 0.1
+
+    assert pace.rate == pytest.approx(80, rel=0.1)
+    assert look(running(), now + 5, pace=pace).pace.rate < 1

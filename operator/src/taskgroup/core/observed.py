@@ -123,6 +123,8 @@ class Pace:
     window: int = 0
     at: float = 0.0
     """When the window was last adapted."""
+    rate: float = 0.0
+    """How many items ended in a second, at that time."""
     canary_at: float = 0.0
     """When an item was last sent to see whether a task is known by now."""
     cut_to: int | None = None

@@ -23,8 +23,8 @@ from taskgroup.core.step import FOLLOW_SECONDS, RESYNC_SECONDS, TROUBLE_SECONDS,
 from taskgroup.core.window import adapt, room
 from taskgroup.core.work import Work
 
-NEAR_END_LOOKS = 10
-"""At the usual ten looks a second: what ends within one."""
+NEAR_END_SECONDS = 0.8
+"""A status within this time of the end would put off the one that tells the end: there is one a second."""
 _LOWERED = "spec.parallelism was lowered."
 
 
@@ -114,17 +114,11 @@ def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
         actions=actions,
         save=sight.ledger.running_since != seen.ledger.running_since,
         turn=(sight.hold is not None and not was_held(seen)) or _resumes(sight),
-        near_end=_is_near_end(sight),
+        near_end=sight.ledger.unfinished <= pace.rate * NEAR_END_SECONDS,
         forget=_ignored(sight),
         pace=pace,
         wake_after=_wake_after(sight, pace),
     )
-
-
-def _is_near_end(sight: Sight) -> bool:
-    """All that is left is out, and as much ends in a few looks."""
-    left = sight.ledger.unfinished
-    return left == len(sight.in_flight) and left <= NEAR_END_LOOKS * sight.seen.arrivals.count
 
 
 def _resumes(sight: Sight) -> bool:

@@ -1,6 +1,7 @@
 """How many items may be in flight: short queues where tasks are long, never an empty one where they are short."""
 
 from dataclasses import replace
+from math import exp
 
 from taskgroup.core.observed import Pace
 
@@ -9,6 +10,8 @@ MAX_WINDOW = 10_000
 MAX_WINDOW_BYTES = 32 * 1024 * 1024
 """The same for large ones; only what the workers can run at once is more important."""
 START_PER_SLOT = 2
+_RATE_SECONDS = 1.0
+"""How far back the rate looks."""
 _LOOKS = 3
 """How many looks' worth of items the window holds."""
 _LEAP = 8
@@ -30,7 +33,12 @@ def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, me
         elif queued > 4 * arrived:
             window = max(window - window // 4, needed)
     affordable = max(MAX_WINDOW_BYTES // message_bytes, slots + 1)
-    return replace(pace, window=min(window, max(MAX_WINDOW, floor), affordable), at=now)
+    return replace(pace, window=min(window, max(MAX_WINDOW, floor), affordable), rate=_rate(pace, arrived, now), at=now)
+
+
+def _rate(pace: Pace, arrived: int, now: float) -> float:
+    """An average in which what ended long ago counts little."""
+    return pace.rate * exp(-max(0.0, now - pace.at) / _RATE_SECONDS) + arrived / _RATE_SECONDS
 
 
 def room(pace: Pace, *, in_flight: int, parallelism: int | None) -> int:
