@@ -15,10 +15,9 @@ from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.cluster.client import Cluster, connect
-from taskgroup.cluster.resources import SECRETS, TASK_GROUPS, Resource
+from taskgroup.cluster.resources import NAMESPACES, SECRETS, TASK_GROUPS
 
 _CLUSTER = str(Path(__file__).parents[1] / "tests/cluster/cluster")
-_NAMESPACES = Resource("v1", "Namespace", "namespaces")
 _BROKER = "redis"
 _PATIENCE_SECONDS = 300.0
 _LOOK_SECONDS = 0.2
@@ -110,9 +109,9 @@ def _cluster(command: str, *, check: bool = True) -> "subprocess.CompletedProces
 @asynccontextmanager
 async def _namespace(cluster: Cluster, server: RedisServer) -> AsyncIterator[str]:
     name = f"bench-{uuid.uuid4().hex[:8]}"
-    await cluster.create(_NAMESPACES, "", {"metadata": {"name": name}})
+    await cluster.create(NAMESPACES, "", {"metadata": {"name": name}})
     try:
         await cluster.create(SECRETS, name, {"metadata": {"name": _BROKER}, "stringData": {"url": server.url}})
         yield name
     finally:
-        await cluster.delete(_NAMESPACES, "", name)
+        await cluster.delete(NAMESPACES, "", name)

@@ -16,6 +16,7 @@ from taskgroup.handlers.cleanup import Cleaner
 from taskgroup.handlers.linking import Linker
 from taskgroup.handlers.loop import Loops
 from taskgroup.handlers.observe import Observer
+from taskgroup.handlers.orphans import Orphans, identity
 from taskgroup.handlers.registry import build_registry, operator_settings
 from taskgroup.handlers.scaling import Scaler
 from taskgroup.handlers.wakes import Bells
@@ -34,11 +35,14 @@ async def run_operator(settings: Settings, kubeconfig: str | None, stop: asyncio
 
 async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, stop: asyncio.Event) -> None:
     bells, backends = Bells(), Backends()
+    cluster_id = await identity(cluster)
     linker = Linker(cluster, settings, backends)
     scaler = Scaler(cluster, linker)
     observer = Observer(settings, linker, scaler)
-    loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name), bells, _log)
+    loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name, cluster_id), bells, _log)
     cleaner = Cleaner(cluster, linker, scaler, bells, _log)
+    orphans = Orphans(cluster, linker, backends, cleaner, cluster_id, _log)
+    sweeping = asyncio.create_task(orphans.run())
     await kopf.operator(
         registry=build_registry(loops, cleaner, bells, backends, kubeconfig, stop),
         settings=operator_settings(),
@@ -50,6 +54,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
         liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz",
         stop_flag=stop,
     )
+    sweeping.cancel()
 
 
 @asynccontextmanager

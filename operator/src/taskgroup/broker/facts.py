@@ -37,6 +37,25 @@ class GroupState:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose keys these are: written down with them, because nobody can be asked once the object is gone."""
+
+    cluster: str
+    """What tells this cluster from others that use the same Redis."""
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.cluster}/{self.namespace}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Owner | None":
+        """The inverse of `str`; None for anything else."""
+        parts = text.split("/")
+        return cls(*parts) if len(parts) == len(cls.__slots__) else None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """One look at a group's keys. `state` is None when there is none: not opened yet, or lost."""
 

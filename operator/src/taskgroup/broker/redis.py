@@ -18,6 +18,7 @@ from taskgroup.broker.facts import (
     Facts,
     Fence,
     GroupState,
+    Owner,
     Redispatch,
     Requeued,
     Withdrawn,
@@ -54,15 +55,16 @@ class RedisBroker:
         *,
         returned: Iterable[int] = (),
         instead_of: str = "",
+        owner: Owner | None = None,
     ) -> GroupState:
         """Begin the books (epoch 1) unless there are any; returns what is there, perhaps the tombstone.
 
         `instead_of` is the nonce of books that are known to be out of date (an old copy of Redis' data): these are
-        replaced. `returned` are the indexes that wait to be dispatched again.
+        replaced. `returned` are the indexes that wait to be dispatched again. `owner` is found again by `owners`.
         """
         names = [keys.state, keys.returned, keys.attempts, keys.losses, *keys.lists]
         waiting = list(returned)
-        args = [nonce, instead_of, TOMBSTONE, len(cursors), len(attempts)]
+        args: list[Any] = [nonce, instead_of, TOMBSTONE, str(owner or ""), len(cursors), len(attempts)]
         args += [*_flat(cursors), *_flat(attempts), *waiting]
         found = await self._redis.run("open", names, args)
         return _state(dict(zip(found[::2], found[1::2], strict=True)))
@@ -171,6 +173,18 @@ class RedisBroker:
                     pipe.hset(keys.state, "nonce", TOMBSTONE)
                     pipe.expire(keys.state, _TOMBSTONE_SECONDS)
                 await pipe.execute()
+
+    async def owners(self, prefix: str) -> dict[str, Owner]:
+        """Uid to owner of every group whose books are open and name one, by a scan over the whole database."""
+        beginning = GroupKeys(prefix, "").state
+        found: dict[str, Owner] = {}
+        with broker_errors(self.address):
+            async for key in self._redis.client.scan_iter(match=f"{_literal(beginning)}*", count=1000, _type="hash"):
+                uid = key.decode().removeprefix(beginning)
+                text: Any = await self._redis.client.hget(key, "owner") if ":" not in uid else None
+                if text and (owner := Owner.parse(text.decode(errors="replace"))):
+                    found[uid] = owner
+        return found
 
     async def stray_pods(self, keys: GroupKeys) -> set[str]:
         """Names of all pods with unacked messages, by a scan over the whole database."""

@@ -68,9 +68,9 @@ class Cluster:
         """One object; NotFoundError when there is none."""
         return await self._call("get", "GET", resource, namespace, name)
 
-    async def list_all(self, resource: Resource, namespace: str, *, labels: str = "") -> list[Object]:
-        """All objects that match the label selector, read page by page."""
-        query = {"limit": str(PAGE), "labelSelector": labels}
+    async def list_all(self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "") -> list[Object]:
+        """All objects that match both selectors, read page by page."""
+        query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
         found: list[Object] = []
         while True:
             page = await self._call("list", "GET", resource, namespace, query=query)

@@ -8,7 +8,7 @@ from taskgroup.api.names import API_VERSION, KIND, PLURAL
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One namespaced resource of the Kubernetes API."""
+    """One resource of the Kubernetes API; objects without a namespace are asked for with an empty one."""
 
     api_version: str
     kind: str
@@ -35,4 +35,5 @@ PODS = Resource("v1", "Pod", "pods")
 SECRETS = Resource("v1", "Secret", "secrets")
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 EVENTS = Resource("v1", "Event", "events")
+NAMESPACES = Resource("v1", "Namespace", "namespaces")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")

@@ -10,7 +10,7 @@ from pyroaring import FrozenBitMap
 from taskgroup.api.names import Reason
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.facts import Fence, Redispatch
+from taskgroup.broker.facts import Fence, Owner, Redispatch
 from taskgroup.broker.keys import GroupKeys
 from taskgroup.broker.redis import RedisBroker
 from taskgroup.cluster.errors import ForbiddenError, RefusedError
@@ -37,7 +37,8 @@ class FencedError(Exception):
 class Actions:
     """The actions on one group's queue and workers, for one plan."""
 
-    def __init__(self, scaler: Scaler, memory: Memory, seen: Observed) -> None:
+    def __init__(self, scaler: Scaler, memory: Memory, seen: Observed, cluster_id: str) -> None:
+        self._owner = Owner(cluster_id, seen.meta.namespace, seen.meta.name)
         self._scaler = scaler
         self._memory = memory
         self._seen = seen
@@ -71,6 +72,7 @@ class Actions:
             ledger.attempts,
             returned=ledger.returned,
             instead_of=seen if seen and seen != ledger.nonce else "",
+            owner=self._owner,
         )
         self._memory.fence = state.fence
 

@@ -28,8 +28,9 @@ SAVE_SECONDS = 1.0
 class Applier:
     """Carries out plans; the same one serves all groups."""
 
-    def __init__(self, cluster: Cluster, scaler: Scaler, reporter: str) -> None:
+    def __init__(self, cluster: Cluster, scaler: Scaler, reporter: str, cluster_id: str) -> None:
         self._cluster = cluster
+        self._cluster_id = cluster_id
         self._reporter = reporter
         self._scaler = scaler
 
@@ -44,7 +45,7 @@ class Applier:
         await self._save(plan, seen, memory)
         if plan.turn:
             await self._write(plan, seen.meta, memory)
-        actions = Actions(self._scaler, memory, seen)
+        actions = Actions(self._scaler, memory, seen, self._cluster_id)
         for action in plan.actions:
             await actions.perform(action)
         if plan.consumed:

@@ -55,6 +55,10 @@ class Backends:
             del self._open[address]
             await _close(backend)
 
+    def addresses(self) -> tuple[Address, ...]:
+        """Of all that are open."""
+        return tuple(self._open)
+
     def check(self) -> int:
         """How many backends are swept; RuntimeError when a sweep has ended, which only a bug can cause."""
         for backend in self._open.values():

@@ -47,11 +47,14 @@ class Cleaner:
             await self._try(meta, lambda: self._stop(meta, link))
         pods = await self._stop_workers(meta)
         if link is not None:
-            await self._try(meta, lambda: self._erase(meta, link, pods))
+            await self._try(meta, lambda: self.erase(meta, link, pods))
             await self._linker.unlink(meta.uid, link)
-        self._linker.forget(meta.uid)
-        self._scaler.forget(meta.uid)
-        self._bells.drop(meta.uid)
+
+    def forget(self, uid: str) -> None:
+        """The object is gone. Not before: where a namespace ends, kopf may ask for the cleanup twice."""
+        self._linker.forget(uid)
+        self._scaler.forget(uid)
+        self._bells.drop(uid)
 
     async def _link(self, meta: Meta, body: Mapping[str, Any]) -> Link | None:
         try:
@@ -84,7 +87,8 @@ class Cleaner:
             await asyncio.sleep(_POLL_SECONDS)
         return sorted(seen)
 
-    async def _erase(self, meta: Meta, link: Link, pods: list[str]) -> None:
+    async def erase(self, meta: Meta, link: Link, pods: list[str]) -> None:
+        """The group's keys and results; BrokerError when Redis cannot be used."""
         keys, broker = keys_of(meta.uid, link), link.backend.broker
         facts = await broker.observe(keys, [])
         if facts.state is not None and not facts.state.deleted:

@@ -3,7 +3,7 @@
 from taskgroup.api.names import Reason
 from taskgroup.api.settings import Settings
 from taskgroup.api.spec import Backend as BackendSpec
-from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
+from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec, TransportOptions
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
 from taskgroup.cluster.secrets import read_url
@@ -44,6 +44,13 @@ class Linker:
             await self.unlink(meta.uid, old)
         self._addresses[meta.uid] = address
         return Link(address, backend, backend.sweeper.subscribe(meta.uid, bell.ring))
+
+    async def default_address(self) -> Address | None:
+        """The chart's broker, when there is one whose Secret can be read."""
+        if not self._settings.redis_secret:
+            return None
+        url = await self._url(self._settings.namespace, SecretKeyRef(name=self._settings.redis_secret))
+        return Address(url, url, TransportOptions(), TransportOptions())
 
     async def link_for_cleanup(self, meta: Meta, spec: TaskGroupSpec) -> Link:
         """As `link`; in a terminating namespace the Secret may be gone, then the last known address serves."""

@@ -81,8 +81,10 @@ def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner
         finally:
             ringing.cancel()
 
-    async def changed(uid: str, **_: Any) -> None:
-        if bell := bells.find(uid):
+    async def changed(uid: str, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name for it
+        if type == "DELETED":
+            cleaner.forget(uid)
+        elif bell := bells.find(uid):
             bell.ring()
 
     async def deleted(body: Body, **_: Any) -> None:

@@ -1,15 +1,15 @@
 -- Begins a group's books unless they exist. What the state no longer vouches for is dropped with it.
 -- KEYS state, returned, attempts, losses, 4 lists
--- ARGV nonce, nonce of books to replace or '', tombstone, number of cursors, number of attempts,
+-- ARGV nonce, nonce of books to replace or '', tombstone, owner, number of cursors, number of attempts,
 --      (lane, cursor)..., (index, attempt)..., returned indexes...
 local nonce = redis.call('HGET', KEYS[1], 'nonce')
 local outdated = nonce and nonce == ARGV[2] and nonce ~= ARGV[3]
 if not nonce or outdated then
   redis.call('DEL', unpack(KEYS))
-  redis.call('HSET', KEYS[1], 'nonce', ARGV[1], 'epoch', 1)
-  local first_attempt = 6 + 2 * tonumber(ARGV[4])
-  local first_returned = first_attempt + 2 * tonumber(ARGV[5])
-  for i = 6, first_attempt - 1, 2 do
+  redis.call('HSET', KEYS[1], 'nonce', ARGV[1], 'epoch', 1, 'owner', ARGV[4])
+  local first_attempt = 7 + 2 * tonumber(ARGV[5])
+  local first_returned = first_attempt + 2 * tonumber(ARGV[6])
+  for i = 7, first_attempt - 1, 2 do
     redis.call('HSET', KEYS[1], 'cursor:' .. ARGV[i], ARGV[i + 1])
   end
   for i = first_attempt, first_returned - 1, 2 do

@@ -1,0 +1,136 @@
+"""Keys of TaskGroups that are gone are removed; everybody else's stay."""
+
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+import redis
+
+from support.broker import open_group
+from support.crd.server import shared_task_groups
+from support.kubectl import Kubectl
+from taskgroup.api.settings import Settings
+from taskgroup.broker.facts import Owner
+from taskgroup.broker.keys import GroupKeys, task_id
+from taskgroup.broker.redis import RedisBroker
+from taskgroup.cluster.client import Cluster
+from taskgroup.cluster.resources import Resource
+from taskgroup.core.observed import Meta
+from taskgroup.handlers.backends import Backends
+from taskgroup.handlers.cleanup import Cleaner
+from taskgroup.handlers.linking import Linker
+from taskgroup.handlers.orphans import Orphans, identity
+from taskgroup.handlers.scaling import Scaler
+from taskgroup.handlers.wakes import Bells
+
+_log = logging.getLogger("test")
+UNSERVED = Resource("taskgroups.dev/v0", "TaskGroup", "taskgroups")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An operator's parts around one Redis, which it knows as the default broker of its own namespace."""
+
+    orphans: Orphans
+    cluster_id: str
+    broker: RedisBroker
+    client: redis.Redis
+
+    async def leave(self, uid: str, owner: Owner | None) -> GroupKeys:
+        """Keys of a group with one message in the queue and one result."""
+        keys = GroupKeys("", uid)
+        await self.broker.open(keys, "nonce-1", {}, {}, owner=owner)
+        assert await (await open_group(self.broker, uid=uid)).dispatch(0, 1)
+        self.client.set(f"celery-task-meta-{task_id(uid, 0, 0)}", "{}")
+        return keys
+
+    def left(self, uid: str) -> set[str]:
+        """Every key with this uid in its name."""
+        return {str(key) for key in self.client.keys(f"*{uid}*")}
+
+
+@pytest.fixture
+async def place(cluster: Cluster, restricted: Kubectl, redis_url: str) -> AsyncIterator[Place]:
+    shared_task_groups()
+    restricted("create", "secret", "generic", "default-redis", f"--from-literal=url={redis_url}")
+    settings, backends, bells = (
+        Settings(namespace=restricted.namespace, redis_secret="default-redis"),
+        Backends(),
+        Bells(),
+    )
+    linker = Linker(cluster, settings, backends)
+    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), bells, _log)
+    cluster_id, broker = await identity(cluster), RedisBroker(redis_url)
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield Place(Orphans(cluster, linker, backends, cleaner, cluster_id, _log), cluster_id, broker, client)
+    await broker.close()
+    await backends.close()
+
+
+async def test_the_keys_of_a_group_that_is_gone_are_removed(place: Place, namespace: str) -> None:
+    uid = str(uuid.uuid4())
+    keys = await place.leave(uid, Owner(place.cluster_id, namespace, "gone"))
+
+    assert await place.orphans.sweep() == 1
+    assert place.left(uid) == {keys.state}, "only the tombstone stays, for a day"
+    assert await place.orphans.sweep() == 0
+
+
+async def test_a_namespace_that_is_gone_has_no_groups(place: Place) -> None:
+    uid = str(uuid.uuid4())
+    await place.leave(uid, Owner(place.cluster_id, "never-was", "gone"))
+
+    assert await place.orphans.sweep() == 1
+
+
+async def test_a_new_object_of_the_same_name_does_not_keep_the_old_ones_keys(place: Place, group: Meta) -> None:
+    uid = str(uuid.uuid4())
+    await place.leave(uid, Owner(place.cluster_id, group.namespace, group.name))
+
+    assert await place.orphans.sweep() == 1
+
+
+async def test_a_living_groups_keys_stay(place: Place, group: Meta) -> None:
+    await place.leave(group.uid, Owner(place.cluster_id, group.namespace, group.name))
+    before = place.left(group.uid)
+
+    assert await place.orphans.sweep() == 0
+    assert place.left(group.uid) == before
+
+
+@pytest.mark.parametrize("owner", [Owner("other", "shop", "gone"), None], ids=["another cluster's", "nobody's"])
+async def test_what_is_not_marked_as_ours_stays(place: Place, owner: Owner | None) -> None:
+    uid = str(uuid.uuid4())
+    await place.leave(uid, owner)
+    before = place.left(uid)
+
+    assert await place.orphans.sweep() == 0
+    assert place.left(uid) == before
+
+
+async def test_nothing_is_removed_while_the_api_server_does_not_serve_task_groups(
+    place: Place, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = str(uuid.uuid4())
+    await place.leave(uid, Owner(place.cluster_id, namespace, "alive"))
+    before = place.left(uid)
+    monkeypatch.setattr("taskgroup.handlers.orphans.TASK_GROUPS", UNSERVED)
+
+    assert await place.orphans.sweep() == 0
+    assert place.left(uid) == before
+
+
+async def test_a_redis_that_does_not_answer_is_looked_at_later(
+    cluster: Cluster, restricted: Kubectl, caplog: pytest.LogCaptureFixture
+) -> None:
+    restricted("create", "secret", "generic", "default-redis", "--from-literal=url=redis://127.0.0.1:1/0")
+    backends = Backends()
+    linker = Linker(cluster, Settings(namespace=restricted.namespace, redis_secret="default-redis"), backends)
+    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), Bells(), _log)
+
+    with caplog.at_level(logging.INFO):
+        assert await Orphans(cluster, linker, backends, cleaner, "here", _log).sweep() == 0
+    assert "are looked for later" in caplog.text
+    assert backends.addresses() == ()
