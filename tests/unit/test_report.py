@@ -82,6 +82,18 @@ def test_long_texts_and_lists_of_a_failure_are_cut() -> None:
     assert parse_indexes(failure.indexes.removesuffix(",…")) == many[: failure.indexes.count(",")]
 
 
+def test_the_status_stays_small_whatever_went_wrong() -> None:
+    books = ledger(100_000, sent=100_000, succeeded=FrozenBitMap(range(0, 1_600, 2)))
+    for number in range(50):
+        which = FrozenBitMap(range(1_601 + number, 100_000, 50))
+        books = books.failed_with("\u00e9" * 256, f"{number} " + "\U0001f4a5" * 1_000, which, NOW)
+
+    status = reconcile(running(spec(100_000), books), NOW).status
+
+    assert status.failures, "at least one is named"
+    assert len(status.model_dump_json(by_alias=True).encode()) < 20_000
+
+
 def test_workers_are_counted_by_what_they_do() -> None:
     members = (*pods("a", "b"), *pods("gone", ended=True))
     seen = running(workers=workers(2, members=members), broker=broker(a=2, b=0))

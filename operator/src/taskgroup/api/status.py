@@ -15,6 +15,8 @@ Indexes = Annotated[str, Field(max_length=4096)]
 NEVER_OBSERVED = -1
 MAX_INDEXES_BYTES = 4096
 MAX_FAILURES = 20
+MAX_FAILURES_BYTES = 8_192
+"""All together, as JSON; one alone may be longer."""
 
 
 class Condition(Model):
@@ -74,7 +76,7 @@ class TaskGroupStatus(Model):
     failed_indexes: Indexes | None = Field(None, description="Failed items in Job's notation.")
     indexes_truncated: bool | None = Field(None, description="True when the index lists were too long to show.")
     failures: Annotated[list[Failure], Field(max_length=MAX_FAILURES)] | None = Field(
-        None, description="Distinct failures, the most frequent first."
+        None, description="Distinct failures, the most frequent first; at most 20, fewer when their texts are long."
     )
     workers: WorkersStatus | None = Field(None, description="Worker pods.")
     items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")

@@ -5,6 +5,7 @@ from typing import Any
 from taskgroup.api.names import ConditionType, Reason, State
 from taskgroup.api.status import (
     MAX_FAILURES,
+    MAX_FAILURES_BYTES,
     MAX_INDEXES_BYTES,
     Failure,
     ItemsStatus,
@@ -74,7 +75,14 @@ def state_of(facts: Facts, *, suspended: bool) -> State:
 
 def _digest(groups: tuple[FailureGroup, ...]) -> list[Failure]:
     ordered = sorted(groups, key=lambda group: (-len(group.indexes), group.indexes.min()))
-    return [_failure(group) for group in ordered[:MAX_FAILURES]]
+    shown: list[Failure] = []
+    left = MAX_FAILURES_BYTES
+    for failure in map(_failure, ordered[:MAX_FAILURES]):
+        left -= len(failure.model_dump_json().encode())
+        if shown and left < 0:
+            break
+        shown.append(failure)
+    return shown
 
 
 def _failure(group: FailureGroup) -> Failure:
