@@ -13,7 +13,7 @@ from support.broker import UID, Group, open_group
 from support.celery_worker import CeleryWorker, celery_worker
 from support.wait import eventually_async
 from taskgroup.api.signature import Leaf, Options
-from taskgroup.broker.consumers import active_ids
+from taskgroup.broker.consumers import active_ids, early_tasks
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.keys import task_id
 from taskgroup.broker.redis import RedisBroker
@@ -232,6 +232,15 @@ async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_pat
 
     assert held.keys() == {"celery@pod-a"}
     assert {ids[0]} <= held["celery@pod-a"] <= set(ids)
+
+
+async def test_a_worker_tells_which_tasks_it_acknowledges_early(group: Group, redis_url: str, tmp_path: Path) -> None:
+    with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")):
+        early = await early_tasks(redis_url, "celery@pod-a", 1.0)
+        silent = await early_tasks(redis_url, "celery@nobody", 0.2)
+
+    assert early == frozenset({"demo.early"})
+    assert silent is None
 
 
 async def _count(url: str, number: int) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.groups import AWKWARD_IMAGE, CELERY53_IMAGE, Group, probe_workers, workers
+from support.groups import AWKWARD_IMAGE, CELERY53_IMAGE, Group, condition, probe_workers, workers
 from support.space import Space
 
 Object = dict[str, Any]
@@ -49,6 +49,13 @@ def test_an_awkward_app_runs_on_celery_5_3(space: Space) -> None:
 
 
 @pytest.mark.timeout(200)
+def test_tasks_that_are_acknowledged_early_are_named(space: Space) -> None:
+    template = {"task": "probe.early", "args": ["$(item)", 0.5]}
+    group = space.create(sequence={"count": 80}, template=template, workers=probe_workers())
+    status = group.until(lambda seen: "Acknowledged" in condition(seen, "WorkersReady")["message"])
+    assert "before they run: probe.early." in condition(status, "WorkersReady")["message"]
+
+
 def test_a_task_of_celery_5_3_that_stores_nothing_is_lost_with_an_explanation(space: Space) -> None:
     tasks = [call("awkward.silent", 5), call("awkward.child", 1)]
     group = space.create(tasks=tasks, workers=probe_workers(CELERY53_IMAGE, app="awkward"))

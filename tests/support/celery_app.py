@@ -70,6 +70,11 @@ def gate(name: str) -> str:
     return name
 
 
+@app.task(name="demo.early", acks_late=False)
+def early() -> None:
+    """Acknowledged before it runs, whatever the worker was told."""
+
+
 @app.task(name="demo.busy")
 def busy() -> None:
     """Never end by itself."""

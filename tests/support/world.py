@@ -49,6 +49,7 @@ class Memory:
     arrivals: Arrivals = field(default_factory=Arrivals)
     pace: Pace = field(default_factory=Pace)
     suspicions: tuple[Suspicion, ...] = ()
+    early: frozenset[str] | None = None
     requeued: frozenset[str] = frozenset()
     merged: bool = False
     followed: dict[Message, None] = field(default_factory=dict)
@@ -75,6 +76,8 @@ class World:
         self.flaws: list[str] = []
         self.events: list[plans.Event] = []
         self.deleted = False
+        self.most_parallel = spec.parallelism
+        """The loosest bound that the spec ever had."""
         self._nonces = 0
         self.memory: Memory | None = None
 
@@ -112,7 +115,7 @@ class World:
                 queued=len(redis.queue),
                 unacked=redis.held(),
             ),
-            workers=self.workers.facts(),
+            workers=replace(self.workers.facts(), early=memory.early),
             arrivals=memory.arrivals,
             pace=memory.pace,
             suspicions=memory.suspicions,
@@ -274,6 +277,10 @@ def _send_again(world: World, action: plans.SendAgain, memory: Memory) -> None:
     memory.suspicions = ()
 
 
+def _ask_worker(_: World, __: plans.AskWorker, memory: Memory) -> None:
+    memory.early = frozenset()
+
+
 def _delete(world: World, _: plans.DeleteObject, __: Memory) -> None:
     world.deleted = True
 
@@ -289,5 +296,6 @@ _ACTIONS: dict[type[Any], Callable[[World, Any, Memory], None]] = {
     plans.Requeue: _requeue,
     plans.Search: _search,
     plans.SendAgain: _send_again,
+    plans.AskWorker: _ask_worker,
     plans.DeleteObject: _delete,
 }

@@ -47,6 +47,11 @@ def _spoil(world: World, number: int) -> None:
     world.invalid = Trouble(Reason.SECRET_NOT_FOUND, "No Secret.") if number % 2 == 0 else None
 
 
+def _narrow(world: World, number: int) -> None:
+    world.spec = world.spec.model_copy(update={"parallelism": number or None})
+    world.most_parallel = max(world.most_parallel, number) if number and world.most_parallel else None
+
+
 def _unlearn(world: World, number: int) -> None:
     world.workers.known = number % 2 == 1
 
@@ -97,6 +102,7 @@ STORM: dict[str, Step] = CALM | {
 LOSS: dict[str, Step] = STORM | {"message lost": lambda world, number: world.redis.lose(number)}
 UNKNOWN: dict[str, Step] = STORM | {"task unknown or known": _unlearn}
 GROWTH: dict[str, Step] = STORM | {"append": _append}
+WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow}
 FLUSH: dict[str, Step] = STORM | {"redis loses all": lambda world, _: world.redis.flush()}
 
 
@@ -137,8 +143,8 @@ def check(world: World) -> None:
     assert not world.flaws
     twice = {m: n for m, n in world.redis.sent.items() if n > 1 + world.redis.allowed[m]}
     assert not twice, "sent twice"
-    if world.spec.parallelism and world.memory:
-        assert len(world.memory.ledger.in_flight(world.work.lanes)) <= world.spec.parallelism
+    if world.most_parallel and world.memory:
+        assert len(world.memory.ledger.in_flight(world.work.lanes)) <= world.most_parallel
 
 
 def check_end(world: World) -> None:
@@ -209,6 +215,15 @@ def test_a_task_that_becomes_known_costs_no_item(wanted: TaskGroupSpec, story: l
 @given(specs, stories(GROWTH))
 def test_appended_items_join_until_the_end(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, GROWTH))
+
+
+@settings(max_examples=120)
+@given(specs, stories(WIDTH))
+def test_parallelism_may_change_at_any_time(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
+    world = lived(wanted, story, WIDTH)
+
+    check_end(world)
+    assert not world.status.cancelled
 
 
 @settings(max_examples=120)

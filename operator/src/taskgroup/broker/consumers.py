@@ -1,11 +1,11 @@
-"""What live workers say about themselves through Celery's remote control, when items are missing.
+"""What live workers say about themselves through Celery's remote control.
 
 Celery's client is synchronous and keeps global state, so it runs in a thread with an app of its own for each question.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from celery import Celery
 from celery.app.control import Inspect
@@ -15,6 +15,9 @@ from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.errors import broker_errors
 from taskgroup.broker.url import parse
 
+_EARLY = " [acks_late=False]"
+_Answer = TypeVar("_Answer")
+
 
 async def active_ids(
     url: str, hostnames: Sequence[str], wait_seconds: float, options: TransportOptions | None = None
@@ -23,21 +26,45 @@ async def active_ids(
 
     `hostnames` are Celery's node names; `wait_seconds` bounds each of three questions. Raises BrokerError.
     """
-    if not hostnames:
-        return {}
+    return await _asked(url, hostnames, wait_seconds, options, _taken) if hostnames else {}
 
-    def ask() -> dict[str, set[str]]:
-        with _app(url, wait_seconds, options or TransportOptions()) as app, app.connection_for_write() as connection:
+
+async def early_tasks(
+    url: str, hostname: str, wait_seconds: float, options: TransportOptions | None = None
+) -> frozenset[str] | None:
+    """Tasks whose messages this worker acknowledges before it runs them; None when it is silent. Raises BrokerError."""
+
+    def ask(inspect: Inspect) -> frozenset[str] | None:
+        answers = inspect.registered("acks_late") or {}
+        return _early(answers[hostname]) if hostname in answers else None
+
+    return await _asked(url, [hostname], wait_seconds, options, ask)
+
+
+async def _asked(
+    url: str,
+    hostnames: Sequence[str],
+    wait_seconds: float,
+    options: TransportOptions | None,
+    ask: Callable[[Inspect], _Answer],
+) -> _Answer:
+    options = options or TransportOptions()
+
+    def call() -> _Answer:
+        with _app(url, wait_seconds, options) as app, app.connection_for_write() as connection:
             # With `limit`, Celery stops waiting as soon as every worker has answered.
-            return _taken(
-                app.control.inspect(list(hostnames), wait_seconds, connection=connection, limit=len(hostnames))
-            )
+            return ask(app.control.inspect(list(hostnames), wait_seconds, connection=connection, limit=len(hostnames)))
 
     with broker_errors(parse(url).address):
         try:
-            return await asyncio.to_thread(ask)
+            return await asyncio.to_thread(call)
         except OperationalError as error:
             raise (error.__cause__ or ConnectionError(str(error))) from None
+
+
+def _early(registered: Sequence[str]) -> frozenset[str]:
+    """Celery writes `name [acks_late=False]`."""
+    return frozenset(line.removesuffix(_EARLY) for line in registered if line.endswith(_EARLY))
 
 
 def _taken(inspect: Inspect) -> dict[str, set[str]]:

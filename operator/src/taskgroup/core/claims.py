@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from taskgroup.api.names import ConditionType, Reason
+from taskgroup.core import asking
 from taskgroup.core.conditions import Claim, fails, find, holds, is_true
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.life import Phase
@@ -77,7 +78,7 @@ def _workers(seen: Observed, facts: Facts) -> Claim:
     ready = deployment.ready if deployment else 0
     if not ready:
         return fails(Reason.WORKERS_STARTING, f"0 of {facts.wanted} worker pods run.")
-    return holds(Reason.WORKERS_READY, "Workers run.")
+    return holds(Reason.WORKERS_READY, " ".join(["Workers run.", *asking.warnings(seen)]))
 
 
 def _backend(seen: Observed, facts: Facts) -> Claim:

@@ -67,6 +67,8 @@ class WorkerFacts:
     pods: tuple[PodFacts, ...] = ()
     trouble: Trouble | None = None
     """The first thing that keeps workers from starting."""
+    early: frozenset[str] | None = None
+    """Tasks that a worker acknowledges before it runs them; None while no worker was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

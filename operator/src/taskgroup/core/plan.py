@@ -86,6 +86,13 @@ class SendAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class AskWorker:
+    """Ask one worker which tasks it acknowledges before it runs them."""
+
+    pod: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteObject:
     """Remove the TaskGroup: its time to live is over."""
 
@@ -101,6 +108,7 @@ Action = (
     | Requeue
     | Search
     | SendAgain
+    | AskWorker
     | DeleteObject
 )
 

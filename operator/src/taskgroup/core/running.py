@@ -6,7 +6,7 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core import demand, holding, recovery
+from taskgroup.core import asking, demand, holding, recovery
 from taskgroup.core.accounting import Books, account, with_total
 from taskgroup.core.claims import Facts, is_suspended, was_held
 from taskgroup.core.conditions import find, seconds
@@ -106,6 +106,7 @@ def _work(sight: Sight, again: tuple[Action, ...]) -> Plan:
         *_scaling(sight),
         *sending,
         *recovery.search(seen, sight.in_flight, now),
+        *asking.ask(seen, sight.ledger, now),
     )
     return step(
         seen,

@@ -19,6 +19,7 @@ from taskgroup.core.indexes import Indexes
 from taskgroup.core.observed import Observed, Trouble
 from taskgroup.core.recovery import MAX_LOSSES, POISON
 from taskgroup.core.work import Work
+from taskgroup.handlers.asking import start_question
 from taskgroup.handlers.memory import Link, Memory
 from taskgroup.handlers.observe import keys_of
 from taskgroup.handlers.scaling import Scaler
@@ -53,6 +54,7 @@ class Actions:
             plan.Requeue: self._requeue,
             plan.Search: self._search,
             plan.SendAgain: self._send_again,
+            plan.AskWorker: self._ask_worker,
             plan.ApplyWorkers: self._apply_workers,
             plan.MarkPods: self._mark_pods,
             plan.DeleteObject: self._delete_object,
@@ -137,6 +139,9 @@ class Actions:
             raise FencedError
         self._memory.ledger = self._memory.ledger.found_missing(action.indexes)
         self._memory.suspicions = ()
+
+    async def _ask_worker(self, action: plan.AskWorker) -> None:
+        start_question(self._memory, self._seen, self._link, action.pod)
 
     async def _apply_workers(self, action: plan.ApplyWorkers) -> None:
         """A Deployment that the API refuses is a trouble of the group, not of the operator."""

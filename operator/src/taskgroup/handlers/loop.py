@@ -121,8 +121,9 @@ class Loops:
     async def _detach(self, uid: str, state: "_State") -> None:
         memory, state.memory = state.memory, None
         state.compiled = memory.compiled if memory is not None else state.compiled
-        if memory is not None and memory.search is not None:
-            memory.search.cancel()
+        for task in (memory.search, memory.asking) if memory is not None else ():
+            if task is not None:
+                task.cancel()
         if memory is not None and memory.link is not None:
             await self._linker.unlink(uid, memory.link)
 

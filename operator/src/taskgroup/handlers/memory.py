@@ -65,6 +65,12 @@ class Memory:
     suspicions: tuple[Suspicion, ...] = ()
     search: asyncio.Task[None] | None = None
     """The search for missing items, while one is under way."""
+    asking: asyncio.Task[None] | None = None
+    """The question to a worker, while one is under way."""
+    asked: float = float("-inf")
+    """Monotonic time of the last such question."""
+    early: frozenset[str] | None = None
+    """Tasks that workers of this spec acknowledge before they run them; None while no worker has said so."""
     requeued: frozenset[str] = frozenset()
     forget: Indexes = NONE
     """Counted items whose values are deleted after the next save."""

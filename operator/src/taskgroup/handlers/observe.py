@@ -60,7 +60,9 @@ class Observer:
     async def observe(self, memory: Memory, body: Mapping[str, Any], bell: Bell) -> Observed:
         """One look. Troubles of the broker are part of what is seen; those of the API server are raised."""
         meta = read_meta(body)
-        compiled = memory.compiled = await compile_beside(memory.compiled, meta, body["spec"])
+        compiled = await compile_beside(memory.compiled, meta, body["spec"])
+        if compiled is not memory.compiled:
+            memory.compiled, memory.early = compiled, None
         if meta.finalized and not meta.deleting:
             await self._link(memory, meta, bell)
             await self._workers(memory, meta, bell)
@@ -75,7 +77,7 @@ class Observer:
             ledger=memory.ledger,
             broker=facts,
             backend_trouble=trouble,
-            workers=memory.workers,
+            workers=replace(memory.workers, early=memory.early),
             arrivals=memory.arrivals,
             pace=memory.pace,
             suspicions=memory.suspicions,
