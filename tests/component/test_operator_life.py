@@ -31,6 +31,7 @@ def test_a_sequence_runs_to_its_end(bench: Bench) -> None:
         status = bench.finished("notes")
 
     assert (status["state"], status["succeeded"], status["failed"]) == ("Complete", 40, 0)
+    assert "annotations" not in bench.group("notes")["metadata"], "the user's object is not written into"
     assert status["completedIndexes"] == "0-39"
     assert sorted(map(int, _notes(bench))) == list(range(10, 90, 2))
 

@@ -68,6 +68,13 @@ def test_a_late_success_changes_nothing_once_the_outcome_is_written() -> None:
     assert reconcile(replace(ended, arrivals=arrived([7], [8])), LATE + 2).status == plain.status
 
 
+def test_the_turn_that_freezes_the_outcome_empties_the_queue() -> None:
+    plan = reconcile(running(LIMITED, HALF, broker=broker(queued=1, a=2)), LATE)
+
+    assert plan.turn, "the status is written before anything is taken away"
+    assert only(plan, Withdraw) == [Withdraw(running=True, reason="The group has ended.")]
+
+
 def test_what_still_runs_is_taken_away_after_a_deadline() -> None:
     seen = timed_out(broker=broker(queued=1, a=2), workers=workers(1, members=pods("a")))
 

@@ -50,7 +50,7 @@ def test_an_unknown_task_stops_the_dispatch_and_costs_no_attempt() -> None:
     assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
     assert (plan.status.failed, plan.status.active, plan.status.pending) == (0, 8, 92)
     assert [event.reason for event in plan.events] == [EventReason.CONFIGURATION_INVALID]
-    assert "correct its name, or use an image" in plan.events[0].message
+    assert "use an image (spec.workers.image, spec.workers.app) whose app registers it" in plan.events[0].message
 
 
 def test_after_a_while_one_item_is_tried() -> None:

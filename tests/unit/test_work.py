@@ -130,6 +130,10 @@ def test_a_sequence_may_grow_but_not_move() -> None:
     ("fields", "sentence"),
     [
         ({"items": [{"a": 1}, {}], "template": {"task": "t", "args": ["$(item.a)"]}}, "Item 1 has no 'a'"),
+        (
+            {"items": [{"true": 1, "x": 2}], "template": {"task": "t", "args": ["$(item.y)"]}},
+            "Item 0 has no 'y': correct the item or $(item.y). It has true, x.",
+        ),
         ({"tasks": [{"task": "t"}, {"task": "t", "args": ["$(item)"]}]}, "no meaning in tasks[1]"),
         ({"sequence": {"count": 3}, "template": {"task": "t", "args": ["$(item.a)"]}}, "Item 0 has no 'a'"),
         ({"items": [1], "template": {"task": "t", "kwargs": {"x": "$(itme)"}}}, "Unknown placeholder $(itme)"),

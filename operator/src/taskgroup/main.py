@@ -44,7 +44,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
     orphans = Orphans(cluster, linker, backends, cleaner, cluster_id, _log)
     sweeping = asyncio.create_task(orphans.run())
     await kopf.operator(
-        registry=build_registry(loops, cleaner, bells, backends, kubeconfig, stop),
+        registry=build_registry(loops, cleaner, bells, backends, kubeconfig, stop, len(settings.watch_namespaces)),
         settings=operator_settings(),
         # kopf would ask for the user's name, which a container may not have; it exports no type for its identity.
         identity=settings.pod_name,  # type: ignore[arg-type]

@@ -15,13 +15,17 @@ from taskgroup.broker.redis import RedisBroker
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.errors import NotFoundError
+from taskgroup.cluster.ledger_store import load
 from taskgroup.cluster.port_forward import in_cluster, reachable
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
 from taskgroup.cluster.secrets import read_url
+from taskgroup.core.ledger import FailureGroup, Ledger, decode
+from taskgroup.core.observed import Meta
 from taskgroup.results.decode import StoredResult, failure
 from taskgroup.results.redis import RedisResults
 
 _CHUNK = 1_000
+NOT_KEPT = "the value is not kept: ignoreResult, it has expired, or Redis lost its data"
 
 
 async def print_results(name: str, namespace: str, kubeconfig: str | None, context: str | None, out: TextIO) -> None:
@@ -54,13 +58,14 @@ async def _lines(
             for url in {broker_url, results_url}
         }
         attempts = await _attempts(RedisBroker(places[broker_url], broker_options), broker_options, uid)
+        ledger = await _ledger(cluster, found)
         backend = RedisResults(places[results_url], results_options)
         stack.push_async_callback(backend.close)
         for start in range(0, status.total or 0, _CHUNK):
             indexes = range(start, min(start + _CHUNK, status.total or 0))
             ids = [task_id(uid, index, attempts.get(index, 0)) for index in indexes]
             for index, stored in zip(indexes, await backend.values(ids), strict=True):
-                yield _line(index, stored)
+                yield line_of(index, stored, ledger)
 
 
 async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[str, str]:
@@ -80,6 +85,14 @@ async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[
     return broker, backend
 
 
+async def _ledger(cluster: Cluster, group: dict[str, Any]) -> Ledger:
+    """How each item ended, as the operator saved it; empty when it has not saved anything."""
+    metadata = group["metadata"]
+    meta = Meta(uid=metadata["uid"], name=metadata["name"], namespace=metadata["namespace"], generation=0)
+    saved = await load(cluster, meta)
+    return decode(saved[0]) if saved else Ledger()
+
+
 async def _attempts(broker: RedisBroker, options: TransportOptions, uid: str) -> dict[int, int]:
     try:
         return (await broker.books(GroupKeys(options.global_key_prefix or "", uid))).attempts
@@ -87,10 +100,29 @@ async def _attempts(broker: RedisBroker, options: TransportOptions, uid: str) ->
         await broker.close()
 
 
-def _line(index: int, stored: StoredResult | None) -> dict[str, Any]:
+def line_of(index: int, stored: StoredResult | None, ledger: Ledger) -> dict[str, Any]:
+    """What is printed of one item: how it ended by the books, and what it returned if the backend still keeps it."""
+    if index in ledger.cancelled:
+        return {"index": index, "status": "CANCELLED"}
+    if index in ledger.succeeded:
+        kept = {"result": stored.value} if stored and stored.status == "SUCCESS" else {"note": NOT_KEPT}
+        return {"index": index, "status": "SUCCESS", **kept}
+    if index in ledger.failed:
+        return {"index": index, "status": "FAILURE", "error": _error(stored, ledger.failure_of(index))}
+    return _unfinished(index, stored)
+
+
+def _error(stored: StoredResult | None, known: FailureGroup | None) -> str:
+    if stored and stored.status != "SUCCESS":
+        why = failure(stored)
+        return f"{why.exception}: {why.message}"
+    return f"{known.reason}: {known.message}" if known else "unknown"
+
+
+def _unfinished(index: int, stored: StoredResult | None) -> dict[str, Any]:
+    """Not counted yet."""
     if stored is None:
         return {"index": index, "status": "PENDING"}
     if stored.status == "SUCCESS":
         return {"index": index, "status": stored.status, "result": stored.value}
-    why = failure(stored)
-    return {"index": index, "status": stored.status, "error": f"{why.exception}: {why.message}"}
+    return {"index": index, "status": stored.status, "error": _error(stored, None)}

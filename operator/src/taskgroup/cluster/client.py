@@ -17,6 +17,8 @@ from taskgroup.cluster.errors import ApiError, from_response
 from taskgroup.cluster.resources import Resource
 
 REQUEST_SECONDS = 10.0
+CONNECTIONS = 32
+"""Each costs up to 256 KB for its TLS buffers; the API server answers no faster over more."""
 PAGE = 500
 """Objects per answer of a list."""
 
@@ -35,7 +37,7 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
 
     Raises ApiError when neither can be read; the user's default kubeconfig is never looked at.
     """
-    settings = _client.Configuration()
+    settings = _client.Configuration(connection_pool_maxsize=CONNECTIONS)
     try:
         if kubeconfig:
             await _config.load_kube_config(kubeconfig, context=context, client_configuration=settings)

@@ -21,7 +21,9 @@ def decide(seen: Observed, facts: Facts, verdict: Verdict, now: float, *, forget
     the operator died between the two.
     """
     ended = replace(facts, phase=Phase.DECIDED, verdict=verdict, ledger=facts.ledger.cancelled_rest(), active=0)
-    plan = step(seen, ended, now, save=True, turn=True, forget=forget, wake_after=0.0)
+    # At once, and not with the second turn: until then the workers would go on taking items that count as cancelled.
+    actions = _withdraw(seen) if ended.ledger.cancelled else ()
+    plan = step(seen, ended, now, actions=actions, save=True, turn=True, forget=forget, wake_after=0.0)
     return replace(plan, ledger=facts.ledger)
 
 
@@ -53,7 +55,11 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         return step(seen, facts, now, actions=(DeleteObject(),))
     # Else what a dead worker held would keep another one waiting for it for ever.
     back = () if seen.status.cancelled else recovery.requeues(seen)
-    actions = (*_withdraw(seen), *back, *demand.scale(wanted, seen.workers, seen.broker, "The group has ended."))
+    actions = (
+        *(_withdraw(seen) if seen.status.cancelled else ()),
+        *back,
+        *demand.scale(wanted, seen.workers, seen.broker, "The group has ended."),
+    )
     wake = RESYNC_SECONDS if left is None else min(RESYNC_SECONDS, left)
     return step(seen, facts, now, actions=actions, save=ledger != seen.ledger, wake_after=wake)
 
@@ -66,7 +72,7 @@ def _leftover(seen: Observed, verdict: Verdict | None) -> int:
 
 
 def _withdraw(seen: Observed) -> tuple[Action, ...]:
-    if seen.broker is None or not seen.status.cancelled:
+    if seen.broker is None:
         return ()
     held = seen.broker.queued + sum(seen.broker.unacked.values())
     return (Withdraw(running=True, reason="The group has ended."),) if held else ()

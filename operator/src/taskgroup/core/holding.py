@@ -25,8 +25,9 @@ def hold(seen: Observed, books: Books, work: Work) -> Trouble | None:
     if books.unknown_task:
         return Trouble(
             Reason.UNKNOWN_TASK,
-            f"No worker knows the task {books.unknown_task!r}: correct its name, or use an image"
-            " (spec.workers.image, spec.workers.app) whose app registers it. It is tried again every 30 s.",
+            f"No worker knows the task {books.unknown_task!r}: use an image (spec.workers.image, spec.workers.app)"
+            " whose app registers it; when the name is wrong, delete this TaskGroup and create it with the right one."
+            " It is tried again every 30 s.",
         )
     condition = find(seen.status, ConditionType.CONFIGURATION_VALID)
     if condition is None or not was_held(seen):

@@ -136,6 +136,10 @@ class Ledger:
             failures=_added(self.failures, FailureGroup(reason, message, fresh, now)),
         )
 
+    def failure_of(self, index: int) -> FailureGroup | None:
+        """Why an item failed."""
+        return next((group for group in self.failures if index in group.indexes), None)
+
     def cancelled_rest(self) -> "Ledger":
         """The group ends now: whatever has not ended is cancelled."""
         rest = full(self.total) - self.ended

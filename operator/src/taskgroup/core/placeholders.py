@@ -102,7 +102,8 @@ def _walk(scope: Scope, path: list[str], name: str) -> Any:
     for step in path:
         value = _step(value, step)
         if value is _MISSING:
-            raise InvalidSpecError(f"Item {scope.index} has no {'.'.join(path)!r}: correct the item or $({name}).")
+            has = f" It has {', '.join(sorted(scope.item)[:5])}." if isinstance(scope.item, dict) and scope.item else ""
+            raise InvalidSpecError(f"Item {scope.index} has no {'.'.join(path)!r}: correct the item or $({name}).{has}")
     return value
 
 

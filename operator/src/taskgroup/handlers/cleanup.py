@@ -43,11 +43,11 @@ class Cleaner:
         """ApiError when the cluster cannot be asked; the broker's troubles end in a warning."""
         meta = read_meta(body)
         link = await self._link(meta, body)
-        if link is not None:
-            await self._try(meta, lambda: self._stop(meta, link))
+        answers = link is not None and await self._try(meta, lambda: self._stop(meta, link))
         pods = await self._stop_workers(meta)
         if link is not None:
-            await self._try(meta, lambda: self.erase(meta, link, pods))
+            if answers:
+                await self._try(meta, lambda: self.erase(meta, link, pods))
             await self._linker.unlink(meta.uid, link)
 
     def forget(self, uid: str) -> None:
@@ -107,15 +107,15 @@ class Cleaner:
         while chunk := list(itertools.islice(ids, _CHUNK)):
             await link.backend.results.delete(chunk)
 
-    async def _try(self, meta: Meta, act: Callable[[], Awaitable[None]]) -> None:
-        """A broker that is away may come back, but nobody's deletion waits for ever."""
+    async def _try(self, meta: Meta, act: Callable[[], Awaitable[None]]) -> bool:
+        """A broker that is away may come back, but nobody's deletion waits for ever: False when it did not."""
         deadline = time.monotonic() + BROKER_SECONDS
         while True:
             try:
                 await act()
-                return
+                return True
             except BrokerError as error:
                 if time.monotonic() > deadline:
                     self._log.warning("%s/%s: its keys in Redis stay behind: %s", meta.namespace, meta.name, error)
-                    return
+                    return False
                 await asyncio.sleep(_POLL_SECONDS)

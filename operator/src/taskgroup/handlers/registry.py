@@ -5,9 +5,11 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import aiohttp
 import kopf
 
 from taskgroup.api.names import FINALIZER, GROUP, LABEL_MANAGED_BY, LABEL_UID, MANAGER, PLURAL, VERSION
+from taskgroup.cluster.client import CONNECTIONS
 from taskgroup.cluster.errors import ApiError
 from taskgroup.handlers.backends import Backends
 from taskgroup.handlers.cleanup import Cleaner
@@ -16,12 +18,24 @@ from taskgroup.handlers.wakes import Bells
 
 _OURS = f"{LABEL_MANAGED_BY}={MANAGER}"
 _EXIT_SECONDS = 5.0
+_WATCHES = 4
+"""Streams for each watched namespace: TaskGroups, Deployments, pods, and room for one that is being renewed."""
 
 Body = Mapping[str, Any]
 
 
-class _WithoutSpec(kopf.AnnotationsDiffBaseStorage):
-    """kopf copies whole objects at every event, level by level; ours may have a million bytes and 10,000 levels."""
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Nothing here asks what changed since the last event, so nothing is written into the user's object for it.
+
+    kopf would copy whole objects at every event, level by level; ours may have a million bytes and 10,000 levels.
+    """
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence:
+        """What was seen last equals what is seen now: to kopf nothing ever changes, and it has nothing to do."""
+        return self.build(body=body)
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is kept."""
 
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
         small: Any = {name: value for name, value in body.items() if name not in ("spec", "status")}
@@ -29,11 +43,10 @@ class _WithoutSpec(kopf.AnnotationsDiffBaseStorage):
 
 
 def operator_settings() -> kopf.OperatorSettings:
-    """kopf's settings: no copies of specs in annotations, no events of its own, only our pods watched."""
+    """kopf's settings: no annotations, no events of its own, only our pods watched."""
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = FINALIZER
-    # Without this kopf copies every spec into an annotation, which breaks large ones.
-    settings.persistence.diffbase_storage = _WithoutSpec(prefix=GROUP, v1=False)
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
     settings.posting.enabled = False
     settings.networking.request_timeout = 30
@@ -52,10 +65,14 @@ def build_registry(
     backends: Backends,
     kubeconfig: str | None,
     stop: asyncio.Event,
+    namespaces: int,
 ) -> kopf.OperatorRegistry:
-    """Explicit registrations, so that importing this module does nothing."""
+    """Explicit registrations, so that importing this module does nothing.
+
+    `namespaces` is how many are watched, 0 for all: each watch keeps a connection for itself.
+    """
     registry = kopf.OperatorRegistry()
-    _login(registry, kubeconfig)
+    _login(registry, kubeconfig, CONNECTIONS + _WATCHES * max(namespaces, 1))
     _task_groups(registry, loops, cleaner, bells)
     _children(registry, bells)
     _probe(registry, backends)
@@ -63,14 +80,26 @@ def build_registry(
     return registry
 
 
-def _login(registry: kopf.OperatorRegistry, kubeconfig: str | None) -> None:
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        if kubeconfig is None:
-            return kopf.login_with_service_account(**kwargs)
-        os.environ["KUBECONFIG"] = kubeconfig
-        return kopf.login_with_kubeconfig(**kwargs)
+def _login(registry: kopf.OperatorRegistry, kubeconfig: str | None, connections: int) -> None:
+    async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
+        """kopf's own session opens a connection for each object that it patches at the same time."""
+        found = _credentials(kubeconfig, **kwargs)
+        if found is None:
+            return None
+        connector = aiohttp.TCPConnector(limit=connections, ssl=found.as_ssl_context())
+        session = aiohttp.ClientSession(connector=connector, headers=found.as_http_headers())
+        return kopf.AiohttpSession(
+            server=found.server, default_namespace=found.default_namespace, aiohttp_session=session
+        )
 
     kopf.on.login(registry=registry, retries=3)(login)
+
+
+def _credentials(kubeconfig: str | None, **kwargs: Any) -> kopf.ConnectionInfo | None:
+    if kubeconfig is None:
+        return kopf.login_with_service_account(**kwargs)
+    os.environ["KUBECONFIG"] = kubeconfig
+    return kopf.login_with_kubeconfig(**kwargs)
 
 
 def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner, bells: Bells) -> None:

@@ -1,0 +1,37 @@
+"""What `taskgroup results` prints of an item: how it ended by the books, and its value if there still is one."""
+
+from typing import Any
+
+import pytest
+
+from support.builders import indexes, ledger
+from taskgroup.cli.results import NOT_KEPT, line_of
+from taskgroup.core.ledger import Ledger
+from taskgroup.results.decode import StoredResult
+
+VALUE = StoredResult("SUCCESS", 42, None)
+ERROR = StoredResult("FAILURE", {"exc_type": "KeyError", "exc_message": ["lost"]}, None)
+BOOKS = ledger(succeeded=indexes(1), failed=indexes(2), cancelled=indexes(3))
+
+
+@pytest.mark.parametrize(
+    ("index", "stored", "line"),
+    [
+        (1, VALUE, {"status": "SUCCESS", "result": 42}),
+        (1, None, {"status": "SUCCESS", "note": NOT_KEPT}),
+        (2, ERROR, {"status": "FAILURE", "error": "KeyError: lost"}),
+        (2, None, {"status": "FAILURE", "error": "ValueError: bad"}),
+        (2, VALUE, {"status": "FAILURE", "error": "ValueError: bad"}),
+        (3, None, {"status": "CANCELLED"}),
+        (3, VALUE, {"status": "CANCELLED"}),
+        (4, None, {"status": "PENDING"}),
+        (4, VALUE, {"status": "SUCCESS", "result": 42}),
+        (4, ERROR, {"status": "FAILURE", "error": "KeyError: lost"}),
+    ],
+)
+def test_the_books_say_how_an_item_ended(index: int, stored: StoredResult | None, line: dict[str, Any]) -> None:
+    assert line_of(index, stored, BOOKS) == {"index": index} | line
+
+
+def test_without_books_the_stored_state_is_shown() -> None:
+    assert line_of(0, VALUE, Ledger()) == {"index": 0, "status": "SUCCESS", "result": 42}
