@@ -54,7 +54,7 @@ lint: setup build ## ruff, shellcheck, import layers, helm lint
 	@$(BIN)/ruff format --quiet --check
 	@shellcheck $(CLUSTER) tests/cluster/{check,dump,install} $$(git ls-files -co --exclude-standard "*.sh" ":!tests/cluster/lib")
 	@$(BIN)/lint-imports --no-cache | tail -n 1
-	@eval "$$($(CLUSTER) env)"; helm lint --quiet charts/*
+	@eval "$$($(CLUSTER) env 2> /dev/null)"; helm lint --quiet charts/*
 
 types: setup ## mypy, strict
 	@tests/types.sh

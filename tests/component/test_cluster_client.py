@@ -130,6 +130,15 @@ async def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
     assert caught.value.retryable
 
 
+@pytest.mark.parametrize("text", ["", "hello", "a: ["], ids=["empty", "a word", "no YAML"])
+async def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+
+    with pytest.raises(ApiError, match="name another file with --kubeconfig"):
+        await connect(str(path))
+
+
 async def test_a_kubeconfig_that_is_not_there() -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.raises(ApiError, match="cannot be read from the kubeconfig"):
         await connect(f"{folder}/none")

@@ -121,4 +121,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(f"\ndemo: interrupted; the groups go on: kubectl --namespace {NAMESPACE} get taskgroups")

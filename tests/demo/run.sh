@@ -18,7 +18,7 @@ main() {
 fail() { echo "demo: $*" >&2; exit 1; }
 
 local_cluster() {
-  echo "starting the local cluster …"
+  echo "starting the local cluster … (the first time builds it and the images: about 12 minutes on 2 cores)"
   tests/cluster/cluster up > /dev/null
   make product-images
   echo "installing the chart …"

@@ -7,7 +7,9 @@ from typing import Any
 
 Object = dict[str, Any]
 WIDTH = 110
-TROUBLE = ("ConfigurationValid", "BackendReachable")
+TROUBLE = ("ConfigurationValid", "BackendReachable", "WorkersReady")
+USUAL = ("WorkersStarting",)
+"""Reasons that are no trouble."""
 
 
 def finished(group: Object) -> bool:
@@ -28,7 +30,7 @@ def _progress(name: str, group: Object) -> str:
 
 
 def _is_bad(condition: Object) -> bool:
-    return condition.get("status") == "False"
+    return condition.get("status") == "False" and condition.get("reason") not in USUAL
 
 
 def _condition(group: Object, kind: str) -> Object:
@@ -43,9 +45,13 @@ def story(name: str, group: Object, results: Sequence[Object], shown: int) -> st
         f"{status['state']} after {_seconds(status)} s, {status['succeeded']} of {status['total']} items succeeded"
     )
     failures = [f"  {failure_in_words(failure)}" for failure in status.get("failures", [])]
-    values = [f"  item {result['index']}: {_value(result)}" for result in results if result["status"] == "SUCCESS"]
+    values = [f"  item {result['index']}: {_value(result)}" for result in results if "result" in result]
     rest, namespace = len(values) - shown, group["metadata"]["namespace"]
-    more = [f"  … and {rest} more: python -m taskgroup results {name} --namespace {namespace}"] if rest > 0 else []
+    more = (
+        [f"  … and {rest} more: .venv/bin/python -m taskgroup results {name} --namespace {namespace}"]
+        if rest > 0
+        else []
+    )
     return "\n".join([f"\n{name}: {outcome}", *failures, *values[:shown], *more])
 
 

@@ -43,7 +43,7 @@ def test_story_tells_outcome_failures_and_the_first_results() -> None:
         "  2 items failed (1,4): ValueError: no picture",
         '  item 0: {"n": 0}',
         '  item 2: {"n": 2}',
-        "  … and 1 more: python -m taskgroup results pictures --namespace demo",
+        "  … and 1 more: .venv/bin/python -m taskgroup results pictures --namespace demo",
     ]
 
 

@@ -58,7 +58,12 @@ def watermark(path: str, text: str) -> Picture:
 
 
 def load(path: str) -> Image.Image:
-    """Read a picture as RGB; FileNotFoundError when there is none."""
+    """Read a picture as RGB; FileNotFoundError when there is none.
+
+    Celery keeps an exception's arguments, and those of the system's own error do not name the file.
+    """
+    if not (FOLDER / path).is_file():
+        raise FileNotFoundError(f"there is no picture {path}")
     with Image.open(FOLDER / path) as picture:
         return picture.convert("RGB")
 

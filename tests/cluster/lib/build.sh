@@ -5,6 +5,7 @@
 VERSION_FLAGS="-X k8s.io/component-base/version.gitVersion=$KUBERNETES
   -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36"
 LIGHT_BINARIES=(etcd kube-apiserver kube-controller-manager kubectl helm)
+declare -A MINUTES_OF=([full]=10 [light]=7)
 BINARIES=("${LIGHT_BINARIES[@]}" kube-scheduler kubelet kube-proxy containerd containerd-shim-runc-v2 ctr runc coredns)
 
 pins() {
@@ -23,8 +24,10 @@ build() {
   need_go
   need_for_build
   mkdir -p "$BIN"
+  [ ${#missing[@]} -lt 5 ] || say "building Kubernetes from source: about ${MINUTES_OF[$MODE]} minutes on 2 cores, once"
+  local number=0
   for name in "${missing[@]}"; do
-    say "building $name …"
+    say "building $name … ($((number += 1)) of ${#missing[@]})"
     build_one "$name"
   done
   # Binaries of pins that nobody built against for a month.

@@ -55,6 +55,7 @@ wait_for() { # SECONDS WHAT COMMAND...: try until it succeeds; afterwards show w
 }
 
 environment() {
+  [ -e "$KUBECONFIG" ] || say "the cluster is not up: 'make cluster-up' starts it; until then only the tools are of use."
   # shellcheck disable=SC2016  # the caller's shell is to expand it
   printf 'export KUBECONFIG=%q\nexport PATH=%q:"$PATH"\nexport NO_PROXY=%q no_proxy=%q\n' "$KUBECONFIG" "$BIN" "$NO_PROXY" "$NO_PROXY"
 }

@@ -5,11 +5,14 @@ than the request itself. What the client gives is the part worth having: kubecon
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 import orjson
+import yaml
 from kubernetes import aio
 
 from taskgroup.api.names import MANAGER
@@ -40,6 +43,8 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
     settings = _client.Configuration(connection_pool_maxsize=CONNECTIONS)
     try:
         if kubeconfig:
+            for path in kubeconfig.split(os.pathsep):
+                _check(path)
             await _config.load_kube_config(kubeconfig, context=context, client_configuration=settings)
         else:
             _config.load_incluster_config(client_configuration=settings)
@@ -47,6 +52,17 @@ async def connect(kubeconfig: str | None = None, context: str | None = None) -> 
         place = f"the kubeconfig {kubeconfig}" if kubeconfig else "this pod's service account"
         raise ApiError(f"The cluster's address cannot be read from {place}: {error}") from None
     return Cluster(_client.ApiClient(settings))
+
+
+def _check(path: str) -> None:
+    """What the client would answer with a stack trace: OSError for a file that is no kubeconfig."""
+    with Path(path).open(encoding="utf-8") as file:
+        try:
+            found = yaml.safe_load(file)
+        except (yaml.YAMLError, UnicodeDecodeError):
+            raise OSError("it is not YAML; name another file with --kubeconfig") from None
+    if not isinstance(found, dict):
+        raise OSError("it is empty or no kubeconfig; name another file with --kubeconfig")
 
 
 class Cluster:
