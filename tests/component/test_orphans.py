@@ -63,8 +63,9 @@ async def place(cluster: Cluster, restricted: Kubectl, redis_url: str) -> AsyncI
     linker = Linker(cluster, settings, backends)
     cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), bells, _log)
     cluster_id, broker = await identity(cluster), RedisBroker(redis_url)
+    watched = (restricted.namespace, "never-was")
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield Place(Orphans(cluster, linker, backends, cleaner, cluster_id, _log), cluster_id, broker, client)
+        yield Place(Orphans(cluster, linker, backends, cleaner, cluster_id, watched, _log), cluster_id, broker, client)
     await broker.close()
     await backends.close()
 
@@ -110,6 +111,15 @@ async def test_what_is_not_marked_as_ours_stays(place: Place, owner: Owner | Non
     assert place.left(uid) == before
 
 
+async def test_a_namespace_that_this_operator_does_not_watch_is_another_operators(place: Place) -> None:
+    uid = str(uuid.uuid4())
+    await place.leave(uid, Owner(place.cluster_id, "elsewhere", "gone"))
+    before = place.left(uid)
+
+    assert await place.orphans.sweep() == 0
+    assert place.left(uid) == before
+
+
 async def test_nothing_is_removed_while_the_api_server_does_not_serve_task_groups(
     place: Place, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +141,6 @@ async def test_a_redis_that_does_not_answer_is_looked_at_later(
     cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), Bells(), _log)
 
     with caplog.at_level(logging.INFO):
-        assert await Orphans(cluster, linker, backends, cleaner, "here", _log).sweep() == 0
+        assert await Orphans(cluster, linker, backends, cleaner, "here", (), _log).sweep() == 0
     assert "are looked for later" in caplog.text
     assert backends.addresses() == ()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.groups import CELERY53_IMAGE, Group, condition, counting, manifest, probe_workers, workers
+from support.groups import CELERY53_IMAGE, Group, condition, manifest, probe_workers, workers
 from support.redis_pod import redis_pod, service, url
 from support.space import Space
 
@@ -144,13 +144,15 @@ def test_a_variable_from_a_secret_that_is_missing(space: Space) -> None:
 
 def test_items_that_change_after_the_start(space: Space) -> None:
     items = list(range(20))
-    group = space.create(items=items, **{key: part for key, part in counting(1, 0.5).items() if key != "sequence"})
-    group.until(lambda seen: seen["succeeded"] >= 2)
+    template = {"task": "probe.hold", "args": ["$(item)"]}
+    group = space.create(items=items, template=template, workers=probe_workers())
+    group.until(lambda seen: seen["active"] >= 1)
     group.change(items=[*items[:-1], 99])
     said(group, "ConfigurationValid", "ItemsChanged", "put them back")
     halted = group.status()
     assert halted["total"] == 20
     group.change(items=items)
+    group.open_gate()
     completes(group)
     assert group.runs() == dict.fromkeys(items, 1)
     assert group.values() == items

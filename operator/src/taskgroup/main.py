@@ -41,7 +41,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
     observer = Observer(settings, linker, scaler)
     loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name, cluster_id), bells, _log)
     cleaner = Cleaner(cluster, linker, scaler, bells, _log)
-    orphans = Orphans(cluster, linker, backends, cleaner, cluster_id, _log)
+    orphans = Orphans(cluster, linker, backends, cleaner, cluster_id, settings.watch_namespaces, _log)
     sweeping = asyncio.create_task(orphans.run())
     await kopf.operator(
         registry=build_registry(loops, cleaner, bells, backends, kubeconfig, stop, len(settings.watch_namespaces)),

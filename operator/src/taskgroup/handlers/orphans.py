@@ -39,6 +39,7 @@ class Orphans:
         backends: Backends,
         cleaner: Cleaner,
         cluster_id: str,
+        watched: tuple[str, ...],
         log: logging.Logger,
     ) -> None:
         self._cluster = cluster
@@ -46,6 +47,7 @@ class Orphans:
         self._backends = backends
         self._cleaner = cleaner
         self._cluster_id = cluster_id
+        self._watched = watched
         self._log = log
 
     async def run(self) -> None:
@@ -91,7 +93,7 @@ class Orphans:
         return removed
 
     async def _is_gone(self, uid: str, owner: Owner) -> bool:
-        if owner.cluster != self._cluster_id:
+        if owner.cluster != self._cluster_id or (self._watched and owner.namespace not in self._watched):
             return False
         # A list, because "not found" is also what an API server says that does not serve the CRD at the moment.
         fields = f"metadata.name={owner.name}"
