@@ -76,8 +76,10 @@ def from_response(status: int, body: bytes, verb: str, resource: str, what: str)
         return _forbidden(said, verb, resource, what)
     if status == 404:
         return NotFoundError(f"{what} does not exist.", status=status)
-    if status == 409 or (status == 422 and not _has_causes(body)):
-        # The 422 of a JSON patch whose test fails names no field, unlike that of a wrong object.
+    if status == 422 and not _has_causes(body):
+        # A JSON patch whose test fails: it names no field, unlike the refusal of a wrong object.
+        return ConflictError(f"{what} changed since it was read.", status=status)
+    if status == 409:
         return ConflictError(f"{what} changed or exists already: {said}", status=status)
     if status == 413:
         return TooLargeError(f"{what} is larger than the Kubernetes API takes: {said}", status=status)

@@ -68,9 +68,7 @@ class Loops:
             wait = await self._turn(state.memory, body)
             state.delay, state.again = FIRST_RETRY_SECONDS, AGAIN_SECONDS
         except (ConflictError, FencedError) as error:
-            # Once is nothing: the user, kubectl or kopf wrote into the object between the look and the write.
-            level = logging.DEBUG if state.again == AGAIN_SECONDS else logging.INFO
-            self._log.log(level, "%s: looking again: %s", _name(body), str(error) or "the queue's state had changed")
+            self._log.info("%s: looking again: %s", _name(body), str(error) or "the queue's state had changed")
             await self._detach(body["metadata"]["uid"], state)
             wait, state.again = state.again, min(state.again * 2, LAST_RETRY_SECONDS)
         except (ApiError, BrokerError) as error:
