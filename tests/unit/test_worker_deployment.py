@@ -175,6 +175,7 @@ def test_the_user_s_variables_come_first_and_never_replace_ours() -> None:
 
 def test_each_pod_has_unacked_keys_of_its_own() -> None:
     assert options(build(), "broker_transport_options") == {
+        "socket_connect_timeout": 5,
         "visibility_timeout": 2_592_000,
         "unacked_key": "taskgroup:0f0e:unacked:pod-1",
     }
@@ -192,6 +193,15 @@ def test_listed_options_reach_broker_and_result_backend() -> None:
     assert setting(manifest, "redis_socket_timeout") == "(float)7"
     assert setting(manifest, "redis_socket_keepalive") == "(bool)0"
     assert setting(manifest, "redis_backend_health_check_interval") == "(int)9"
+
+
+def test_a_worker_never_waits_long_for_a_connection() -> None:
+    """Without a limit it is the kernel's, two minutes: seen when Redis was restarted behind its Service."""
+    usual, patient = build(), build(backend(socketConnectTimeoutSeconds=30), backend(socketConnectTimeoutSeconds=30))
+
+    for manifest, seconds in ((usual, 5), (patient, 30)):
+        assert options(manifest, "broker_transport_options")["socket_connect_timeout"] == seconds
+        assert setting(manifest, "redis_socket_connect_timeout") == f"(float){seconds}"
 
 
 @pytest.mark.parametrize("prefix", ["$(POD_NAME):", "$$(POD_NAME)", "a$", "$(HOME)$$$(X)"])

@@ -56,7 +56,7 @@ class TransportOptions(Model):
         None, description="How long to wait for an answer."
     )
     socket_connect_timeout_seconds: Annotated[int, Field(ge=1, le=600)] | None = Field(
-        None, description="How long to wait for a connection."
+        None, description="How long to wait for a connection; 5 when absent."
     )
     socket_keepalive: bool | None = Field(None, description="TCP keep-alive.")
     health_check_interval_seconds: Annotated[int, Field(ge=1, le=3600)] | None = Field(

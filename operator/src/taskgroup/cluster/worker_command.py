@@ -15,6 +15,9 @@ from taskgroup.api.workers import Workers
 
 POD_NAME = "$(POD_NAME)"
 """Stands for the pod's name in arguments of the worker."""
+CONNECT_SECONDS = 5
+"""Celery has no limit of its own, and the kernel gives up after two minutes: a connection that is begun while a Service
+changes its endpoints may go nowhere, with all its repetitions."""
 VISIBILITY_SECONDS = 2_592_000
 """Redis' own redelivery is put off for 30 days: the operator gives back what an ended pod held."""
 
@@ -90,7 +93,7 @@ def _transport(options: TransportOptions) -> dict[str, Any]:
     """Kombu's names of the listed options."""
     named = {
         "socket_timeout": options.socket_timeout_seconds,
-        "socket_connect_timeout": options.socket_connect_timeout_seconds,
+        "socket_connect_timeout": options.socket_connect_timeout_seconds or CONNECT_SECONDS,
         "socket_keepalive": options.socket_keepalive,
         "health_check_interval": options.health_check_interval_seconds,
     }
@@ -105,8 +108,7 @@ def _backend_connection(options: TransportOptions) -> Iterator[str]:
     """Celery's Redis backend takes these as settings of their own, not from its transport options."""
     if options.socket_timeout_seconds is not None:
         yield f"redis_socket_timeout=(float){options.socket_timeout_seconds}"
-    if options.socket_connect_timeout_seconds is not None:
-        yield f"redis_socket_connect_timeout=(float){options.socket_connect_timeout_seconds}"
+    yield f"redis_socket_connect_timeout=(float){options.socket_connect_timeout_seconds or CONNECT_SECONDS}"
     if options.socket_keepalive is not None:
         yield f"redis_socket_keepalive=(bool){int(options.socket_keepalive)}"
     if options.health_check_interval_seconds is not None:
