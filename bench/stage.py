@@ -51,6 +51,16 @@ class Stage:
         await self._until("warm-up", lambda status: status.get("state") == "Suspended")
         await self.remove("warm-up")
 
+    async def statuses(self) -> list[Object]:
+        """Of all TaskGroups."""
+        return [group.get("status", {}) for group in await self.cluster.list_all(TASK_GROUPS, self.namespace)]
+
+    @property
+    def operator_megabytes(self) -> float:
+        """Memory that the operator's process holds now."""
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{self.operator.pid}/status").read_text().splitlines())
+        return int(fields["VmRSS"].split()[0]) / 1024
+
     async def until_counted(self, name: str, succeeded: int) -> None:
         """Until the status counts that many successes."""
         await self._until(name, lambda status: status.get("succeeded") == succeeded)

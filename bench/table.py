@@ -23,6 +23,21 @@ class Figure:
         return self.ratio >= self.goal if self.at_least else self.ratio <= self.goal
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One goal without a rival: a figure that must not be exceeded."""
+
+    what: str
+    found: float
+    limit: float
+    unit: str
+
+    @property
+    def met(self) -> bool:
+        """Whether the goal is reached."""
+        return self.found <= self.limit
+
+
 def rates(what: str, ours: Sequence[float], celery: Sequence[float], goal: float) -> Figure:
     """Items per second: the medians, and how many times Celery's rate ours must be."""
     first, second = median(ours), median(celery)
@@ -37,16 +52,31 @@ def times(what: str, ours: Sequence[float], celery: Sequence[float], goal: float
 
 def show(title: str, figures: Sequence[Figure]) -> int:
     """Print the table; the process's exit code: 1 when a goal was missed."""
-    head = ("what", "TaskGroup", "Celery", "ratio", "goal", "outcome")
-    rows = [head, *map(_row, figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    _print(title, [("what", "TaskGroup", "Celery", "ratio", "goal", "outcome"), *map(_row, figures)])
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+def show_bounds(title: str, bounds: Sequence[Bound]) -> int:
+    """As `show`."""
+    rows = [
+        (bound.what, f"{bound.found:,.0f} {bound.unit}", f"≤ {bound.limit:,.0f} {bound.unit}", _outcome(bound.met))
+        for bound in bounds
+    ]
+    _print(title, [("what", "found", "goal", "outcome"), *rows])
+    return 0 if all(bound.met for bound in bounds) else 1
+
+
+def _print(title: str, rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     print(f"\n{title}\n")
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    return 0 if all(figure.met for figure in figures) else 1
+
+
+def _outcome(met: bool) -> str:
+    return "reached" if met else "MISSED"
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
     goal = f"{'≥' if figure.at_least else '≤'} {figure.goal:g}x"
-    outcome = "reached" if figure.met else "MISSED"
-    return figure.what, figure.ours, figure.celery, f"{figure.ratio:.2f}x", goal, outcome
+    return figure.what, figure.ours, figure.celery, f"{figure.ratio:.2f}x", goal, _outcome(figure.met)

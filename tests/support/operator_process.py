@@ -33,6 +33,12 @@ class OperatorProcess:
         with (self.folder / "operator.log").open("ab") as output:
             self._process = subprocess.Popen(command, env=self._environment(), stdout=output, stderr=output)
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGKILL."""
         self._end(signal.SIGKILL)

@@ -1,0 +1,55 @@
+"""What a million items cost: memory of the operator and of Redis' queue, and the size of the status."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+import redis
+from bench.consumer import consumer
+from bench.stage import Stage, stage
+from bench.table import Bound, show_bounds
+
+from taskgroup.broker.keys import GroupKeys
+from taskgroup.core.window import MAX_WINDOW
+
+ITEMS = int(os.environ.get("BENCH_ITEMS", "1000000"))
+_LOOK_SECONDS = 0.5
+
+
+async def main() -> int:
+    """The exit code."""
+    async with stage() as place:
+        with consumer(place.server.url) as taker:
+            before, began = place.operator_megabytes, time.perf_counter()
+            keys = GroupKeys("", await place.create("million", sequence={"count": ITEMS}))
+            taker.consume(keys.lists, store_results=True)
+            memory, queue, status_bytes = await _watch(place, keys)
+            seconds = time.perf_counter() - began
+    return show_bounds(
+        f"{ITEMS:,} no-op tasks, a consumer answers at once; {seconds:.0f} s until Complete.",
+        [
+            Bound("memory of the operator, more than before", memory - before, 50, "MB"),
+            Bound("longest queue", queue, MAX_WINDOW, "messages"),
+            Bound("largest status", status_bytes / 1000, 20, "KB"),
+        ],
+    )
+
+
+async def _watch(place: Stage, keys: GroupKeys) -> tuple[float, int, int]:
+    """The highest figures until the group is complete."""
+    memory, queue, size = 0.0, 0, 0
+    with redis.Redis.from_url(place.server.url) as client:
+        while True:
+            (status,) = await place.statuses()
+            memory = max(memory, place.operator_megabytes)
+            queue = max(queue, sum(int(client.llen(name)) for name in keys.lists))
+            size = max(size, len(json.dumps(status)))
+            if status.get("state") == "Complete":
+                return memory, queue, size
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
