@@ -33,7 +33,7 @@ test: ## lint, types, verify, unit, component and end-to-end tests, with the sec
 	@tests/stages.sh setup build lint types verify unit component images e2e
 
 test-full: ## test, and what takes longer: the cluster's own check, and the measurements
-	@tests/stages.sh setup build lint types verify unit component images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole"
+	@tests/stages.sh setup build lint types verify unit component images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole" "bench NAME=million"
 
 bench: setup ## measure: NAME=dispatch or NAME=whole (against Celery), NAME=million, NAME=many
 	@$(CLUSTER) need redis-server=redis-server

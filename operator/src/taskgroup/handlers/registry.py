@@ -110,7 +110,9 @@ def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner
         finally:
             ringing.cancel()
 
-    async def changed(uid: str, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's name for it
+    async def changed(uid: str, type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name for it
+        # kopf keeps the last event of every object; who set which field is the larger half of it.
+        event["object"]["metadata"].pop("managedFields", None)
         if type == "DELETED":
             cleaner.forget(uid)
         elif bell := bells.find(uid):
