@@ -76,8 +76,7 @@ class World:
         self.flaws: list[str] = []
         self.events: list[plans.Event] = []
         self.deleted = False
-        self.most_parallel = spec.parallelism
-        """The loosest bound that the spec ever had."""
+        self.most_parallel = spec.parallelism  # the loosest bound that the spec ever had
         self._nonces = 0
         self.memory: Memory | None = None
 
