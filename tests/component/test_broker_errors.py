@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import redis
@@ -24,6 +25,15 @@ FENCE = Fence("n", 1)
 def guarded() -> Iterator[RedisServer]:
     with redis_server(password="s3cr3t") as server:
         yield server
+
+
+async def seen(url: str) -> BrokerError:
+    """What a look says."""
+    broker = RedisBroker(url)
+    with pytest.raises(BrokerError) as looked:
+        await broker.observe(KEYS, [])
+    await broker.close()
+    return looked.value
 
 
 async def trouble(url: str, **options: int) -> BrokerError:
@@ -118,6 +128,36 @@ async def test_a_server_that_is_no_redis() -> None:
 
     assert error.reason == Reason.UNREACHABLE
     assert "protocol" in error.message
+
+
+async def test_a_server_whose_answer_never_ends() -> None:
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.read(1)
+        writer.write(b"$500000000000\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 1_000_000)
+                await writer.drain()
+                sent += 1_000_000
+        writer.close()
+
+    async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
+        error = await seen(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+
+    assert error.reason == Reason.UNREACHABLE
+    assert sent < 100_000_000, "the operator stops to read"
+
+
+@pytest.mark.parametrize("field", ["cursor:x", "cursor:0", "epoch"])
+async def test_a_state_that_no_script_has_written(redis_url: str, field: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(KEYS.state, mapping={"nonce": "n", "epoch": 1, field: b"\xff"})
+    error = await seen(redis_url)
+
+    assert "foreign value" in error.message
 
 
 async def test_a_server_that_is_loading() -> None:

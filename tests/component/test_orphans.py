@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import redis
@@ -77,6 +78,18 @@ async def test_the_keys_of_a_group_that_is_gone_are_removed(place: Place, namesp
     assert await place.orphans.sweep() == 1
     assert place.left(uid) == {keys.state}, "only the tombstone stays, for a day"
     assert await place.orphans.sweep() == 0
+
+
+async def test_odd_keys_do_not_keep_the_others(place: Place, namespace: str) -> None:
+    place.client.hset(b"taskgroup:\xff", "a", "b")
+    forged, uid = str(uuid.uuid4()), str(uuid.uuid4())
+    owner = Owner(place.cluster_id, namespace, "gone")
+    fields: dict[Any, Any] = {"nonce": "x", "epoch": "1", "owner": str(owner), "cursor:x": "y"}
+    place.client.hset(f"taskgroup:{forged}", mapping=fields)
+    await place.leave(uid, owner)
+
+    assert await place.orphans.sweep() == 1
+    assert place.left(uid) == {f"taskgroup:{uid}"}
 
 
 async def test_a_namespace_that_is_gone_has_no_groups(place: Place) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import kopf
@@ -21,6 +22,7 @@ from taskgroup.handlers.registry import build_registry, operator_settings
 from taskgroup.handlers.scaling import Scaler
 from taskgroup.handlers.wakes import Bells
 
+THREADS = 32
 _log = logging.getLogger("taskgroup")
 
 
@@ -34,6 +36,8 @@ async def run_operator(settings: Settings, kubeconfig: str | None, stop: asyncio
 
 
 async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, stop: asyncio.Event) -> None:
+    # Name resolution, questions to workers and specs share these; some of them wait for tenants' servers.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     bells, backends = Bells(), Backends()
     cluster_id = await identity(cluster)
     linker = Linker(cluster, settings, backends)

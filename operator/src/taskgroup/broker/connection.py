@@ -9,9 +9,11 @@ from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
+from redis.asyncio.connection import DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse, NoScriptError
 
 from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.errors import broker_errors
@@ -19,6 +21,30 @@ from taskgroup.broker.url import parse
 
 _TIMEOUT_SECONDS = 5
 _MAX_CONNECTIONS = 8
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Twice what a group's window can hold."""
+
+
+class _BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]
+    """redis-py keeps an answer of any length in memory, and the server may be any tenant's."""
+
+    _size = 0
+
+    async def read_from_socket(self) -> bool:
+        """ConnectionError at the end of the stream, InvalidResponse when the answer is too long."""
+        data = await self._stream.read(self._read_size)
+        if not data:
+            raise RedisConnectionError("Connection closed by server.")
+        self._size += len(data)
+        if self._size > _MAX_ANSWER_BYTES:
+            raise InvalidResponse("the answer is too long")
+        self._reader.feed(data)
+        return True
+
+    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        """One answer."""
+        self._size = 0
+        return await super().read_response(*args, **kwargs)
 
 
 def redis_client(url: str, options: TransportOptions) -> Redis:
@@ -27,6 +53,7 @@ def redis_client(url: str, options: TransportOptions) -> Redis:
     pool = BlockingConnectionPool(
         max_connections=_MAX_CONNECTIONS,
         timeout=None,
+        parser_class=_BoundedParser,
         connection_class=SSLConnection if target.scheme == "rediss" else Connection,
         host=target.host,
         port=target.port,

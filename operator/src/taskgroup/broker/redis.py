@@ -4,14 +4,16 @@ Whoever changes something says which nonce and epoch it believes in (Fence). Ano
 lost its data then makes the change a no-op instead of a double dispatch.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyroaring import BitMap
 
+from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.connection import RedisConnection
-from taskgroup.broker.errors import broker_errors
+from taskgroup.broker.errors import BrokerError, broker_errors
 from taskgroup.broker.facts import (
     TOMBSTONE,
     Books,
@@ -28,6 +30,7 @@ from taskgroup.broker.unacked import Entry, read_entry
 
 _TOMBSTONE_SECONDS = 86_400
 _CURSOR = "cursor:"
+_UID = re.compile(r"[0-9a-f-]{36}")
 
 
 class RedisBroker:
@@ -180,8 +183,8 @@ class RedisBroker:
         found: dict[str, Owner] = {}
         with broker_errors(self.address):
             async for key in self._redis.client.scan_iter(match=f"{_literal(beginning)}*", count=1000, _type="hash"):
-                uid = key.decode().removeprefix(beginning)
-                text: Any = await self._redis.client.hget(key, "owner") if ":" not in uid else None
+                uid = key.decode(errors="replace").removeprefix(beginning)
+                text: Any = await self._redis.client.hget(key, "owner") if _UID.fullmatch(uid) else None
                 if text and (owner := Owner.parse(text.decode(errors="replace"))):
                     found[uid] = owner
         return found
@@ -192,7 +195,7 @@ class RedisBroker:
         found: set[str] = set()
         with broker_errors(self.address):
             async for name in self._redis.client.scan_iter(match=f"{_literal(beginning)}*", count=1000):
-                found.add(name.decode().removeprefix(beginning))
+                found.add(name.decode(errors="replace").removeprefix(beginning))
         return found
 
     async def _unacked(self, keys: GroupKeys, pod: str, before: float | None) -> list[Entry]:
@@ -213,7 +216,22 @@ def _list(keys: GroupKeys, lane: int) -> str:
     return keys.lists[list_number(kombu_priority(lane))]
 
 
+def _foreign() -> BrokerError:
+    return BrokerError(
+        Reason.UNREACHABLE,
+        "Redis holds a foreign value under one of the group's keys; use a database or a globalKeyPrefix of its own.",
+    )
+
+
 def _state(fields: Mapping[bytes, bytes]) -> GroupState:
+    """BrokerError for what no script of ours has written."""
+    try:
+        return _parsed(fields)
+    except ValueError:
+        raise _foreign() from None
+
+
+def _parsed(fields: Mapping[bytes, bytes]) -> GroupState:
     cursors = {
         int(name.removeprefix(_CURSOR.encode())): int(value)
         for name, value in fields.items()
@@ -223,12 +241,18 @@ def _state(fields: Mapping[bytes, bytes]) -> GroupState:
 
 
 def _bitmap(indexes: Iterable[bytes]) -> BitMap:
-    return BitMap([int(index) for index in indexes])
+    try:
+        return BitMap([int(index) for index in indexes])
+    except (ValueError, OverflowError):
+        raise _foreign() from None
 
 
 def _numbers(fields: Mapping[bytes, bytes]) -> dict[int, int]:
     """Entries by index; the losses of what is no item are kept under its task id and left out here."""
-    return {int(name): int(value) for name, value in fields.items() if name.isdigit()}
+    try:
+        return {int(name): int(value) for name, value in fields.items() if name.isdigit()}
+    except ValueError:
+        raise _foreign() from None
 
 
 def _flat(numbers: Mapping[int, int]) -> list[int]:

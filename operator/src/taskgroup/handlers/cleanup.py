@@ -27,6 +27,8 @@ BROKER_SECONDS = 30.0
 """How long an unreachable broker may hold up the deletion."""
 _POLL_SECONDS = 0.5
 _CHUNK = 10_000
+_MAX_RESULTS = 20_000_000
+"""Twice the largest group: no group has more attempts worth a search."""
 
 
 class Cleaner:
@@ -103,7 +105,8 @@ class Cleaner:
         highest = max((dispatched, *(index + 1 for index in books.attempts)))
         first = (task_id(meta.uid, index, 0) for index in range(highest))
         later = (task_id(meta.uid, index, n + 1) for index, last in books.attempts.items() for n in range(last))
-        ids = itertools.chain(first, later)
+        # The numbers come from Redis, where tenants can write.
+        ids = itertools.islice(itertools.chain(first, later), _MAX_RESULTS)
         while chunk := list(itertools.islice(ids, _CHUNK)):
             await link.backend.results.delete(chunk)
 

@@ -37,11 +37,16 @@ def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) 
     return Compiled(generation, parsed, work)
 
 
+_ONE = asyncio.Semaphore(1)
+"""Several large specs at once would need their memory at once, and the interpreter runs one at a time anyway."""
+
+
 async def compile_beside(compiled: Compiled | None, meta: Meta, spec: Mapping[str, Any]) -> Compiled:
     """What is compiled of this generation already, or the spec compiled in a thread: a large one takes seconds."""
     if compiled is not None and compiled.generation == meta.generation:
         return compiled
-    return await asyncio.to_thread(compile_spec, meta.generation, dict(spec), meta.uid, meta.name)
+    async with _ONE:
+        return await asyncio.to_thread(compile_spec, meta.generation, dict(spec), meta.uid, meta.name)
 
 
 def _is_too_deep(spec: Mapping[str, Any]) -> bool:

@@ -21,6 +21,8 @@ from taskgroup.handlers.memory import Link
 FIRST_SECONDS = 30.0
 """After the start: most orphans are made while no operator runs."""
 PERIOD_SECONDS = 600.0
+ADDRESS_SECONDS = 120.0
+"""For one Redis: the next ones are looked at whatever it answers."""
 _USER = "orphans"
 
 
@@ -63,8 +65,9 @@ class Orphans:
         removed = 0
         for address in {*self._backends.addresses(), *await self._default()}:
             try:
-                removed += await self._sweep(address)
-            except (ApiError, BrokerError) as error:
+                async with asyncio.timeout(ADDRESS_SECONDS):
+                    removed += await self._sweep(address)
+            except (ApiError, BrokerError, TimeoutError, ValueError) as error:
                 self._log.info("Keys of deleted TaskGroups are looked for later: %s", error)
         return removed
 
@@ -82,15 +85,23 @@ class Orphans:
             subscription = backend.sweeper.subscribe(_USER, lambda: None)
             owners = await backend.broker.owners(address.broker_options.global_key_prefix or "")
             for uid, owner in owners.items():
-                if await self._is_gone(uid, owner):
-                    meta = Meta(uid=uid, name=owner.name, namespace=owner.namespace, generation=0)
-                    await self._cleaner.erase(meta, Link(address, backend, subscription), [])
-                    text = "%s/%s: its keys in Redis are removed, because the object is gone."
-                    self._log.info(text, meta.namespace, meta.name)
-                    removed += 1
+                if not await self._is_gone(uid, owner):
+                    continue
+                meta = Meta(uid=uid, name=owner.name, namespace=owner.namespace, generation=0)
+                removed += await self._erase(meta, Link(address, backend, subscription))
         finally:
             await self._backends.release(address, _USER)
         return removed
+
+    async def _erase(self, meta: Meta, link: Link) -> bool:
+        """One that cannot be read does not keep the others."""
+        try:
+            await self._cleaner.erase(meta, link, [])
+        except BrokerError as error:
+            self._log.info("%s/%s: its keys in Redis stay: %s", meta.namespace, meta.name, error)
+            return False
+        self._log.info("%s/%s: its keys in Redis are removed, because the object is gone.", meta.namespace, meta.name)
+        return True
 
     async def _is_gone(self, uid: str, owner: Owner) -> bool:
         if owner.cluster != self._cluster_id or (self._watched and owner.namespace not in self._watched):

@@ -12,6 +12,8 @@ PENDING, SUCCEEDED, FAILED, REVOKED, UNREADABLE_CODE = b".sfr?"
 _LETTERS = {"SUCCESS": SUCCEEDED, "FAILURE": FAILED, "REVOKED": REVOKED}
 _CLASSIFY_CHUNK = 2000
 _READ_CHUNK = 500
+_VALUES_CHUNK = 50
+"""Whole values, which may be large: an answer has a bound."""
 _HEAD_CHUNK = 100
 
 
@@ -57,7 +59,7 @@ class RedisResults:
         """Whole results, in order; None where there is none, or none that is JSON."""
         found: list[StoredResult | None] = []
         with broker_errors(self.address):
-            for chunk in _chunks(ids, _READ_CHUNK):
+            for chunk in _chunks(ids, _VALUES_CHUNK):
                 raw: list[Any] = await self._redis.client.mget([self._prefix + name for name in chunk])
                 found += map(decode, raw)
         return found
