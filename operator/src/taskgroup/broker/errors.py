@@ -19,6 +19,7 @@ _CLASSES = {
     exceptions.MasterDownError: "MASTERDOWN",
     exceptions.InvalidResponse: "PROTOCOL",
 }
+_FOREIGN = "holds a foreign value under one of the group's keys; use a database or a globalKeyPrefix of its own"
 _SENTENCES = {
     "LOADING": "is still loading its data; it will answer when that is done",
     "READONLY": "is a read-only replica; point the URL to the primary",
@@ -28,7 +29,7 @@ _SENTENCES = {
     "NOREPLICAS": "refuses writes because too few replicas follow it",
     "BUSY": "is busy with a long script; wait, or end it with SCRIPT KILL",
     "DB index": "has no database of that number; check the end of the URL",
-    "WRONGTYPE": "holds a foreign value under one of the group's keys; use a database or a globalKeyPrefix of its own",
+    "WRONGTYPE": _FOREIGN,
     "unknown command": "lacks a command that Celery needs; Redis 6.2 or newer is required",
     "MOVED": "is a Redis Cluster, which Celery does not support",
     "PROTOCOL": "does not speak Redis's protocol; check host and port",
@@ -43,6 +44,11 @@ class BrokerError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+def foreign_value() -> BrokerError:
+    """For an answer that no script of ours has written; Redis itself says so only of another type."""
+    return BrokerError(Reason.UNREACHABLE, f"Redis {_FOREIGN}.")
 
 
 @contextmanager

@@ -10,10 +10,9 @@ from typing import Any
 
 from pyroaring import BitMap
 
-from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.connection import RedisConnection
-from taskgroup.broker.errors import BrokerError, broker_errors
+from taskgroup.broker.errors import broker_errors, foreign_value
 from taskgroup.broker.facts import (
     TOMBSTONE,
     Books,
@@ -216,19 +215,12 @@ def _list(keys: GroupKeys, lane: int) -> str:
     return keys.lists[list_number(kombu_priority(lane))]
 
 
-def _foreign() -> BrokerError:
-    return BrokerError(
-        Reason.UNREACHABLE,
-        "Redis holds a foreign value under one of the group's keys; use a database or a globalKeyPrefix of its own.",
-    )
-
-
 def _state(fields: Mapping[bytes, bytes]) -> GroupState:
     """BrokerError for what no script of ours has written."""
     try:
         return _parsed(fields)
     except ValueError:
-        raise _foreign() from None
+        raise foreign_value() from None
 
 
 def _parsed(fields: Mapping[bytes, bytes]) -> GroupState:
@@ -244,7 +236,7 @@ def _bitmap(indexes: Iterable[bytes]) -> BitMap:
     try:
         return BitMap([int(index) for index in indexes])
     except (ValueError, OverflowError):
-        raise _foreign() from None
+        raise foreign_value() from None
 
 
 def _numbers(fields: Mapping[bytes, bytes]) -> dict[int, int]:
@@ -252,7 +244,7 @@ def _numbers(fields: Mapping[bytes, bytes]) -> dict[int, int]:
     try:
         return {int(name): int(value) for name, value in fields.items() if name.isdigit()}
     except ValueError:
-        raise _foreign() from None
+        raise foreign_value() from None
 
 
 def _flat(numbers: Mapping[int, int]) -> list[int]:
