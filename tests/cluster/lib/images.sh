@@ -4,7 +4,7 @@
 
 PAUSE=localhost/pause:1
 BASE=localhost/base:bookworm
-DEBIAN=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+DEBIAN=${DEBIAN_MIRROR:-} # empty: the mirror that debootstrap itself prefers
 STAMPS=$CACHE/images
 
 buildah_() { buildah --root "$CACHE/buildah/store" --runroot "$CACHE/buildah/run" --storage-driver overlay "$@"; }
