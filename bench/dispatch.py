@@ -13,10 +13,10 @@ from celery import Celery, group
 
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.facts import Fence
 from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.redis import RedisBroker
-from taskgroup.core.dispatching import BATCH
+from taskgroup.broker.port import Fence
+from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.core.groups.dispatching import BATCH
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "100000"))
 CELERY_ITEMS = int(os.environ.get("BENCH_CELERY_ITEMS", str(min(ITEMS, 10_000))))

@@ -12,7 +12,7 @@ from bench.stage import Stage, stage
 from bench.table import Bound, show_bounds
 
 from taskgroup.broker.keys import GroupKeys
-from taskgroup.core.window import MAX_WINDOW
+from taskgroup.core.groups.window import MAX_WINDOW
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "1000000"))
 _LOOK_SECONDS = 0.5

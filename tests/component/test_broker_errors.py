@@ -11,11 +11,11 @@ from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
-from taskgroup.broker.consumers import active_ids
-from taskgroup.broker.errors import BrokerError
-from taskgroup.broker.facts import Fence
+from taskgroup.broker.inspection import active_ids
 from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.port import Fence
+from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.transport.errors import BrokerError
 
 KEYS = GroupKeys("", "u")
 FENCE = Fence("n", 1)

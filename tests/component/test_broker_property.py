@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kombu.transport.virtual import Message
 
 from support.broker import Consumer, Group, consumer, open_group
-from taskgroup.broker.facts import Redispatch
 from taskgroup.broker.keys import parse_task_id
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.port import Redispatch
+from taskgroup.broker.redis_broker import RedisBroker
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ import redis
 from pyroaring import BitMap
 
 from support.broker import Group, consumer, indexes, open_group, queued_ids
-from taskgroup.broker.facts import TOMBSTONE, Fence, Redispatch
 from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.port import TOMBSTONE, Fence, Redispatch
+from taskgroup.broker.redis_broker import RedisBroker
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import redis
 from pyroaring import BitMap
 
 from support.broker import Group, consumer, indexes, open_group, queued_ids
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.redis_broker import RedisBroker
 
 
 @pytest.fixture

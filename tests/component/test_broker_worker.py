@@ -13,12 +13,12 @@ from support.broker import UID, Group, open_group
 from support.celery_worker import CeleryWorker, celery_worker
 from support.wait import eventually_async
 from taskgroup.api.signature import Leaf, Options
-from taskgroup.broker.consumers import active_ids, early_tasks
 from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.inspection import active_ids, early_tasks
 from taskgroup.broker.keys import task_id
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.results.decode import StoredResult
-from taskgroup.results.redis import RedisResults
+from taskgroup.results.redis_results import RedisResults
 
 WAIT = 30.0
 VALUES: list[Any] = [

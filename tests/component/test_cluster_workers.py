@@ -16,9 +16,9 @@ from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ForeignError, RefusedError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
-from taskgroup.cluster.worker_template import worker_deployment
-from taskgroup.cluster.workers import WorkerDeployments
-from taskgroup.core.observed import Meta, WorkerFacts
+from taskgroup.cluster.workers.deployments import WorkerDeployments
+from taskgroup.cluster.workers.manifest import worker_deployment
+from taskgroup.core.groups.observed import Meta, WorkerFacts
 
 REDIS = Backend(secret_key_ref=SecretKeyRef(name="redis", key="url"))
 AFFINITY: dict[str, Any] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}

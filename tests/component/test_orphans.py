@@ -12,19 +12,19 @@ import redis
 from support.broker import open_group
 from support.crd.server import shared_task_groups
 from support.kubectl import Kubectl
-from taskgroup.api.settings import Settings
-from taskgroup.broker.facts import Owner
 from taskgroup.broker.keys import GroupKeys, task_id
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.port import Owner
+from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.resources import Resource
-from taskgroup.core.observed import Meta
-from taskgroup.handlers.backends import Backends
-from taskgroup.handlers.cleanup import Cleaner
-from taskgroup.handlers.linking import Linker
-from taskgroup.handlers.orphans import Orphans, identity
-from taskgroup.handlers.scaling import Scaler
-from taskgroup.handlers.wakes import Bells
+from taskgroup.connections.linking import Linker
+from taskgroup.connections.shared import Backends
+from taskgroup.core.groups.observed import Meta
+from taskgroup.groups.cleanup import Cleaner
+from taskgroup.groups.orphans import Orphans, identity
+from taskgroup.loops.wakeups import Bells
+from taskgroup.pools.workers import Scaler
+from taskgroup.settings import Settings
 
 _log = logging.getLogger("test")
 UNSERVED = Resource("taskgroups.dev/v0", "TaskGroup", "taskgroups")
@@ -139,7 +139,7 @@ async def test_nothing_is_removed_while_the_api_server_does_not_serve_task_group
     uid = str(uuid.uuid4())
     await place.leave(uid, Owner(place.cluster_id, namespace, "alive"))
     before = place.left(uid)
-    monkeypatch.setattr("taskgroup.handlers.orphans.TASK_GROUPS", UNSERVED)
+    monkeypatch.setattr("taskgroup.groups.orphans.TASK_GROUPS", UNSERVED)
 
     assert await place.orphans.sweep() == 0
     assert place.left(uid) == before

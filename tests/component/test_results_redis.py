@@ -10,7 +10,7 @@ from celery.exceptions import TaskRevokedError
 
 from taskgroup.api.spec import TransportOptions
 from taskgroup.results.decode import Failure
-from taskgroup.results.redis import RedisResults
+from taskgroup.results.redis_results import RedisResults
 
 # Celery's backend calls what redis-py has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")

@@ -12,7 +12,7 @@ from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.api.names import Reason
 from taskgroup.broker.keys import task_id
-from taskgroup.results.redis import RedisResults
+from taskgroup.results.redis_results import RedisResults
 from taskgroup.results.sweep import Arrivals, Ended, Subscription, Sweeper
 
 WAIT = 10.0

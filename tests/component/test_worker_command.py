@@ -16,8 +16,8 @@ from support.celery_worker import CeleryWorker
 from support.wait import eventually
 from taskgroup.api.spec import Backend, SecretKeyRef
 from taskgroup.api.workers import Workers
-from taskgroup.cluster.worker_template import worker_deployment
-from taskgroup.core.observed import Meta
+from taskgroup.cluster.workers.manifest import worker_deployment
+from taskgroup.core.groups.observed import Meta
 
 META = Meta(uid="0f0e0d0c-1111-2222-3333-444455556666", name="pictures", namespace="shop", generation=1)
 QUEUE, POD = f"taskgroup-{META.uid}", "pictures-1"

@@ -15,9 +15,9 @@ from kombu.transport.virtual import Message
 
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.facts import Fence
 from taskgroup.broker.keys import GroupKeys, parse_task_id
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.port import Fence
+from taskgroup.broker.redis_broker import RedisBroker
 
 UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
 

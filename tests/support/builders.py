@@ -10,10 +10,7 @@ from pyroaring import FrozenBitMap
 from taskgroup.api.names import ConditionType
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import Condition, TaskGroupStatus
-from taskgroup.core.conditions import find
-from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.ledger import Ledger
-from taskgroup.core.observed import (
+from taskgroup.core.groups.observed import (
     Arrivals,
     BrokerFacts,
     DeploymentFacts,
@@ -23,9 +20,12 @@ from taskgroup.core.observed import (
     PodFacts,
     WorkerFacts,
 )
-from taskgroup.core.plan import Action, Plan
-from taskgroup.core.reconcile import reconcile
-from taskgroup.core.work import Work, compile_work
+from taskgroup.core.groups.plan import Action, Plan
+from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.status.conditions import find
 
 NOW = 1_800_000_000.0
 NONCE = "nonce"

@@ -14,11 +14,8 @@ from support.world_workers import Workers
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core import plan as plans
-from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.ledger import Ledger, decode, encode
-from taskgroup.core.life import Phase, phase_of
-from taskgroup.core.observed import (
+from taskgroup.core.groups import plan as plans
+from taskgroup.core.groups.observed import (
     Arrivals,
     BrokerFacts,
     Meta,
@@ -27,8 +24,11 @@ from taskgroup.core.observed import (
     Suspicion,
     Trouble,
 )
-from taskgroup.core.reconcile import reconcile
-from taskgroup.core.work import Work, compile_work
+from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.ledger import Ledger, decode, encode
+from taskgroup.core.status.phase import Phase, phase_of
 
 STATUS_SECONDS = 1.0
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from pyroaring import FrozenBitMap
 
-from taskgroup.core.observed import FailedItem
-from taskgroup.core.recovery import MAX_LOSSES
+from taskgroup.core.groups.observed import FailedItem
+from taskgroup.core.groups.recovery import MAX_LOSSES
 
 
 @dataclass(frozen=True, slots=True)

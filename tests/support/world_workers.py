@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from support.world_redis import Books
-from taskgroup.core.observed import DeploymentFacts, FailedItem, PodFacts, WorkerFacts
+from taskgroup.core.groups.observed import DeploymentFacts, FailedItem, PodFacts, WorkerFacts
 
 
 class Workers:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
 from support.builders import NOW, arrived, indexes, ledger, spec, unknown_task, work
-from taskgroup.core.accounting import account, with_total
+from taskgroup.core.groups.accounting import account, with_total
+from taskgroup.core.groups.observed import Arrivals, FailedItem
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.observed import Arrivals, FailedItem
 
 WORK = work(spec(10))
 

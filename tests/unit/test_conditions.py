@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from support.builders import NOW
 from taskgroup.api.names import ConditionType
 from taskgroup.api.status import Condition, TaskGroupStatus
-from taskgroup.core.conditions import Claim, fails, find, holds, is_true, merged, seconds, timestamp
+from taskgroup.core.status.conditions import Claim, fails, find, holds, is_true, merged, seconds, timestamp
 
 claims = st.builds(
     Claim, st.sampled_from(["True", "False", "Unknown"]), st.sampled_from(["A", "B"]), st.text(max_size=5)

@@ -7,8 +7,8 @@ import pytest
 
 from support.builders import finished, indexes, ledger, observed, running, spec, work
 from taskgroup.api.names import Reason
-from taskgroup.core import configuration
-from taskgroup.core.observed import Observed, Trouble
+from taskgroup.core.groups import configuration
+from taskgroup.core.groups.observed import Observed, Trouble
 
 THREE: dict[str, Any] = {"items": ["a", "b", "c"]}
 

@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
 from support.builders import indexes, ledger, spec, work
-from taskgroup.core.dispatching import BATCH, dispatch, first_waiting, waiting
+from taskgroup.core.groups.dispatching import BATCH, dispatch, first_waiting, waiting
+from taskgroup.core.groups.plan import Action, Dispatch, Redispatch
 from taskgroup.core.indexes import full
+from taskgroup.core.items.work import Lane
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.plan import Action, Dispatch, Redispatch
-from taskgroup.core.work import Lane
 
 ONE_LANE = work(spec(20)).lanes
 TWO_LANES = (Lane(9, indexes(1, 3, 5)), Lane(0, indexes(0, 2, 4)))

@@ -8,11 +8,11 @@ import pytest
 from support.builders import NOW, after, arrived, finished, indexes, ledger, observed, running, spec, workers
 from taskgroup.api.names import EventReason, Reason
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.events import MAX_ITEM_EVENTS, events
+from taskgroup.core.groups.observed import Arrivals, FailedItem, Observed, Trouble, WorkerFacts
+from taskgroup.core.groups.plan import Plan
+from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
-from taskgroup.core.observed import Arrivals, FailedItem, Observed, Trouble, WorkerFacts
-from taskgroup.core.plan import Plan
-from taskgroup.core.reconcile import reconcile
+from taskgroup.core.status.events import MAX_ITEM_EVENTS, events
 
 SUSPENDED = spec(suspend=True)
 

@@ -22,12 +22,12 @@ from support.builders import (
 )
 from support.builders import spec as make_spec
 from taskgroup.api.names import ConditionType, Reason, State
+from taskgroup.core.groups.observed import Observed
+from taskgroup.core.groups.plan import ApplyWorkers, DeleteObject, Requeue, Withdraw
+from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.life import Phase, phase_of
-from taskgroup.core.observed import Observed
-from taskgroup.core.plan import ApplyWorkers, DeleteObject, Requeue, Withdraw
-from taskgroup.core.reconcile import reconcile
+from taskgroup.core.status.phase import Phase, phase_of
 
 LIMITED = make_spec(activeDeadlineSeconds=60)
 HALF = ledger(10, sent=8, succeeded=full(5))

@@ -12,8 +12,8 @@ from pyroaring import FrozenBitMap
 
 from support.builders import NOW, indexes, ledger
 from taskgroup.core.indexes import NONE, full
+from taskgroup.core.items.work import Lane
 from taskgroup.core.ledger import MAX_BYTES, MAX_FAILURE_GROUPS, FailureGroup, Ledger, decode, encode
-from taskgroup.core.work import Lane
 
 TOTAL = 12
 LANES = (Lane(9, indexes(1, 3, 5, 7)), Lane(0, indexes(0, 2, 4, 6, range(8, 12))))

@@ -7,10 +7,10 @@ import pytest
 from support.builders import NOW, decided, indexes, ledger, running, spec
 from taskgroup.api.names import Reason
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core import outcome
+from taskgroup.core.groups import outcome
+from taskgroup.core.groups.outcome import Verdict, deadline_in, judge
 from taskgroup.core.indexes import full
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.outcome import Verdict, deadline_in, judge
 
 LIMITED = spec(activeDeadlineSeconds=60)
 OPEN = ledger(10, sent=4, succeeded=indexes(0))

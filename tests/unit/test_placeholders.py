@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.placeholders import Scope, compile_value
+from taskgroup.core.items.placeholders import Scope, compile_value
 
 PICTURE = {"url": "a.jpg", "size": {"width": 64}, "tags": ["red", "blue"], "alt": None, "hot": True}
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from support.pod_states import ENDED, NOW, READY, deployment, ended, pod, running, waiting
-from taskgroup.cluster.pods import pod_facts, worker_facts
-from taskgroup.core.observed import PodFacts, WorkerFacts
+from taskgroup.cluster.workers.pods import pod_facts, worker_facts
+from taskgroup.core.groups.observed import PodFacts, WorkerFacts
 
 
 def test_a_running_worker_has_no_trouble() -> None:

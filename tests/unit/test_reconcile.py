@@ -8,10 +8,10 @@ import pytest
 from support.builders import NOW, after, arrived, broker, ledger, observed, only, running, said, spec, work
 from support.builders import workers as worker_facts
 from taskgroup.api.names import ConditionType, Reason, State
-from taskgroup.core.life import Phase, phase_of
-from taskgroup.core.observed import Observed, Trouble
-from taskgroup.core.plan import Dispatch, Open
-from taskgroup.core.reconcile import reconcile
+from taskgroup.core.groups.observed import Observed, Trouble
+from taskgroup.core.groups.plan import Dispatch, Open
+from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.status.phase import Phase, phase_of
 
 AWAY = Trouble(Reason.UNREACHABLE, "Start Redis.")
 WRONG = Trouble(Reason.INVALID_TEMPLATE, "Correct it.")

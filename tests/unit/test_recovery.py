@@ -8,10 +8,9 @@ import pytest
 
 from support.builders import NOW, broker, indexes, ledger, pods, running, workers
 from taskgroup.api.names import Reason
-from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.observed import Observed, PodFacts, Suspicion
-from taskgroup.core.plan import Action, Requeue, Search, SendAgain
-from taskgroup.core.recovery import (
+from taskgroup.core.groups.observed import Observed, PodFacts, Suspicion
+from taskgroup.core.groups.plan import Action, Requeue, Search, SendAgain
+from taskgroup.core.groups.recovery import (
     MAX_MISSED,
     SEARCH_SECONDS,
     after_data_loss,
@@ -21,6 +20,7 @@ from taskgroup.core.recovery import (
     search,
     send_again,
 )
+from taskgroup.core.indexes import NONE, Indexes
 
 IN_FLIGHT = indexes(range(4))
 

@@ -9,8 +9,8 @@ from pyroaring import FrozenBitMap
 from support.builders import NOW, arrived, broker, indexes, ledger, pods, running, spec, work, workers
 from taskgroup.api.names import State
 from taskgroup.api.status import MAX_FAILURES, MAX_INDEXES_BYTES, Failure, ItemsStatus, TaskGroupStatus, WorkersStatus
+from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full, parse_indexes
-from taskgroup.core.reconcile import reconcile
 
 
 def status_of(total: int = 10, **books: object) -> TaskGroupStatus:

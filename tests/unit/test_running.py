@@ -26,10 +26,8 @@ from support.builders import (
 )
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.indexes import full
-from taskgroup.core.ledger import Ledger
-from taskgroup.core.observed import Observed, Pace, Trouble
-from taskgroup.core.plan import (
+from taskgroup.core.groups.observed import Observed, Pace, Trouble
+from taskgroup.core.groups.plan import (
     ApplyWorkers,
     Dispatch,
     MarkPods,
@@ -37,7 +35,9 @@ from taskgroup.core.plan import (
     Redispatch,
     Withdraw,
 )
-from taskgroup.core.reconcile import reconcile
+from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.indexes import full
+from taskgroup.core.ledger import Ledger
 
 SUSPENDED = spec(100, suspend=True)
 

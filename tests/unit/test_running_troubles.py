@@ -22,11 +22,11 @@ from support.builders import (
     workers,
 )
 from taskgroup.api.names import ConditionType, EventReason, Reason
-from taskgroup.core.holding import CANARY_SECONDS
+from taskgroup.core.groups.observed import Observed, Suspicion
+from taskgroup.core.groups.plan import ApplyWorkers, Dispatch, Open, Redispatch, Renew, Requeue, Search, SendAgain
+from taskgroup.core.groups.recovery import MAX_MISSED, SEARCH_SECONDS
+from taskgroup.core.groups.unknown_task import CANARY_SECONDS
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.observed import Observed, Suspicion
-from taskgroup.core.plan import ApplyWorkers, Dispatch, Open, Redispatch, Renew, Requeue, Search, SendAgain
-from taskgroup.core.recovery import MAX_MISSED, SEARCH_SECONDS
 
 HELD = ledger(100, sent=10)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskgroup.api.settings import Settings, read_settings
+from taskgroup.settings import Settings, read_settings
 
 
 def test_without_variables_the_defaults_serve() -> None:

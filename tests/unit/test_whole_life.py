@@ -11,13 +11,13 @@ from support.world import World
 from support.world_redis import Message
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core.conditions import is_true
+from taskgroup.core.groups.observed import Trouble
+from taskgroup.core.groups.plan import ApplyWorkers, Dispatch, MarkPods, Redispatch
+from taskgroup.core.groups.recovery import MAX_LOSSES, MAX_MISSED
 from taskgroup.core.indexes import parse_indexes
-from taskgroup.core.life import Phase, phase_of
-from taskgroup.core.observed import Trouble
-from taskgroup.core.plan import ApplyWorkers, Dispatch, MarkPods, Redispatch
-from taskgroup.core.recovery import MAX_LOSSES, MAX_MISSED
-from taskgroup.core.work import compile_work
+from taskgroup.core.items.work import compile_work
+from taskgroup.core.status.conditions import is_true
+from taskgroup.core.status.phase import Phase, phase_of
 
 SECONDS = (0.0, 0.2, 1.1, 11.0, 31.0)
 Step = Callable[[World, int], object]

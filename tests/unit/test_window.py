@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import NOW
-from taskgroup.core.observed import Pace
-from taskgroup.core.window import MAX_WINDOW, MAX_WINDOW_BYTES, adapt, room
+from taskgroup.core.groups.observed import Pace
+from taskgroup.core.groups.window import MAX_WINDOW, MAX_WINDOW_BYTES, adapt, room
 
 counts = st.integers(0, 20_000)
 

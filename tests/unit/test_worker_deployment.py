@@ -8,8 +8,8 @@ import pytest
 from taskgroup.api.spec import Backend, SecretKeyRef, TransportOptions
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_name
-from taskgroup.cluster.worker_template import worker_deployment
-from taskgroup.core.observed import Meta
+from taskgroup.cluster.workers.manifest import worker_deployment
+from taskgroup.core.groups.observed import Meta
 
 META = Meta(uid="0f0e0d0c-1111-2222-3333-444455556666", name="thumbnails", namespace="shop", generation=1)
 QUEUE = "taskgroup-0f0e"

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from taskgroup.api.settings import read_settings
-from taskgroup.broker.errors import BrokerError
 from taskgroup.cli.results import print_results
 from taskgroup.cli.selftest import Selftest, run_selftest
 from taskgroup.cli.uninstall import uninstall as run_uninstall
 from taskgroup.cluster.errors import ApiError
 from taskgroup.main import run_operator
+from taskgroup.settings import read_settings
+from taskgroup.transport.errors import BrokerError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 

@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 
 import kopf
 
-from taskgroup.api.settings import Settings
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.lease import Lease
-from taskgroup.handlers.apply import Applier
-from taskgroup.handlers.backends import Backends
-from taskgroup.handlers.cleanup import Cleaner
-from taskgroup.handlers.linking import Linker
-from taskgroup.handlers.loop import Loops
-from taskgroup.handlers.observe import Observer
-from taskgroup.handlers.orphans import Orphans, identity
-from taskgroup.handlers.registry import build_registry, operator_settings
-from taskgroup.handlers.scaling import Scaler
-from taskgroup.handlers.wakes import Bells
+from taskgroup.connections.linking import Linker
+from taskgroup.connections.shared import Backends
+from taskgroup.groups.apply import Applier
+from taskgroup.groups.cleanup import Cleaner
+from taskgroup.groups.loop import Loops
+from taskgroup.groups.observe import Observer
+from taskgroup.groups.orphans import Orphans, identity
+from taskgroup.kopf_handlers import build_registry, operator_settings
+from taskgroup.loops.wakeups import Bells
+from taskgroup.pools.workers import Scaler
+from taskgroup.settings import Settings
 
 THREADS = 32
 _log = logging.getLogger("taskgroup")

@@ -11,7 +11,7 @@ from taskgroup.api.spec import SecretKeyRef, TransportOptions
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.broker.keys import GroupKeys, task_id
-from taskgroup.broker.redis import RedisBroker
+from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.errors import NotFoundError
@@ -19,10 +19,10 @@ from taskgroup.cluster.ledger_store import load
 from taskgroup.cluster.port_forward import in_cluster, reachable
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
 from taskgroup.cluster.secrets import read_url
+from taskgroup.core.groups.observed import Meta
 from taskgroup.core.ledger import FailureGroup, Ledger, decode
-from taskgroup.core.observed import Meta
 from taskgroup.results.decode import StoredResult, failure
-from taskgroup.results.redis import RedisResults
+from taskgroup.results.redis_results import RedisResults
 
 _CHUNK = 1_000
 NOT_KEPT = "the value is not kept: ignoreResult, it has expired, or Redis lost its data"

@@ -10,7 +10,7 @@ from taskgroup.api.names import ConditionType
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.resources import TASK_GROUPS
-from taskgroup.core.conditions import find, is_true
+from taskgroup.core.status.conditions import find, is_true
 
 _POLL_SECONDS = 1.0
 

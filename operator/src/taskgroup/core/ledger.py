@@ -14,7 +14,7 @@ import orjson
 from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.indexes import NONE, Indexes, full
-from taskgroup.core.work import Lane
+from taskgroup.core.items.work import Lane
 
 FORMAT = 1
 MAX_BYTES = 64 * 1024 * 1024

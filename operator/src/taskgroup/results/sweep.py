@@ -13,10 +13,10 @@ from typing import Literal
 
 from pyroaring import AbstractBitMap, BitMap
 
-from taskgroup.broker.errors import BrokerError
 from taskgroup.broker.keys import task_id
 from taskgroup.results.decode import ENDED, UNREADABLE, Failure
-from taskgroup.results.redis import PENDING, SUCCEEDED, UNREADABLE_CODE, RedisResults
+from taskgroup.results.redis_results import PENDING, SUCCEEDED, UNREADABLE_CODE, RedisResults
+from taskgroup.transport.errors import BrokerError
 
 FASTEST_SECONDS = 0.1
 SLOWEST_SECONDS = 1.0

@@ -1,0 +1,117 @@
+"""Which broker and result backend a group uses, and the connection to them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from taskgroup.api.names import Reason
+from taskgroup.api.spec import Backend as BackendSpec
+from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec, TransportOptions
+from taskgroup.cluster.client import Cluster
+from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
+from taskgroup.cluster.secrets import read_url
+from taskgroup.connections.shared import Address, Backend, Backends
+from taskgroup.core.groups.observed import Meta, Trouble
+from taskgroup.results.sweep import Subscription
+from taskgroup.settings import Settings
+
+
+@dataclass(slots=True)
+class Link:
+    """The group's connection to its broker and result backend."""
+
+    address: Address
+    backend: Backend
+    subscription: Subscription
+
+
+class LinkError(Exception):
+    """The group has no usable broker; `trouble` says why and what to do."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
+
+
+class Linker:
+    """Turns the Secrets that a spec names into open connections."""
+
+    def __init__(self, cluster: Cluster, settings: Settings, backends: Backends) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._backends = backends
+        self._addresses: dict[str, Address] = {}
+        """Last known address of each group."""
+
+    async def link(self, meta: Meta, spec: TaskGroupSpec, wake: Callable[[], None], old: Link | None) -> Link:
+        """The group's connection: the old one while nothing changed, else a new one with a fresh mailbox."""
+        address = await self._address(meta, spec)
+        if old is not None and old.address == address:
+            return old
+        try:
+            backend = self._backends.use(address, meta.uid)
+        except ValueError as error:
+            raise LinkError(Trouble(Reason.INVALID_URL, str(error))) from None
+        if old is not None:
+            await self.unlink(meta.uid, old)
+        self._addresses[meta.uid] = address
+        return Link(address, backend, backend.sweeper.subscribe(meta.uid, wake))
+
+    async def default_address(self) -> Address | None:
+        """The chart's broker, when there is one whose Secret can be read."""
+        if not self._settings.redis_secret:
+            return None
+        url = await self._url(self._settings.namespace, SecretKeyRef(name=self._settings.redis_secret))
+        return Address(url, url, TransportOptions(), TransportOptions())
+
+    async def link_for_cleanup(self, meta: Meta, spec: TaskGroupSpec) -> Link:
+        """As `link`; in a terminating namespace the Secret may be gone, then the last known address serves."""
+        try:
+            address = await self._address(meta, spec)
+        except LinkError:
+            if meta.uid not in self._addresses:
+                raise
+            address = self._addresses[meta.uid]
+        backend = self._backends.use(address, meta.uid)
+        return Link(address, backend, backend.sweeper.subscribe(meta.uid, _nobody))
+
+    def forget(self, uid: str) -> None:
+        """The object is gone."""
+        self._addresses.pop(uid, None)
+
+    async def unlink(self, uid: str, link: Link) -> None:
+        """The group is done with its connection."""
+        await self._backends.release(link.address, uid)
+
+    async def _address(self, meta: Meta, spec: TaskGroupSpec) -> Address:
+        broker = self.broker_of(meta, spec)
+        results = spec.result_backend or broker
+        broker_url = await self._url(meta.namespace, broker.secret_key_ref)
+        results_url = broker_url if results == broker else await self._url(meta.namespace, results.secret_key_ref)
+        return Address(broker_url, results_url, broker.transport_options, results.transport_options)
+
+    async def _url(self, namespace: str, reference: SecretKeyRef) -> str:
+        try:
+            return await read_url(self._cluster, namespace, reference)
+        except SecretMissingError as error:
+            raise LinkError(Trouble(Reason.SECRET_NOT_FOUND, error.message)) from None
+        except ForbiddenError as error:
+            raise LinkError(Trouble(Reason.FORBIDDEN, error.message)) from None
+
+    def broker_of(self, meta: Meta, spec: TaskGroupSpec) -> BackendSpec:
+        """The broker that the spec names, or the chart's where it is allowed."""
+        if spec.broker is not None:
+            return spec.broker
+        if self._settings.redis_secret and meta.namespace in self._settings.redis_namespaces:
+            return BackendSpec(secret_key_ref=SecretKeyRef(name=self._settings.redis_secret))
+        raise LinkError(Trouble(Reason.NO_BROKER, _no_broker(meta.namespace)))
+
+
+def _nobody() -> None:
+    """Nobody waits for what arrives."""
+
+
+def _no_broker(namespace: str) -> str:
+    return (
+        f"The namespace {namespace} has no default broker: name a Secret in spec.broker.secretKeyRef,"
+        " or add the namespace to redis.namespaces in the chart's values."
+    )

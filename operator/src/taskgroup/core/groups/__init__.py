@@ -1,0 +1,1 @@
+"""The decisions for one TaskGroup: its books, its dispatch, its outcome."""

@@ -1,0 +1,33 @@
+"""What in the spec contradicts the group's own past."""
+
+from taskgroup.api.names import Reason
+from taskgroup.core.groups.observed import Observed, Trouble
+from taskgroup.core.status.phase import Phase, phase_of
+
+
+def trouble(seen: Observed) -> Trouble | None:
+    """Why the group cannot go on as it is written, or None."""
+    if seen.invalid is not None:
+        return seen.invalid
+    known, work = seen.status.items, seen.work
+    if work is None or known is None or phase_of(seen.status) is not Phase.RUNNING:
+        return None
+    if work.total >= known.count and work.digest(known.count) == known.sha256:
+        return None
+    return Trouble(
+        Reason.ITEMS_CHANGED,
+        f"The template or the first {known.count} items are not those that the group started with:"
+        " put them back (items may only be appended), or create a new TaskGroup.",
+    )
+
+
+def after_end(seen: Observed) -> Trouble | None:
+    """Items appended to a group whose outcome is known change nothing any more."""
+    known, work = seen.status.total, seen.work
+    if known is None or work is None or work.total <= known:
+        return None
+    return Trouble(
+        Reason.GROUP_ENDED,
+        f"{work.total - known} items were appended after the group had ended and are ignored:"
+        " create a new TaskGroup for them.",
+    )

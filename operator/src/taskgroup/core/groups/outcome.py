@@ -1,0 +1,62 @@
+"""When a group has ended, and how."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from taskgroup.api.names import ConditionType, Reason
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.status.conditions import find
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome, with the sentence for its conditions."""
+
+    success: bool
+    reason: str
+    message: str
+
+
+def judge(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
+    """The outcome, or None while the group goes on."""
+    return overdue(ledger, spec, now) if ledger.unfinished else _all_ended(ledger)
+
+
+def overdue(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
+    """The outcome when the deadline has passed."""
+    limit = spec.active_deadline_seconds
+    if limit is not None and ledger.running_seconds(now) >= limit:
+        return Verdict(
+            False,
+            Reason.DEADLINE_EXCEEDED,
+            f"{ledger.unfinished} of {ledger.total} items had not ended after activeDeadlineSeconds ({limit} s).",
+        )
+    return None
+
+
+def _all_ended(ledger: Ledger) -> Verdict:
+    if not ledger.failed:
+        return Verdict(True, Reason.COMPLETIONS_REACHED, f"All {ledger.total} items succeeded.")
+    kinds = Counter[str]()
+    for group in ledger.failures:
+        kinds[group.reason] += len(group.indexes)
+    names = ", ".join(f"{reason} ({count})" for reason, count in kinds.most_common(3))
+    return Verdict(False, Reason.FAILED_INDEXES, f"{len(ledger.failed)} of {ledger.total} items failed: {names}.")
+
+
+def decided(status: TaskGroupStatus) -> Verdict | None:
+    """The verdict that was written before."""
+    for kind, success in ((ConditionType.SUCCESS_CRITERIA_MET, True), (ConditionType.FAILURE_TARGET, False)):
+        condition = find(status, kind)
+        if condition and condition.status == "True":
+            return Verdict(success, condition.reason, condition.message)
+    return None
+
+
+def deadline_in(ledger: Ledger, spec: TaskGroupSpec, now: float) -> float | None:
+    """Seconds until the deadline; None when there is none or the clock stands."""
+    if spec.active_deadline_seconds is None or ledger.running_since is None:
+        return None
+    return max(0.0, spec.active_deadline_seconds - ledger.running_seconds(now))

@@ -1,0 +1,47 @@
+"""How many items may be in flight: short queues where tasks are long, never an empty one where they are short."""
+
+from dataclasses import replace
+from math import exp
+
+from taskgroup.core.groups.observed import Pace
+
+MAX_WINDOW = 10_000
+"""Bound of what the broker holds for one group, about 10 MB of small messages."""
+MAX_WINDOW_BYTES = 32 * 1024 * 1024
+"""The same for large ones; only what the workers can run at once is more important."""
+START_PER_SLOT = 2
+_RATE_SECONDS = 1.0
+"""How far back the rate looks."""
+_LOOKS = 3
+"""How many looks' worth of items the window holds."""
+_LEAP = 8
+"""As many when a whole window ended between two looks: the workers are faster than can be told yet."""
+
+
+def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, message_bytes: int, now: float) -> Pace:
+    """The window after `arrived` items ended since the last look.
+
+    It doubles when the queue ran dry although items wait, grows to some looks' worth when the queue would be dry
+    before the next one, and falls towards that when far more is queued: the mean task time never has to be known.
+    """
+    floor = START_PER_SLOT * slots + 1
+    window = max(pace.window, floor)
+    if arrived and waiting:
+        needed = max(floor, slots + (_LEAP if arrived >= window else _LOOKS) * arrived + 1)
+        if queued < arrived:
+            window = max(window * 2 if queued == 0 else window, needed)
+        elif queued > 4 * arrived:
+            window = max(window - window // 4, needed)
+    affordable = max(MAX_WINDOW_BYTES // message_bytes, slots + 1)
+    return replace(pace, window=min(window, max(MAX_WINDOW, floor), affordable), rate=_rate(pace, arrived, now), at=now)
+
+
+def _rate(pace: Pace, arrived: int, now: float) -> float:
+    """An average in which what ended long ago counts little."""
+    return pace.rate * exp(-max(0.0, now - pace.at) / _RATE_SECONDS) + arrived / _RATE_SECONDS
+
+
+def room(pace: Pace, *, in_flight: int, parallelism: int | None) -> int:
+    """How many items may be dispatched now."""
+    bound = pace.window if parallelism is None else min(pace.window, parallelism)
+    return max(0, bound - in_flight)

@@ -1,0 +1,1 @@
+"""The decisions for one pool of workers."""

@@ -1,0 +1,1 @@
+"""What a TaskGroup's readers see: phase, counts, conditions and events."""

@@ -1,0 +1,1 @@
+"""The loop of a TaskGroup: look, decide, do."""

@@ -1,0 +1,1 @@
+"""How Redis is reached: connection, URL and errors, which broker and results share."""

@@ -1,0 +1,172 @@
+"""Every condition in every situation, as kubectl wait, Helm and Flux read it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.builders import NOW, decided, finished, indexes, ledger, observed, pods, running, said, spec, unknown_task
+from support.builders import workers as worker_facts
+from taskgroup.api.names import ConditionType, Reason
+from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.groups.observed import Observed, Trouble
+from taskgroup.core.groups.outcome import Verdict
+from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.indexes import full
+from taskgroup.core.status.condition_texts import Facts, claims
+from taskgroup.core.status.conditions import merged
+from taskgroup.core.status.phase import Phase
+
+WRONG = Trouble(Reason.SECRET_NOT_FOUND, "Make the Secret.")
+GOOD = running(books=ledger(10, sent=10, succeeded=full(10)))
+BAD = running(books=ledger(10, sent=10, succeeded=full(9), failed=indexes(9)))
+OUTCOME = (
+    ConditionType.COMPLETE,
+    ConditionType.FAILED,
+    ConditionType.FAILURE_TARGET,
+    ConditionType.SUCCESS_CRITERIA_MET,
+    ConditionType.FINISHED,
+)
+READINESS = (ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED)
+
+SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
+    # situation: (look, the outcome conditions as above, readiness as above, state)
+    "new, no broker yet": (observed(broker=None), "-----", "-+-", "Pending"),
+    "starting": (observed(), "-----", "-+-", "Running"),
+    "suspended from the beginning": (observed(spec(suspend=True)), "-----", "+--", "Suspended"),
+    "cannot be read": (observed(invalid=WRONG, work=None), "-----", "--+", "Pending"),
+    "running": (running(), "-----", "-+-", "Running"),
+    "suspended": (running(spec(suspend=True)), "-----", "+--", "Suspended"),
+    "wrong while running": (running(invalid=WRONG), "-----", "--+", "Running"),
+    "wrong while suspended": (running(spec(suspend=True), invalid=WRONG), "-----", "--+", "Suspended"),
+    "task unknown": (running(books=ledger(sent=3), arrivals=unknown_task(1)), "-----", "--+", "Running"),
+    "broker away": (running(broker=None, backend_trouble=WRONG), "-----", "-+-", "Running"),
+    "success decided": (GOOD, "---+-", "-+-", "Running"),
+    "failure decided": (BAD, "--+--", "-+-", "Running"),
+    "complete": (decided(GOOD), "+--++", "+--", "Complete"),
+    "failed": (decided(BAD), "-++-+", "--+", "Failed"),
+    "complete, later": (finished(GOOD), "+--++", "+--", "Complete"),
+    "failed, later": (finished(BAD), "-++-+", "--+", "Failed"),
+    "complete, then spoiled": (
+        replace(finished(GOOD), invalid=WRONG, work=None, spec=None),
+        "+--++",
+        "+--",
+        "Complete",
+    ),
+    "failed, then suspended": (replace(finished(BAD), spec=spec(suspend=True)), "-++-+", "--+", "Failed"),
+}
+
+
+def shown(status: TaskGroupStatus, kinds: tuple[ConditionType, ...]) -> str:
+    return "".join("+" if said(status, kind)[0] == "True" else "-" for kind in kinds)
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_outcome_readiness_and_state(name: str) -> None:
+    seen, outcome, readiness, state = SITUATIONS[name]
+
+    status = reconcile(seen, NOW + 1).status
+
+    assert (shown(status, OUTCOME), shown(status, READINESS), status.state) == (outcome, readiness, state)
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_every_type_is_written_from_the_first_time_with_its_generation(name: str) -> None:
+    seen = replace(SITUATIONS[name][0], meta=replace(SITUATIONS[name][0].meta, generation=7))
+
+    conditions = reconcile(seen, NOW + 1).status.conditions
+
+    assert conditions is not None
+    assert [condition.type for condition in conditions] == list(ConditionType)
+    assert {condition.observed_generation for condition in conditions} == {7}
+    assert all(condition.reason for condition in conditions)
+
+
+def test_whatever_is_not_ready_says_why() -> None:
+    for name, (seen, _, readiness, _) in SITUATIONS.items():
+        status = reconcile(seen, NOW + 1).status
+        ready = next(condition for condition in status.conditions or () if condition.type == ConditionType.READY)
+        assert readiness[0] == "+" or ready.message, name
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"workers": worker_facts(3)}, ("True", Reason.WORKERS_READY)),
+        ({}, ("False", Reason.WORKERS_STARTING)),
+        ({"workers": replace(worker_facts(0), trouble=WRONG)}, ("False", Reason.SECRET_NOT_FOUND)),
+        ({"spec": spec(suspend=True)}, ("True", Reason.NO_WORKERS_NEEDED)),
+    ],
+)
+def test_workers(fields: dict[str, Any], expected: tuple[str, str]) -> None:
+    plan = reconcile(replace(running(workers=worker_facts(0, members=pods("a"))), **fields), NOW)
+
+    assert said(plan.status, ConditionType.WORKERS_READY) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ("True", Reason.REACHABLE)),
+        ({"broker": None}, ("Unknown", Reason.UNKNOWN)),
+        ({"backend_trouble": Trouble(Reason.ACCESS_DENIED, "Check the password.")}, ("False", Reason.ACCESS_DENIED)),
+    ],
+)
+def test_backend(fields: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert said(reconcile(replace(running(), **fields), NOW).status, ConditionType.BACKEND_REACHABLE) == expected
+
+
+def test_what_hinders_a_running_group_is_what_ready_says() -> None:
+    status = reconcile(replace(running(), backend_trouble=WRONG), NOW).status
+
+    assert said(status, ConditionType.READY) == ("False", Reason.SECRET_NOT_FOUND)
+    assert said(status, ConditionType.RECONCILING) == ("True", Reason.SECRET_NOT_FOUND)
+
+
+def test_suspension_has_the_reasons_of_a_job() -> None:
+    assert said(reconcile(running(), NOW).status, ConditionType.SUSPENDED) == ("False", Reason.NOT_SUSPENDED)
+    stopped = reconcile(running(spec(suspend=True)), NOW).status
+    assert said(stopped, ConditionType.SUSPENDED) == ("True", Reason.JOB_SUSPENDED)
+    resumed = reconcile(running(status=stopped), NOW).status
+    assert said(resumed, ConditionType.SUSPENDED) == ("False", Reason.JOB_RESUMED)
+
+
+troubles = st.none() | st.just(WRONG)
+verdicts = st.builds(Verdict, st.booleans(), st.just("Because"), st.just("So it is."))
+
+
+@given(
+    phase=st.sampled_from(list(Phase)),
+    verdict=verdicts,
+    wrong=troubles,
+    away=troubles,
+    crash=troubles,
+    suspend=st.booleans(),
+    wanted=st.integers(0, 2),
+)
+def test_no_situation_is_both_on_its_way_and_stuck(
+    phase: Phase,
+    verdict: Verdict,
+    wrong: Trouble | None,
+    away: Trouble | None,
+    crash: Trouble | None,
+    suspend: bool,
+    wanted: int,
+) -> None:
+    seen = observed(spec(suspend=suspend), backend_trouble=away, workers=replace(worker_facts(0), trouble=crash))
+    facts = Facts(phase=phase, ledger=ledger(), active=0, wanted=wanted, verdict=verdict, configuration=wrong)
+
+    made = claims(seen, facts)
+
+    assert made.keys() == set(ConditionType)
+    status = TaskGroupStatus(conditions=merged((), made, 1, NOW))
+    ready, moving, stuck = (mark == "+" for mark in shown(status, READINESS))
+    assert ready + moving + stuck == 1, "exactly one of them"
+    complete, failed, target, met, end = (mark == "+" for mark in shown(status, OUTCOME))
+    assert not (complete and failed)
+    assert not (target and met)
+    assert end == (complete or failed) == (phase is Phase.FINISHED)
+    assert not complete or (met and ready)
+    assert not failed or (target and stuck)
