@@ -21,15 +21,15 @@ from taskgroup.broker.redis_broker import RedisBroker
 T = TypeVar("T")
 
 PER_LANE = 5
-LANES = (0, 9)
-TOTAL = PER_LANE * len(LANES)
+PRIORITIES = (0, 9)
+TOTAL = PER_LANE * len(PRIORITIES)
 LOSS_LIMIT = 2
 
 some = st.sets(st.integers(0, TOTAL - 1))
 
 
 def lane_of(index: int) -> int:
-    return LANES[index // PER_LANE]
+    return PRIORITIES[index // PER_LANE]
 
 
 class Life(RuleBasedStateMachine):
@@ -47,7 +47,7 @@ class Life(RuleBasedStateMachine):
         self.former = self.group
         self.places = dict.fromkeys(range(TOTAL), "pending")
         self.attempts = dict.fromkeys(range(TOTAL), 0)
-        self.cursors = dict.fromkeys(LANES, 0)
+        self.cursors = dict.fromkeys(PRIORITIES, 0)
         self.workers: dict[str, Consumer] = {}
         self.held: list[tuple[str, Message]] = []
         self.born = 0
@@ -63,7 +63,7 @@ class Life(RuleBasedStateMachine):
         self.places.update(dict.fromkeys(indexes, place))
 
     def messages(self, indexes: Any) -> list[bytes]:
-        return [self.group.messages([i], lane=lane_of(i), attempt=self.attempts[i])[0] for i in indexes]
+        return [self.group.messages([i], priority=lane_of(i), attempt=self.attempts[i])[0] for i in indexes]
 
     def current(self, name: str) -> int | None:
         """The index of a message of an item's newest attempt."""
@@ -71,28 +71,28 @@ class Life(RuleBasedStateMachine):
         assert item
         return item[0] if self.attempts[item[0]] == item[1] else None
 
-    @rule(lane=st.sampled_from(LANES), count=st.integers(1, 3), again=st.booleans())
-    def dispatch(self, lane: int, count: int, again: bool) -> None:
-        start = self.cursors[lane]
-        first = LANES.index(lane) * PER_LANE
+    @rule(priority=st.sampled_from(PRIORITIES), count=st.integers(1, 3), again=st.booleans())
+    def dispatch(self, priority: int, count: int, again: bool) -> None:
+        start = self.cursors[priority]
+        first = PRIORITIES.index(priority) * PER_LANE
         indexes = range(first + start, first + min(start + count, PER_LANE))
         if not indexes:
             return
         messages = self.messages(indexes)
-        assert self.run(self.broker.dispatch(self.group.keys, self.group.fence, lane, start, messages))
-        self.cursors[lane] = start + len(indexes)
+        assert self.run(self.broker.dispatch(self.group.keys, self.group.fence, priority, start, messages))
+        self.cursors[priority] = start + len(indexes)
         self.move(indexes, "queued")
         if again:
-            assert not self.run(self.broker.dispatch(self.group.keys, self.group.fence, lane, start, messages))
+            assert not self.run(self.broker.dispatch(self.group.keys, self.group.fence, priority, start, messages))
 
     @precondition(lambda self: self.former.fence != self.group.fence)
-    @rule(lane=st.sampled_from(LANES), indexes=some)
-    def a_second_operator_acts_on_what_it_knew(self, lane: int, indexes: set[int]) -> None:
+    @rule(priority=st.sampled_from(PRIORITIES), indexes=some)
+    def a_second_operator_acts_on_what_it_knew(self, priority: int, indexes: set[int]) -> None:
         fence, keys = self.former.fence, self.former.keys
-        assert not self.run(self.broker.dispatch(keys, fence, lane, self.cursors[lane], self.messages([0])))
+        assert not self.run(self.broker.dispatch(keys, fence, priority, self.cursors[priority], self.messages([0])))
         entries = [Redispatch(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in indexes]
         assert not self.run(self.broker.redispatch(keys, fence, entries))
-        assert self.run(self.broker.give_back(keys, fence, indexes)) is None
+        assert self.run(self.broker.renew(keys, fence, indexes)) is None
         assert self.run(self.broker.withdraw(keys, fence, [], running=True)) is None
 
     @rule(again=st.booleans(), indexes=some)
@@ -174,7 +174,7 @@ class Life(RuleBasedStateMachine):
     @rule(indexes=some)
     def attempts_end_without_counting(self, indexes: set[int]) -> None:
         ended = [index for index in sorted(indexes) if self.places[index] in {"out", "lost", "held"}]
-        answer = self.run(self.broker.give_back(self.group.keys, self.group.fence, ended))
+        answer = self.run(self.broker.renew(self.group.keys, self.group.fence, ended))
         assert answer == {index: self.attempts[index] + 1 for index in ended}
         self.attempts.update(answer)
         self.move(ended, "returned")
@@ -191,9 +191,9 @@ class Life(RuleBasedStateMachine):
                     found[index, place] += 1
         state = self.run(self.broker.observe(keys, [])).state
         assert state
-        for lane in LANES:
-            first = LANES.index(lane) * PER_LANE
-            found.update((i, "pending") for i in range(first + state.cursors.get(lane, 0), first + PER_LANE))
+        for priority in PRIORITIES:
+            first = PRIORITIES.index(priority) * PER_LANE
+            found.update((i, "pending") for i in range(first + state.cursors.get(priority, 0), first + PER_LANE))
         books = self.run(self.broker.books(keys))
         found.update((index, "returned") for index in books.returned)
         elsewhere = {"out", "lost"}

@@ -57,7 +57,7 @@ async def test_who_believes_in_another_state_changes_nothing(group: Group, fence
 
     assert not await stale.dispatch(2, 1)
     assert await broker.withdraw(keys, fence, [], running=True) is None
-    assert await broker.give_back(keys, fence, [0]) is None
+    assert await broker.renew(keys, fence, [0]) is None
     await broker.mark_missing(keys, fence, [0])
     facts = await broker.observe(keys, [])
     assert (facts.queued, facts.returned, facts.state and facts.state.cursors) == (2, 0, {0: 2})
@@ -70,9 +70,9 @@ async def test_a_large_batch_arrives_whole_and_in_order(group: Group, client: re
 
 
 async def test_urgent_lanes_are_consumed_first(group: Group, redis_url: str) -> None:
-    for lane in range(10):
-        messages = group.messages([lane], lane=lane)
-        assert await group.broker.dispatch(group.keys, group.fence, lane, 0, messages)
+    for priority in range(10):
+        messages = group.messages([priority], priority=priority)
+        assert await group.broker.dispatch(group.keys, group.fence, priority, 0, messages)
     with consumer(redis_url, group.keys, "pod-a") as worker:
         taken = [message.headers["id"] for _ in range(10) if (message := worker.take())]
 
@@ -82,7 +82,7 @@ async def test_urgent_lanes_are_consumed_first(group: Group, redis_url: str) -> 
 
 async def test_observe_sees_everything_in_one_look(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 5)
-    await group.broker.give_back(group.keys, group.fence, [3])
+    await group.broker.renew(group.keys, group.fence, [3])
     with consumer(redis_url, group.keys, "pod-a") as worker:
         assert worker.take()
         assert worker.take()
@@ -117,7 +117,7 @@ async def test_redispatch_pushes_only_what_was_returned(group: Group, client: re
 async def test_redispatch_refuses_a_message_of_an_old_attempt(group: Group, client: redis.Redis) -> None:
     await group.dispatch(0, 1)
     client.delete(*group.keys.lists)
-    assert await group.broker.give_back(group.keys, group.fence, [0]) == {0: 1}
+    assert await group.broker.renew(group.keys, group.fence, [0]) == {0: 1}
     old, new = (group.messages([0], attempt=attempt)[0] for attempt in (0, 1))
 
     assert not await group.broker.redispatch(group.keys, group.fence, [Redispatch(0, 0, old, 0)])
@@ -127,7 +127,7 @@ async def test_redispatch_refuses_a_message_of_an_old_attempt(group: Group, clie
 
 async def test_withdraw_empties_the_lists_and_fences_the_former_epoch(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 4)
-    await group.dispatch(0, 2, lane=9)
+    await group.dispatch(0, 2, priority=9)
     with consumer(redis_url, group.keys, "pod-a") as worker:
         assert worker.take()
         withdrawn = await group.broker.withdraw(group.keys, group.fence, ["pod-a"], running=False)
@@ -184,7 +184,7 @@ async def test_withdraw_works_when_memory_is_full(group: Group, client: redis.Re
 
 async def test_withdraw_drops_messages_of_superseded_attempts(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 1)
-    await group.broker.give_back(group.keys, group.fence, [0])
+    await group.broker.renew(group.keys, group.fence, [0])
     message = group.messages([0], attempt=1)[0]
     await group.broker.redispatch(group.keys, group.fence, [Redispatch(0, 0, message, 1)])
     with consumer(redis_url, group.keys, "pod-a") as worker:
@@ -239,7 +239,7 @@ async def test_erase_leaves_a_tombstone_that_nobody_gets_past(
     group: Group, client: redis.Redis, redis_url: str
 ) -> None:
     await group.dispatch(0, 3)
-    await group.broker.give_back(group.keys, group.fence, [1])
+    await group.broker.renew(group.keys, group.fence, [1])
     client.sadd(group.keys.bindings[1], "x")
     with consumer(redis_url, group.keys, "pod-a") as worker:
         assert worker.take()

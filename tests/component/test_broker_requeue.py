@@ -56,7 +56,7 @@ async def test_held_messages_come_first_again_and_are_marked(group: Group, redis
 
 
 async def test_a_restored_message_looks_as_kombu_restores_it(group: Group, redis_url: str, client: redis.Redis) -> None:
-    await group.dispatch(0, 1, lane=5)
+    await group.dispatch(0, 1, priority=5)
     with consumer(redis_url, group.keys, "pod-a") as worker:
         message = worker.take()
         assert message
@@ -123,7 +123,7 @@ async def test_subtasks_come_back_and_are_bounded_too(group: Group, redis_url: s
 async def test_an_attempt_that_was_given_up_does_not_come_back(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 2)
     await take_and_die(group, redis_url, 2)
-    await group.broker.give_back(group.keys, group.fence, [0])
+    await group.broker.renew(group.keys, group.fence, [0])
     await group.broker.mark_missing(group.keys, group.fence, [1])
 
     assert await requeue(group) == (BitMap(), BitMap())

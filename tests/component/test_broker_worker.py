@@ -71,7 +71,7 @@ async def ended(results: RedisResults, ids: list[str], seconds: float = WAIT) ->
 
 
 async def send(group: Group, leaf: Leaf, calls: Sequence[list[Any]], *, first: int = 0, **template: Any) -> list[str]:
-    """One item per list of arguments, as the first ones of the leaf's lane; the task ids."""
+    """One item per list of arguments, as the first ones of the leaf's priority; the task ids."""
     made = MessageTemplate(leaf, group.keys, **template)
     messages = [made.render(first + number, 0, args, leaf.kwargs or {}) for number, args in enumerate(calls)]
     assert await group.broker.dispatch(group.keys, group.fence, leaf.options.priority, 0, messages)
@@ -149,9 +149,9 @@ async def test_time_limits_end_the_run(group: Group, results: RedisResults, redi
 
 async def test_urgent_items_run_first(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
     ids: list[str] = []
-    for lane in (0, 3, 6, 9):
-        leaf = Leaf(task="demo.note", options=Options(priority=lane))
-        ids += await send(group, leaf, [[f"{lane}a"], [f"{lane}b"]], first=10 * lane)
+    for priority in (0, 3, 6, 9):
+        leaf = Leaf(task="demo.note", options=Options(priority=priority))
+        ids += await send(group, leaf, [[f"{priority}a"], [f"{priority}b"]], first=10 * priority)
     with worker(group, redis_url, tmp_path):
         await ended(results, ids)
 

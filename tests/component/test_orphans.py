@@ -22,7 +22,7 @@ from taskgroup.connections.shared import Backends
 from taskgroup.core.groups.observed import Meta
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.orphans import Orphans, identity
-from taskgroup.loops.wakeups import Bells
+from taskgroup.loops.wakeups import Wakeups
 from taskgroup.pools.workers import Scaler
 from taskgroup.settings import Settings
 
@@ -56,13 +56,13 @@ class Place:
 async def place(cluster: Cluster, restricted: Kubectl, redis_url: str) -> AsyncIterator[Place]:
     shared_task_groups()
     restricted("create", "secret", "generic", "default-redis", f"--from-literal=url={redis_url}")
-    settings, backends, bells = (
+    settings, backends, wakeups = (
         Settings(namespace=restricted.namespace, redis_secret="default-redis"),
         Backends(),
-        Bells(),
+        Wakeups(),
     )
     linker = Linker(cluster, settings, backends)
-    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), bells, _log)
+    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), wakeups, _log)
     cluster_id, broker = await identity(cluster), RedisBroker(redis_url)
     watched = (restricted.namespace, "never-was")
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
@@ -151,7 +151,7 @@ async def test_a_redis_that_does_not_answer_is_looked_at_later(
     restricted("create", "secret", "generic", "default-redis", "--from-literal=url=redis://127.0.0.1:1/0")
     backends = Backends()
     linker = Linker(cluster, Settings(namespace=restricted.namespace, redis_secret="default-redis"), backends)
-    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), Bells(), _log)
+    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), Wakeups(), _log)
 
     with caplog.at_level(logging.INFO):
         assert await Orphans(cluster, linker, backends, cleaner, "here", (), _log).sweep() == 0

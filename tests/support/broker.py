@@ -34,19 +34,19 @@ class Group:
         self,
         indexes: Sequence[int],
         *,
-        lane: int = 0,
+        priority: int = 0,
         task: str = "demo.echo",
         args: Sequence[Any] = (),
         attempt: int = 0,
     ) -> list[bytes]:
         """Messages of these items; each gets its index as first argument unless `args` is given."""
-        template = MessageTemplate(Leaf(task=task, options=Options(priority=lane)), self.keys)
+        template = MessageTemplate(Leaf(task=task, options=Options(priority=priority)), self.keys)
         return [template.render(index, attempt, args or [index], {}) for index in indexes]
 
-    async def dispatch(self, start: int, count: int, *, lane: int = 0, **options: Any) -> bool:
-        """Items start … start + count - 1 as the lane's next ones."""
-        messages = self.messages(range(start, start + count), lane=lane, **options)
-        return await self.broker.dispatch(self.keys, self.fence, lane, start, messages)
+    async def dispatch(self, start: int, count: int, *, priority: int = 0, **options: Any) -> bool:
+        """Items start … start + count - 1 as the priority's next ones."""
+        messages = self.messages(range(start, start + count), priority=priority, **options)
+        return await self.broker.dispatch(self.keys, self.fence, priority, start, messages)
 
 
 async def open_group(broker: RedisBroker, *, prefix: str = "", uid: str = UID) -> Group:

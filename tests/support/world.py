@@ -151,12 +151,12 @@ class World:
 
     def _apply(self, plan: plans.Plan, memory: Memory) -> None:
         young = self.now - memory.status_written < STATUS_SECONDS
-        if plan.turn and young:
+        if plan.transition and young:
             return
         memory.ledger, memory.pace = plan.ledger, plan.pace
         memory.forget |= plan.forget
         self._save(plan, memory)
-        if plan.turn:
+        if plan.transition:
             self._write(plan, memory)
         for action in plan.actions:
             self.effect()
@@ -164,7 +164,7 @@ class World:
         if plan.consumed:
             memory.arrivals = Arrivals()
         self._follow(memory)
-        if not plan.turn and not young and plan.status != self.status:
+        if not plan.transition and not young and plan.status != self.status:
             self._write(plan, memory)
 
     def _save(self, plan: plans.Plan, memory: Memory) -> None:
@@ -237,7 +237,7 @@ def _dispatch(world: World, action: plans.Dispatch, memory: Memory) -> None:
 def _redispatch(world: World, action: plans.Redispatch, memory: Memory) -> None:
     sent = world.redis.redispatch(action.indexes)
     world.effect()
-    memory.ledger = memory.ledger.sent_again(sent)
+    memory.ledger = memory.ledger.redispatched(sent)
     if sent != action.indexes:
         raise Fenced
 
@@ -245,7 +245,7 @@ def _redispatch(world: World, action: plans.Redispatch, memory: Memory) -> None:
 def _withdraw(world: World, action: plans.Withdraw, memory: Memory) -> None:
     taken = world.redis.withdraw(running=action.running)
     world.effect()
-    memory.ledger = memory.ledger.took_back(taken)
+    memory.ledger = memory.ledger.withdrawn(taken)
 
 
 def _renew(world: World, action: plans.Renew, memory: Memory) -> None:
@@ -269,10 +269,10 @@ def _search(world: World, _: plans.Search, memory: Memory) -> None:
     memory.suspicions = (*memory.suspicions[-1:], Suspicion(world.now, absent))
 
 
-def _send_again(world: World, action: plans.SendAgain, memory: Memory) -> None:
+def _mark_missing(world: World, action: plans.MarkMissing, memory: Memory) -> None:
     world.redis.mark_missing(action.indexes)
     world.effect()
-    memory.ledger = memory.ledger.found_missing(action.indexes)
+    memory.ledger = memory.ledger.marked_missing(action.indexes)
     memory.suspicions = ()
 
 
@@ -294,7 +294,7 @@ _ACTIONS: dict[type[Any], Callable[[World, Any, Memory], None]] = {
     plans.Renew: _renew,
     plans.Requeue: _requeue,
     plans.Search: _search,
-    plans.SendAgain: _send_again,
+    plans.MarkMissing: _mark_missing,
     plans.AskWorker: _ask_worker,
     plans.DeleteObject: _delete,
 }

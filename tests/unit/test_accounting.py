@@ -17,8 +17,8 @@ WORK = work(spec(10))
 
 
 def counted(books: Ledger, *arrivals: Arrivals) -> Ledger:
-    for news in arrivals:
-        books = account(books, news, WORK, NOW).ledger
+    for extra_events in arrivals:
+        books = account(books, extra_events, WORK, NOW).ledger
     return books
 
 
@@ -35,9 +35,9 @@ def test_ends_are_counted() -> None:
 
 
 def test_the_same_news_twice_counts_once() -> None:
-    news = arrived([0, 1], [2])
+    extra_events = arrived([0, 1], [2])
 
-    assert counted(ledger(sent=5), news, news) == counted(ledger(sent=5), news)
+    assert counted(ledger(sent=5), extra_events, extra_events) == counted(ledger(sent=5), extra_events)
 
 
 def test_success_wins_in_any_order() -> None:
@@ -49,11 +49,11 @@ def test_success_wins_in_any_order() -> None:
 
 
 def test_failures_are_kept_apart_by_exception_and_message() -> None:
-    news = Arrivals(
+    extra_events = Arrivals(
         failed=(FailedItem(1, "KeyError", "a"), FailedItem(2, "KeyError", "b"), FailedItem(3, "KeyError", "a"))
     )
 
-    found = counted(ledger(sent=5), news).failures
+    found = counted(ledger(sent=5), extra_events).failures
 
     assert [(group.message, group.indexes) for group in found] == [("a", indexes(1, 3)), ("b", indexes(2))]
 
@@ -67,8 +67,8 @@ def test_a_task_that_no_worker_knows_is_no_attempt() -> None:
 
 @pytest.mark.parametrize("task", ["shop.sub", "shop.send_all", "send"])
 def test_a_task_that_misses_another_task_failed_itself(task: str) -> None:
-    news = unknown_task(1, task=task)
-    books = account(ledger(sent=5), news, WORK, NOW)
+    extra_events = unknown_task(1, task=task)
+    books = account(ledger(sent=5), extra_events, WORK, NOW)
 
     assert (books.unknown, books.ledger.failed) == (NONE, indexes(1))
 
@@ -93,12 +93,12 @@ news_of = st.builds(
 
 
 @given(st.lists(news_of, max_size=8), st.randoms(use_true_random=False))
-def test_the_order_and_number_of_news_do_not_matter(news: list[Arrivals], chance: Random) -> None:
-    mixed = [*news, *news]
+def test_the_order_and_number_of_news_do_not_matter(extra_events: list[Arrivals], chance: Random) -> None:
+    mixed = [*extra_events, *extra_events]
     chance.shuffle(mixed)
 
-    straight, shuffled = counted(ledger(sent=10), *news), counted(ledger(sent=10), *mixed)
+    straight, shuffled = counted(ledger(sent=10), *extra_events), counted(ledger(sent=10), *mixed)
 
     assert (straight.succeeded, straight.failed) == (shuffled.succeeded, shuffled.failed)
-    said_well = FrozenBitMap(index for part in news for index in part.succeeded)
+    said_well = FrozenBitMap(index for part in extra_events for index in part.succeeded)
     assert straight.succeeded == said_well & full(10), "an index succeeded when anything ever said so"

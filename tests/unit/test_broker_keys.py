@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.transport.redis import Channel
 
-from taskgroup.broker.keys import LANES, GroupKeys, kombu_priority, list_number, parse_task_id, task_id
+from taskgroup.broker.keys import PRIORITIES, GroupKeys, kombu_priority, list_number, parse_task_id, task_id
 
 
 def test_lists_are_those_that_kombu_reads_for_each_priority() -> None:
     keys = GroupKeys("", "u")
     channel = object.__new__(Channel)
-    for lane in range(LANES):
+    for lane in range(PRIORITIES):
         priority = kombu_priority(lane)
 
         assert keys.lists[list_number(priority)] == channel._q_for_pri(keys.queue, priority)
 
 
 def test_the_most_urgent_lane_is_served_first() -> None:
-    numbers = [list_number(kombu_priority(lane)) for lane in range(LANES)]
+    numbers = [list_number(kombu_priority(lane)) for lane in range(PRIORITIES)]
 
     assert numbers == sorted(numbers, reverse=True)
     assert numbers[9] == 0

@@ -15,7 +15,7 @@ from taskgroup.core.groups.observed import Observed, Trouble
 from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
-from taskgroup.core.status.condition_texts import Facts, claims
+from taskgroup.core.status.condition_texts import StatusInput, condition_texts
 from taskgroup.core.status.conditions import merged
 from taskgroup.core.status.phase import Phase
 
@@ -156,9 +156,9 @@ def test_no_situation_is_both_on_its_way_and_stuck(
     wanted: int,
 ) -> None:
     seen = observed(spec(suspend=suspend), backend_trouble=away, workers=replace(worker_facts(0), trouble=crash))
-    facts = Facts(phase=phase, ledger=ledger(), active=0, wanted=wanted, verdict=verdict, configuration=wrong)
+    facts = StatusInput(phase=phase, ledger=ledger(), active=0, wanted=wanted, verdict=verdict, configuration=wrong)
 
-    made = claims(seen, facts)
+    made = condition_texts(seen, facts)
 
     assert made.keys() == set(ConditionType)
     status = TaskGroupStatus(conditions=merged((), made, 1, NOW))

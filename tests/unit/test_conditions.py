@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from support.builders import NOW
 from taskgroup.api.names import ConditionType
 from taskgroup.api.status import Condition, TaskGroupStatus
-from taskgroup.core.status.conditions import Claim, fails, find, holds, is_true, merged, seconds, timestamp
+from taskgroup.core.status.conditions import Desired, fails, find, holds, is_true, merged, seconds, timestamp
 
 claims = st.builds(
-    Claim, st.sampled_from(["True", "False", "Unknown"]), st.sampled_from(["A", "B"]), st.text(max_size=5)
+    Desired, st.sampled_from(["True", "False", "Unknown"]), st.sampled_from(["A", "B"]), st.text(max_size=5)
 )
 all_claims = st.fixed_dictionaries(dict.fromkeys(ConditionType, claims))
 
@@ -26,7 +26,7 @@ def test_times_come_back(moment: int) -> None:
 
 @given(all_claims, st.lists(all_claims, max_size=4))
 def test_every_type_is_there_and_only_a_status_moves_its_time(
-    first: dict[ConditionType, Claim], later: list[dict[ConditionType, Claim]]
+    first: dict[ConditionType, Desired], later: list[dict[ConditionType, Desired]]
 ) -> None:
     conditions = merged((), first, 1, NOW)
     for step, made in enumerate(later, start=1):
@@ -41,7 +41,7 @@ def test_every_type_is_there_and_only_a_status_moves_its_time(
     assert [condition.type for condition in conditions] == list(ConditionType)
 
 
-def _said(claim: Claim) -> tuple[str, str, str]:
+def _said(claim: Desired) -> tuple[str, str, str]:
     return claim.status, claim.reason, claim.message
 
 

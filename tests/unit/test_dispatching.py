@@ -78,7 +78,7 @@ def books_and_lanes(draw: st.DrawFn) -> tuple[Ledger, tuple[Lane, ...]]:
     out = sorted(books.dispatched(compiled.lanes))
     back = draw(st.frozensets(st.sampled_from(out))) if out else frozenset()
     ended = draw(st.frozensets(st.sampled_from(out))) if out else frozenset()
-    return books.took_back(FrozenBitMap(back)).succeeded_with(FrozenBitMap(ended)), compiled.lanes
+    return books.withdrawn(FrozenBitMap(back)).succeeded_with(FrozenBitMap(ended)), compiled.lanes
 
 
 @given(books_and_lanes(), st.integers(0, 50))
@@ -91,7 +91,7 @@ def test_sends_each_waiting_item_once_up_to_the_room(drawn: tuple[Ledger, tuple[
             books = books.advanced(action.priority, action.start + len(action.indexes))
         elif isinstance(action, Redispatch):
             assert action.indexes <= books.returned
-            books = books.sent_again(action.indexes)
+            books = books.redispatched(action.indexes)
         count += len(getattr(action, "indexes", ()))
 
     before = drawn[0]

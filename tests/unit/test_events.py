@@ -89,10 +89,10 @@ def test_the_same_failure_of_another_item_is_no_news() -> None:
 def test_failed_items_do_not_flood_the_events() -> None:
     seen, told = running(spec(1_000), ledger(1_000, sent=1_000)), 0
     for first in (0, 7, 30):
-        news = Arrivals(
+        extra_events = Arrivals(
             failed=tuple(FailedItem(index, "ValueError", f"bad {index}") for index in range(first, first + 7))
         )
-        plan = look(seen, arrivals=news)
+        plan = look(seen, arrivals=extra_events)
         told += reasons(plan).count(EventReason.ITEM_FAILED)
         seen = after(seen, plan)
 
@@ -121,7 +121,7 @@ def test_a_trouble_is_told_once_with_its_sentence(fields: dict[str, Any], reason
     assert reasons(look(healed, **fields)) == [reason], "it came back"
 
 
-def test_another_trouble_of_the_same_part_is_news() -> None:
+def test_another_trouble_of_the_same_part_is_new() -> None:
     seen = after(running(), look(running(), backend_trouble=WRONG))
 
     assert said(look(seen, backend_trouble=Trouble(Reason.ACCESS_DENIED, "Check the password."))) == [

@@ -1,4 +1,4 @@
-"""The end: what still runs is stopped, late news change nothing, the object expires."""
+"""The end: what still runs is stopped, late extra_events change nothing, the object expires."""
 
 from dataclasses import replace
 from typing import Any
@@ -45,14 +45,14 @@ def timed_out(**fields: Any) -> Observed:
 
 def test_the_outcome_is_written_before_the_end() -> None:
     first = reconcile(running(LIMITED, HALF), LATE)
-    assert (first.turn, first.save, first.actions) == (True, True, ())
+    assert (first.transition, first.save, first.actions) == (True, True, ())
     assert phase_of(first.status) is Phase.DECIDED
     assert said(first.status, ConditionType.FAILURE_TARGET) == ("True", Reason.DEADLINE_EXCEEDED)
     assert said(first.status, ConditionType.FINISHED) == ("False", Reason.NOT_FINISHED)
     assert first.status.completion_time is None
 
     second = reconcile(after(running(LIMITED, HALF), first), LATE + 1)
-    assert (second.turn, second.save, second.actions) == (True, True, ())
+    assert (second.transition, second.save, second.actions) == (True, True, ())
     assert phase_of(second.status) is Phase.FINISHED
     assert second.status.completion_time == "2027-01-15T08:01:41Z"
     assert (second.status.state, second.status.cancelled) == (State.FAILED, 5)
@@ -71,7 +71,7 @@ def test_a_late_success_changes_nothing_once_the_outcome_is_written() -> None:
 def test_the_turn_that_freezes_the_outcome_empties_the_queue() -> None:
     plan = reconcile(running(LIMITED, HALF, broker=broker(queued=1, a=2)), LATE)
 
-    assert plan.turn, "the status is written before anything is taken away"
+    assert plan.transition, "the status is written before anything is taken away"
     assert only(plan, Withdraw) == [Withdraw(running=True, reason="The group has ended.")]
 
 

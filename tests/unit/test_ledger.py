@@ -16,7 +16,7 @@ from taskgroup.core.items.work import Lane
 from taskgroup.core.ledger import MAX_BYTES, MAX_FAILURE_GROUPS, FailureGroup, Ledger, decode, encode
 
 TOTAL = 12
-LANES = (Lane(9, indexes(1, 3, 5, 7)), Lane(0, indexes(0, 2, 4, 6, range(8, 12))))
+PRIORITIES = (Lane(9, indexes(1, 3, 5, 7)), Lane(0, indexes(0, 2, 4, 6, range(8, 12))))
 
 some = st.frozensets(st.integers(0, TOTAL + 2), max_size=6).map(FrozenBitMap)
 numbers = st.dictionaries(st.integers(0, 2**31), st.integers(0, 2**31), max_size=5).map(MappingProxyType)
@@ -86,8 +86,8 @@ def test_a_newer_format_asks_for_a_newer_operator() -> None:
 def test_in_flight_is_what_was_sent_and_neither_came_back_nor_ended() -> None:
     kept = ledger(TOTAL, sent={9: 3, 0: 2}, returned=indexes(3), succeeded=indexes(0))
 
-    assert kept.dispatched(LANES) == indexes(0, 1, 2, 3, 5)
-    assert kept.in_flight(LANES) == indexes(1, 2, 5)
+    assert kept.dispatched(PRIORITIES) == indexes(0, 1, 2, 3, 5)
+    assert kept.in_flight(PRIORITIES) == indexes(1, 2, 5)
     assert kept.unfinished == TOTAL - 1
 
 
@@ -138,7 +138,7 @@ def test_a_new_attempt_waits_again() -> None:
 
     assert kept.returned == indexes(1)
     assert kept.attempts[1] == 1
-    assert kept.sent_again(indexes(1)).returned == NONE
+    assert kept.redispatched(indexes(1)).returned == NONE
 
 
 def test_the_end_cancels_what_has_not_ended() -> None:
@@ -158,19 +158,19 @@ def test_running_time_leaves_out_what_was_suspended() -> None:
 
 
 def _send(kept: Ledger, chosen: FrozenBitMap) -> Ledger:
-    lane = LANES[len(chosen) % 2]
+    lane = PRIORITIES[len(chosen) % 2]
     known = len(lane.indexes & full(kept.total))
     return kept.advanced(lane.priority, min(kept.cursors.get(lane.priority, 0) + 2, known))
 
 
 def _renew(kept: Ledger, chosen: FrozenBitMap) -> Ledger:
-    return kept.renewed({index: kept.attempts.get(index, 0) + 1 for index in chosen & kept.dispatched(LANES)})
+    return kept.renewed({index: kept.attempts.get(index, 0) + 1 for index in chosen & kept.dispatched(PRIORITIES)})
 
 
 STEPS: dict[str, Callable[[Ledger, FrozenBitMap], Ledger]] = {
     "send": _send,
-    "take back": lambda kept, chosen: kept.took_back(chosen & kept.dispatched(LANES)),
-    "send again": lambda kept, chosen: kept.sent_again(chosen),
+    "take back": lambda kept, chosen: kept.withdrawn(chosen & kept.dispatched(PRIORITIES)),
+    "send again": lambda kept, chosen: kept.redispatched(chosen),
     "renew": _renew,
     "succeed": lambda kept, chosen: kept.succeeded_with(chosen),
     "fail": lambda kept, chosen: kept.failed_with(f"E{len(chosen)}", "bad", chosen, NOW),
@@ -193,7 +193,7 @@ def test_every_index_is_in_exactly_one_place_whatever_happens(steps: list[tuple[
 
 
 def _check_places(kept: Ledger) -> None:
-    in_flight = kept.in_flight(LANES)
+    in_flight = kept.in_flight(PRIORITIES)
     ends = (kept.succeeded, kept.failed, kept.cancelled)
     pending = full(kept.total) - in_flight - kept.ended
     assert len(pending) + len(in_flight) + sum(map(len, ends)) == kept.total

@@ -22,19 +22,19 @@ def test_nothing_is_done_without_a_finalizer_or_during_deletion(fields: dict[str
     for seen in (observed(), running(), running(invalid=WRONG)):
         plan = reconcile(replace(seen, meta=replace(seen.meta, **fields)), NOW)
 
-        assert (plan.actions, plan.events, plan.turn, plan.save) == ((), (), False, False)
+        assert (plan.actions, plan.events, plan.transition, plan.save) == ((), (), False, False)
         assert (plan.status, plan.ledger) == (seen.status, seen.ledger)
 
 
 def test_the_start_is_a_turn_of_its_own_before_anything_is_sent() -> None:
     first = reconcile(observed(), NOW)
-    assert (first.turn, first.actions, first.wake_after) == (True, (), 0)
+    assert (first.transition, first.actions, first.wake_after) == (True, (), 0)
     assert first.status.start_time == "2027-01-15T08:00:00Z"
     assert first.status.state is State.RUNNING
     assert first.status.items is not None
 
     second = reconcile(after(observed(), first), NOW)
-    assert (second.turn, second.save, second.actions) == (False, True, (Open(),))
+    assert (second.transition, second.save, second.actions) == (False, True, (Open(),))
 
     third = reconcile(after(after(observed(), first), second, broker=broker()), NOW)
     assert only(third, Dispatch)
@@ -54,7 +54,7 @@ def test_the_start_is_a_turn_of_its_own_before_anything_is_sent() -> None:
 def test_a_group_that_cannot_start_waits_without_a_start_time(seen: Observed, state: State) -> None:
     plan = reconcile(seen, NOW)
 
-    assert (plan.turn, plan.actions) == (False, ())
+    assert (plan.transition, plan.actions) == (False, ())
     assert (plan.status.start_time, plan.status.state) == (None, state)
     assert phase_of(plan.status) is Phase.NEW
     assert plan.wake_after <= 30
@@ -78,7 +78,7 @@ def test_a_halted_group_does_nothing_and_forgets_nothing(fields: dict[str, Any])
 
     plan = reconcile(replace(seen, **fields), NOW)
 
-    assert (plan.actions, plan.save, plan.turn) == ((), False, False)
+    assert (plan.actions, plan.save, plan.transition) == ((), False, False)
     assert not plan.consumed, "what arrived is shown again"
     assert plan.ledger == seen.ledger
     assert said(plan.status, ConditionType.CONFIGURATION_VALID)[0] == "False"

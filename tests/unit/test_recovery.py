@@ -9,16 +9,16 @@ import pytest
 from support.builders import NOW, broker, indexes, ledger, pods, running, workers
 from taskgroup.api.names import Reason
 from taskgroup.core.groups.observed import Observed, PodFacts, Suspicion
-from taskgroup.core.groups.plan import Action, Requeue, Search, SendAgain
+from taskgroup.core.groups.plan import Action, MarkMissing, Requeue, Search
 from taskgroup.core.groups.recovery import (
     MAX_MISSED,
     SEARCH_SECONDS,
     after_data_loss,
     container,
+    mark_missing,
     missing,
     requeues,
     search,
-    send_again,
 )
 from taskgroup.core.indexes import NONE, Indexes
 
@@ -128,20 +128,20 @@ def test_nothing_out_is_nothing_to_look_for() -> None:
 
 
 def test_a_missing_item_is_sent_again_under_its_id() -> None:
-    books, actions = send_again(ledger(sent=4), indexes(2), NOW)
+    books, actions = mark_missing(ledger(sent=4), indexes(2), NOW)
 
-    assert actions == (SendAgain(indexes(2)),)
+    assert actions == (MarkMissing(indexes(2)),)
     assert not books.missed, "it counts once it was done, not once it was planned"
-    assert dict(books.found_missing(indexes(2)).missed) == {2: 1}
+    assert dict(books.marked_missing(indexes(2)).missed) == {2: 1}
     assert books.attempts.get(2, 0) == 0
 
 
 def test_after_too_many_times_it_is_lost() -> None:
     books = ledger(sent=4, missed=MappingProxyType({1: MAX_MISSED, 2: MAX_MISSED - 1}))
 
-    books, actions = send_again(books, indexes(1, 2), NOW)
+    books, actions = mark_missing(books, indexes(1, 2), NOW)
 
-    assert actions == (SendAgain(indexes(2)),)
+    assert actions == (MarkMissing(indexes(2)),)
     assert books.failed == indexes(1)
     assert [group.reason for group in books.failures] == [Reason.LOST]
 

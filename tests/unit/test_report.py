@@ -134,7 +134,7 @@ def test_any_books_make_a_status_that_the_api_server_takes(
     succeeded: FrozenBitMap, failed: FrozenBitMap, returned: FrozenBitMap, sent: int
 ) -> None:
     books = ledger(50, sent=sent, succeeded=succeeded, failed=failed - succeeded)
-    status = reconcile(running(spec(50), books.took_back(returned & full(sent))), NOW).status
+    status = reconcile(running(spec(50), books.withdrawn(returned & full(sent))), NOW).status
 
     assert TaskGroupStatus.model_validate(status.dump()) == status
     parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)

@@ -148,8 +148,8 @@ def test_resuming_is_told_before_anything_is_sent() -> None:
     seen = group(ledger(100))
     suspended = replace(seen, status=look(seen, spec=SUSPENDED).status)
 
-    assert look(suspended).turn
-    assert not look(replace(suspended, status=look(suspended).status)).turn
+    assert look(suspended).transition
+    assert not look(replace(suspended, status=look(suspended).status)).transition
 
 
 def test_the_clock_stands_while_suspended_and_both_moments_are_saved() -> None:
@@ -166,7 +166,7 @@ def test_the_clock_stands_while_suspended_and_both_moments_are_saved() -> None:
     assert resumed.save
     assert resumed.ledger.running_since == NOW + 500
     seen = after(replace(seen, spec=limited), resumed)
-    assert not look(seen, NOW + 539).turn
+    assert not look(seen, NOW + 539).transition
     ended = look(seen, NOW + 540)
     assert said(ended.status, ConditionType.FAILURE_TARGET) == ("True", Reason.DEADLINE_EXCEEDED)
 
@@ -184,7 +184,7 @@ def test_wakes_for_the_deadline() -> None:
 def test_the_last_item_ends_the_group_and_nothing_else_is_done() -> None:
     plan = look(group(ledger(100, sent=100, succeeded=full(99))), arrivals=arrived([99]), workers=workers(1))
 
-    assert (plan.turn, plan.save, plan.actions) == (True, True, ())
+    assert (plan.transition, plan.save, plan.actions) == (True, True, ())
     assert said(plan.status, ConditionType.SUCCESS_CRITERIA_MET) == ("True", Reason.COMPLETIONS_REACHED)
 
 
@@ -194,7 +194,7 @@ def test_appended_items_keep_the_group_going() -> None:
         group(ledger(100, sent=100, succeeded=full(99))), arrivals=arrived([99]), spec=longer, work=work(longer)
     )
 
-    assert not plan.turn
+    assert not plan.transition
     assert plan.status.progress == "100/120"
     assert only(plan, Dispatch) == [Dispatch(0, 100, indexes(range(100, 120)))]
 
@@ -211,7 +211,7 @@ def test_the_status_soon_follows_what_was_sent_or_taken_back() -> None:
     held_by_a=st.integers(0, 4),
     ended=st.booleans(),
     sent=st.integers(0, 12),
-    news=st.frozensets(st.integers(0, 11), max_size=5),
+    extra_events=st.frozensets(st.integers(0, 11), max_size=5),
     nonce=st.sampled_from([NONCE, None, "other"]),
     status=st.sampled_from([None, "fresh"]),
 )
@@ -221,7 +221,7 @@ def test_any_look_leads_to_a_plan(  # the function is total
     held_by_a: int,
     ended: bool,
     sent: int,
-    news: frozenset[int],
+    extra_events: frozenset[int],
     nonce: str | None,
     status: str | None,
 ) -> None:
@@ -230,7 +230,7 @@ def test_any_look_leads_to_a_plan(  # the function is total
         ledger(12, sent=sent),
         broker=broker(queued=queued, nonce=nonce, a=held_by_a),
         workers=workers(2, members=pods("a", ended=ended)),
-        arrivals=arrived(news),
+        arrivals=arrived(extra_events),
     )
     seen = replace(seen, status=TaskGroupStatus()) if status is None else seen
 

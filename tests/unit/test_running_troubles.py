@@ -23,7 +23,7 @@ from support.builders import (
 )
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.core.groups.observed import Observed, Suspicion
-from taskgroup.core.groups.plan import ApplyWorkers, Dispatch, Open, Redispatch, Renew, Requeue, Search, SendAgain
+from taskgroup.core.groups.plan import ApplyWorkers, Dispatch, MarkMissing, Open, Redispatch, Renew, Requeue, Search
 from taskgroup.core.groups.recovery import MAX_MISSED, SEARCH_SECONDS
 from taskgroup.core.groups.unknown_task import CANARY_SECONDS
 from taskgroup.core.ledger import Ledger
@@ -62,7 +62,7 @@ def test_after_a_while_one_item_is_tried() -> None:
     assert only(plan, Dispatch) == []
     assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
 
-    waiting = after(seen, plan, ledger=plan.ledger.sent_again(indexes(0)))
+    waiting = after(seen, plan, ledger=plan.ledger.redispatched(indexes(0)))
     assert only(look(waiting, NOW + 3 * CANARY_SECONDS), Redispatch) == [], "one at a time"
 
 
@@ -70,9 +70,9 @@ def test_an_operator_that_restarts_stays_held() -> None:
     assert said(look(held(), NOW + 1).status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
 
 
-@pytest.mark.parametrize("news", [arrived([0]), arrived((), [0])], ids=["it succeeds", "it fails by itself"])
-def test_once_the_task_is_known_everything_goes_on(news: Any) -> None:
-    plan = look(held(), NOW + CANARY_SECONDS, arrivals=news)
+@pytest.mark.parametrize("extra_events", [arrived([0]), arrived((), [0])], ids=["it succeeds", "it fails by itself"])
+def test_once_the_task_is_known_everything_goes_on(extra_events: Any) -> None:
+    plan = look(held(), NOW + CANARY_SECONDS, arrivals=extra_events)
 
     assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
     assert only(plan, Redispatch) == [Redispatch(indexes(range(1, 10)))]
@@ -94,7 +94,7 @@ def test_items_that_were_nowhere_twice_are_sent_again() -> None:
 
     plan = look(group(ledger(100, sent=10)), suspicions=suspicions)
 
-    assert only(plan, SendAgain) == [SendAgain(indexes(4))]
+    assert only(plan, MarkMissing) == [MarkMissing(indexes(4))]
     assert not plan.ledger.missed
 
 
@@ -116,8 +116,8 @@ def test_lost_data_are_told_and_what_was_out_gets_a_new_attempt(nonce: str | Non
     assert (plan.actions, plan.save) == ((Open(),), True)
     assert plan.ledger.nonce == "new"
     assert dict(plan.ledger.attempts) == dict.fromkeys(range(1, 5), 1)
-    assert [(event.reason, event.warning) for event in plan.news] == [(EventReason.DATA_LOST, True)]
-    assert "4 items that had not ended are dispatched again" in plan.news[0].message
+    assert [(event.reason, event.warning) for event in plan.extra_events] == [(EventReason.DATA_LOST, True)]
+    assert "4 items that had not ended are dispatched again" in plan.extra_events[0].message
     assert (plan.status.active, plan.status.pending, plan.status.succeeded) == (0, 99, 1)
 
     following = look(after(group(), plan, broker=broker(nonce="new")))
@@ -143,10 +143,10 @@ def test_lost_data_are_no_loss_when_nothing_was_sent() -> None:
 def test_a_hold_is_written_before_anything_else_is_done() -> None:
     """Only the status remembers it: unwritten, the next look would send everything again."""
     first = look(group(HELD), arrivals=unknown_task(1))
-    assert first.turn
+    assert first.transition
 
     again = look(after(group(), first, ledger=HELD), arrivals=unknown_task(2))
-    assert not again.turn
+    assert not again.transition
 
 
 def test_other_tasks_of_the_group_do_not_lift_the_hold() -> None:
@@ -170,7 +170,7 @@ def test_the_item_that_is_tried_is_one_of_the_unknown_task() -> None:
     seen = running(mixed, ledger(20, sent=20))
     plan = look(seen, arrivals=unknown_task(15, task="bad"))
     books = (
-        plan.ledger.renewed({15: 1}).took_back(indexes(3)).succeeded_with(indexes(0, 1, 2, range(4, 15), range(16, 20)))
+        plan.ledger.renewed({15: 1}).withdrawn(indexes(3)).succeeded_with(indexes(0, 1, 2, range(4, 15), range(16, 20)))
     )
 
     tried = look(after(seen, plan, ledger=books), NOW + CANARY_SECONDS)

@@ -263,7 +263,7 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(wanted: TaskGroupSpec,
     again = world.look()
 
     assert again is not None
-    assert (again.actions, again.turn, again.events, again.save) == ((), False, (), False)
+    assert (again.actions, again.transition, again.events, again.save) == ((), False, (), False)
     assert again.status == plan.status
 
 

@@ -73,7 +73,7 @@ def test_is_bounded_and_never_starves_a_slot(before: int, slots: int, queued: in
     size = window(before, slots=slots, queued=queued, arrived=arrived, waiting=waiting)
 
     assert 2 * slots + 1 <= size <= max(MAX_WINDOW, 2 * slots + 1)
-    assert window(size, slots=slots, queued=queued, waiting=waiting) == size, "a look without news changes nothing"
+    assert window(size, slots=slots, queued=queued, waiting=waiting) == size, "a look without arrivals changes nothing"
 
 
 @given(size=counts, in_flight=counts, parallelism=st.none() | st.integers(1, 20_000))

@@ -1,4 +1,4 @@
-"""What kopf calls: one daemon per TaskGroup, watchers that only ring bells, the cleanup. Only this knows kopf."""
+"""What kopf calls: one daemon per TaskGroup, watchers that only ring wakeups, the cleanup. Only this knows kopf."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from taskgroup.cluster.errors import ApiError
 from taskgroup.connections.shared import Backends
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.loop import Loops
-from taskgroup.loops.wakeups import Bells
+from taskgroup.loops.wakeups import Wakeups
 
 _OURS = f"{LABEL_MANAGED_BY}={MANAGER}"
 _EXIT_SECONDS = 5.0
@@ -61,7 +61,7 @@ def operator_settings() -> kopf.OperatorSettings:
 def build_registry(
     loops: Loops,
     cleaner: Cleaner,
-    bells: Bells,
+    wakeups: Wakeups,
     backends: Backends,
     kubeconfig: str | None,
     stop: asyncio.Event,
@@ -73,8 +73,8 @@ def build_registry(
     """
     registry = kopf.OperatorRegistry()
     _login(registry, kubeconfig, CONNECTIONS + _WATCHES * max(namespaces, 1))
-    _task_groups(registry, loops, cleaner, bells)
-    _children(registry, bells)
+    _task_groups(registry, loops, cleaner, wakeups)
+    _children(registry, wakeups)
     _probe(registry, backends)
     _exit(registry, backends, stop)
     return registry
@@ -102,21 +102,21 @@ def _credentials(kubeconfig: str | None, **kwargs: Any) -> kopf.ConnectionInfo |
     return kopf.login_with_kubeconfig(**kwargs)
 
 
-def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner, bells: Bells) -> None:
+def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner, wakeups: Wakeups) -> None:
     async def follow(body: Body, stopped: kopf.DaemonStopped, uid: str, **_: Any) -> None:
-        ringing = asyncio.create_task(_ring_when_stopped(stopped, bells, uid))
+        waking = asyncio.create_task(_wake_when_stopped(stopped, wakeups, uid))
         try:
             await loops.run(body, lambda: bool(stopped))
         finally:
-            ringing.cancel()
+            waking.cancel()
 
     async def changed(uid: str, type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name for it
         # kopf keeps the last event of every object; who set which field is the larger half of it.
         event["object"]["metadata"].pop("managedFields", None)
         if type == "DELETED":
             cleaner.forget(uid)
-        elif bell := bells.find(uid):
-            bell.ring()
+        elif wakeup := wakeups.find(uid):
+            wakeup.wake()
 
     async def deleted(body: Body, **_: Any) -> None:
         try:
@@ -132,16 +132,16 @@ def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner
     kopf.on.delete(*where, registry=registry, id="cleanup")(deleted)
 
 
-async def _ring_when_stopped(stopped: kopf.DaemonStopped, bells: Bells, uid: str) -> None:
+async def _wake_when_stopped(stopped: kopf.DaemonStopped, wakeups: Wakeups, uid: str) -> None:
     await stopped.wait()
-    if bell := bells.find(uid):
-        bell.ring()
+    if wakeup := wakeups.find(uid):
+        wakeup.wake()
 
 
-def _children(registry: kopf.OperatorRegistry, bells: Bells) -> None:
+def _children(registry: kopf.OperatorRegistry, wakeups: Wakeups) -> None:
     async def changed(labels: Mapping[str, str], **_: Any) -> None:
-        if bell := bells.find(labels[LABEL_UID]):
-            bell.ring_workers()
+        if wakeup := wakeups.find(labels[LABEL_UID]):
+            wakeup.wake_workers()
 
     ours = {LABEL_UID: kopf.PRESENT}
     kopf.on.event("apps", "v1", "deployments", registry=registry, id="deployment", labels=ours)(changed)

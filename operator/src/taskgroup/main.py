@@ -18,7 +18,7 @@ from taskgroup.groups.loop import Loops
 from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
 from taskgroup.kopf_handlers import build_registry, operator_settings
-from taskgroup.loops.wakeups import Bells
+from taskgroup.loops.wakeups import Wakeups
 from taskgroup.pools.workers import Scaler
 from taskgroup.settings import Settings
 
@@ -38,17 +38,17 @@ async def run_operator(settings: Settings, kubeconfig: str | None, stop: asyncio
 async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, stop: asyncio.Event) -> None:
     # Name resolution, questions to workers and specs share these; some of them wait for tenants' servers.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    bells, backends = Bells(), Backends()
+    wakeups, backends = Wakeups(), Backends()
     cluster_id = await identity(cluster)
     linker = Linker(cluster, settings, backends)
     scaler = Scaler(cluster, linker)
     observer = Observer(settings, linker, scaler)
-    loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name, cluster_id), bells, _log)
-    cleaner = Cleaner(cluster, linker, scaler, bells, _log)
+    loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name, cluster_id), wakeups, _log)
+    cleaner = Cleaner(cluster, linker, scaler, wakeups, _log)
     orphans = Orphans(cluster, linker, backends, cleaner, cluster_id, settings.watch_namespaces, _log)
     sweeping = asyncio.create_task(orphans.run())
     await kopf.operator(
-        registry=build_registry(loops, cleaner, bells, backends, kubeconfig, stop, len(settings.watch_namespaces)),
+        registry=build_registry(loops, cleaner, wakeups, backends, kubeconfig, stop, len(settings.watch_namespaces)),
         settings=operator_settings(),
         # kopf would ask for the user's name, which a container may not have; it exports no type for its identity.
         identity=settings.pod_name,  # type: ignore[arg-type]

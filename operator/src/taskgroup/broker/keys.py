@@ -4,19 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LANES = 10
-"""Priorities 0 to 9; lane 9 is the most urgent."""
+PRIORITIES = 10
+"""Priorities 0 to 9; priority 9 is the most urgent."""
 LISTS = 4
 _SEPARATOR = "\x06\x16"
 _STEPS = (0, 3, 6, 9)
 _ATTEMPT = re.compile(r"(\d+)(?:~([1-9]\d*))?")
 
 
-def kombu_priority(lane: int) -> int:
-    """Kombu's number for a lane: on Redis 0 is served first, so the scale is turned round."""
-    if not 0 <= lane < LANES:
-        raise ValueError(f"The priority {lane} is outside 0 to {LANES - 1}.")
-    return LANES - 1 - lane
+def kombu_priority(priority: int) -> int:
+    """Kombu's number for a priority: on Redis 0 is served first, so the scale is turned round."""
+    if not 0 <= priority < PRIORITIES:
+        raise ValueError(f"The priority {priority} is outside 0 to {PRIORITIES - 1}.")
+    return PRIORITIES - 1 - priority
 
 
 def list_number(priority: int) -> int:
@@ -62,7 +62,7 @@ class GroupKeys:
 
     @property
     def state(self) -> str:
-        """Hash: nonce, epoch and per lane `cursor:<lane>`."""
+        """Hash: nonce, epoch and per priority `cursor:<priority>`."""
         return f"{self.prefix}taskgroup:{self.uid}"
 
     @property

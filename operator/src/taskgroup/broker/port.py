@@ -19,7 +19,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """The state hash. `cursors[lane]` = how many of the lane's indexes, ascending, were dispatched at least once."""
+    """The state hash. `cursors`: by priority, how many of its indexes, ascending, were dispatched at least once."""
 
     nonce: str
     epoch: int
@@ -56,7 +56,7 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class QueueState:
     """One look at a group's keys. `state` is None when there is none: not opened yet, or lost."""
 
     state: GroupState | None
@@ -66,7 +66,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class BrokerBooks:
     """`returned`: indexes to dispatch again; `attempts`: newest attempt by index (absent = 0); `losses`: by index.
 
     A quarantined item is one whose losses exceed the limit: it can be found here again after a crash.
@@ -82,7 +82,7 @@ class Redispatch:
     """A message for an index in `returned`. It is pushed only while `attempt` is the index's newest attempt."""
 
     index: int
-    lane: int
+    priority: int
     message: bytes
     attempt: int = 0
 

@@ -14,11 +14,11 @@ from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.keys import GroupKeys, kombu_priority, list_number
 from taskgroup.broker.port import (
     TOMBSTONE,
-    Books,
-    Facts,
+    BrokerBooks,
     Fence,
     GroupState,
     Owner,
+    QueueState,
     Redispatch,
     Requeued,
     Withdrawn,
@@ -71,7 +71,7 @@ class RedisBroker:
         found = await self._redis.run("open", names, args)
         return _state(dict(zip(found[::2], found[1::2], strict=True)))
 
-    async def observe(self, keys: GroupKeys, pods: Sequence[str]) -> Facts:
+    async def observe(self, keys: GroupKeys, pods: Sequence[str]) -> QueueState:
         """State, messages in the queue, indexes in `returned` and unacked messages of each pod, in one round trip."""
         with broker_errors(self.address):
             async with self._redis.client.pipeline(transaction=True) as pipe:
@@ -83,14 +83,14 @@ class RedisBroker:
                     pipe.hlen(keys.unacked(pod))
                 state, returned, *lengths = await pipe.execute()
         lists = len(keys.lists)
-        return Facts(
+        return QueueState(
             state=_state(state) if state else None,
             queued=sum(lengths[:lists]),
             returned=returned,
             unacked=dict(zip(pods, lengths[lists:], strict=True)),
         )
 
-    async def books(self, keys: GroupKeys) -> Books:
+    async def books(self, keys: GroupKeys) -> BrokerBooks:
         """The sets and numbers by index; as large as the trouble so far, so not for every loop."""
         with broker_errors(self.address):
             async with self._redis.client.pipeline(transaction=True) as pipe:
@@ -98,12 +98,14 @@ class RedisBroker:
                 pipe.hgetall(keys.attempts)
                 pipe.hgetall(keys.losses)
                 returned, attempts, losses = await pipe.execute()
-        return Books(_bitmap(returned), _numbers(attempts), _numbers(losses))
+        return BrokerBooks(_bitmap(returned), _numbers(attempts), _numbers(losses))
 
-    async def dispatch(self, keys: GroupKeys, fence: Fence, lane: int, start: int, messages: Sequence[bytes]) -> bool:
-        """Push a lane's next messages and move its cursor from `start`; False = fenced or a replay, nothing done."""
-        names = [keys.state, _list(keys, lane)]
-        args = [fence.nonce, fence.epoch, f"{_CURSOR}{lane}", start, start + len(messages), *messages]
+    async def dispatch(
+        self, keys: GroupKeys, fence: Fence, priority: int, start: int, messages: Sequence[bytes]
+    ) -> bool:
+        """Push the next messages of a priority and move its cursor from `start`; False when fenced or a replay."""
+        names = [keys.state, _list(keys, priority)]
+        args = [fence.nonce, fence.epoch, f"{_CURSOR}{priority}", start, start + len(messages), *messages]
         return bool(await self._redis.run("dispatch", names, args))
 
     async def redispatch(self, keys: GroupKeys, fence: Fence, entries: Sequence[Redispatch]) -> BitMap:
@@ -111,7 +113,7 @@ class RedisBroker:
         names = [keys.state, keys.returned, keys.attempts, *keys.lists]
         args: list[Any] = [fence.nonce, fence.epoch]
         for entry in entries:
-            args += [entry.index, entry.attempt, list_number(kombu_priority(entry.lane)), entry.message]
+            args += [entry.index, entry.attempt, list_number(kombu_priority(entry.priority)), entry.message]
         return _bitmap(await self._redis.run("redispatch", names, args))
 
     async def withdraw(self, keys: GroupKeys, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
@@ -129,11 +131,11 @@ class RedisBroker:
         epoch, kept, queued, taken = answer
         return Withdrawn(Fence(fence.nonce, epoch), _bitmap(queued), _bitmap(taken), kept)
 
-    async def give_back(self, keys: GroupKeys, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
+    async def renew(self, keys: GroupKeys, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
         """A new attempt number for each index, which goes into `returned`; None = fenced, nothing done."""
         wanted = list(indexes)
         names = [keys.state, keys.returned, keys.attempts]
-        attempts = await self._redis.run("give_back", names, [fence.nonce, fence.epoch, *wanted])
+        attempts = await self._redis.run("renew", names, [fence.nonce, fence.epoch, *wanted])
         return None if attempts is None else dict(zip(wanted, attempts, strict=True))
 
     async def requeue(
@@ -211,8 +213,8 @@ class RedisBroker:
         return [entry for entry in entries if entry]
 
 
-def _list(keys: GroupKeys, lane: int) -> str:
-    return keys.lists[list_number(kombu_priority(lane))]
+def _list(keys: GroupKeys, priority: int) -> str:
+    return keys.lists[list_number(kombu_priority(priority))]
 
 
 def _state(fields: Mapping[bytes, bytes]) -> GroupState:

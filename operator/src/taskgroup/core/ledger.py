@@ -90,27 +90,27 @@ class Ledger:
         """The clock of the running time stands."""
         return replace(self, ran_seconds=self.running_seconds(now), running_since=None)
 
-    def advanced(self, lane: int, cursor: int) -> "Ledger":
+    def advanced(self, priority: int, cursor: int) -> "Ledger":
         """After a dispatch."""
-        return replace(self, cursors=MappingProxyType({**self.cursors, lane: cursor}))
+        return replace(self, cursors=MappingProxyType({**self.cursors, priority: cursor}))
 
-    def took_back(self, indexes: Indexes) -> "Ledger":
+    def withdrawn(self, indexes: Indexes) -> "Ledger":
         """Items whose message was taken from the queue without an end."""
         return replace(self, returned=(self.returned | indexes) - self.ended)
 
-    def found_missing(self, indexes: Indexes) -> "Ledger":
+    def marked_missing(self, indexes: Indexes) -> "Ledger":
         """Items that are nowhere wait for another dispatch, and each such time is counted."""
         counted = {index: self.missed.get(index, 0) + 1 for index in indexes}
-        return replace(self.took_back(indexes), missed=MappingProxyType({**self.missed, **counted}))
+        return replace(self.withdrawn(indexes), missed=MappingProxyType({**self.missed, **counted}))
 
-    def sent_again(self, indexes: Indexes) -> "Ledger":
+    def redispatched(self, indexes: Indexes) -> "Ledger":
         """Taken back items that were dispatched again."""
         return replace(self, returned=self.returned - indexes)
 
     def renewed(self, attempts: Attempts) -> "Ledger":
         """Items that wait for a dispatch under a new task id."""
         merged = MappingProxyType({**self.attempts, **attempts})
-        return replace(self.took_back(FrozenBitMap(list(attempts))), attempts=merged)
+        return replace(self.withdrawn(FrozenBitMap(list(attempts))), attempts=merged)
 
     def succeeded_with(self, indexes: Indexes) -> "Ledger":
         """SUCCESS is final: it also corrects an earlier failure."""

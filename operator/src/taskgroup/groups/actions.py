@@ -54,7 +54,7 @@ class Actions:
             plan.Renew: self._renew,
             plan.Requeue: self._requeue,
             plan.Search: self._search,
-            plan.SendAgain: self._send_again,
+            plan.MarkMissing: self._mark_missing,
             plan.AskWorker: self._ask_worker,
             plan.ApplyWorkers: self._apply_workers,
             plan.MarkPods: self._mark_pods,
@@ -106,7 +106,7 @@ class Actions:
                 Redispatch(index, work.leaf(index).options.priority, message, number) for index, number, message in part
             ]
             sent = await self._broker.redispatch(self._keys, self._fence(), entries)
-            self._memory.ledger = self._memory.ledger.sent_again(FrozenBitMap(sent))
+            self._memory.ledger = self._memory.ledger.redispatched(FrozenBitMap(sent))
             if len(sent) < len(part):
                 raise FencedError
 
@@ -116,10 +116,10 @@ class Actions:
         if taken is None:
             raise FencedError
         self._memory.fence = taken.fence
-        self._memory.ledger = self._memory.ledger.took_back(FrozenBitMap(taken.queued | taken.running))
+        self._memory.ledger = self._memory.ledger.withdrawn(FrozenBitMap(taken.queued | taken.running))
 
     async def _renew(self, action: plan.Renew) -> None:
-        attempts = await self._broker.give_back(self._keys, self._fence(), action.indexes)
+        attempts = await self._broker.renew(self._keys, self._fence(), action.indexes)
         if attempts is None:
             raise FencedError
         self._memory.ledger = self._memory.ledger.renewed(attempts)
@@ -135,10 +135,10 @@ class Actions:
     async def _search(self, _: plan.Search) -> None:
         start_search(self._memory, self._seen, self._link, self._work())
 
-    async def _send_again(self, action: plan.SendAgain) -> None:
+    async def _mark_missing(self, action: plan.MarkMissing) -> None:
         if not await self._broker.mark_missing(self._keys, self._fence(), action.indexes):
             raise FencedError
-        self._memory.ledger = self._memory.ledger.found_missing(action.indexes)
+        self._memory.ledger = self._memory.ledger.marked_missing(action.indexes)
         self._memory.suspicions = ()
 
     async def _ask_worker(self, action: plan.AskWorker) -> None:

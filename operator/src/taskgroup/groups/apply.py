@@ -37,13 +37,13 @@ class Applier:
     async def apply(self, plan: Plan, seen: Observed, memory: Memory) -> float:
         """Returns the seconds until the next look. A turn waits when the last status is too young."""
         left = memory.status_written + STATUS_SECONDS - time.monotonic()
-        if plan.turn and left > 0:
+        if plan.transition and left > 0:
             return left
         memory.ledger, memory.pace = plan.ledger, plan.pace
         memory.forget |= plan.forget
-        memory.news += plan.news
+        memory.extra_events += plan.extra_events
         await self._save(plan, seen, memory)
-        if plan.turn:
+        if plan.transition:
             await self._write(plan, seen.meta, memory)
         actions = Actions(self._scaler, memory, seen, self._cluster_id)
         for action in plan.actions:
@@ -51,7 +51,7 @@ class Applier:
         if plan.consumed:
             memory.arrivals = Arrivals()
         self._follow(seen, memory)
-        if plan.turn or (plan.status == memory.status and not memory.news):
+        if plan.transition or (plan.status == memory.status and not memory.extra_events):
             return plan.wake_after
         left += NEAR_END_SECONDS if plan.near_end else 0.0
         if left <= 0:
@@ -85,8 +85,8 @@ class Applier:
         memory.version = written["metadata"]["resourceVersion"]
         memory.status = plan.status
         memory.status_written = time.monotonic()
-        news, memory.news = memory.news, ()
-        for event in (*news, *plan.events):
+        extra_events, memory.extra_events = memory.extra_events, ()
+        for event in (*extra_events, *plan.events):
             await post(self._cluster, meta, event, self._reporter)
 
     async def tell(self, meta: Meta, memory: Memory, message: str) -> None:

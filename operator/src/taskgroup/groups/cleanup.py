@@ -16,7 +16,7 @@ from taskgroup.cluster.resources import DEPLOYMENTS, PODS
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.groups.observed import Meta
 from taskgroup.groups.observe import keys_of, read_meta
-from taskgroup.loops.wakeups import Bells
+from taskgroup.loops.wakeups import Wakeups
 from taskgroup.pools.workers import Scaler
 from taskgroup.transport.errors import BrokerError
 
@@ -33,11 +33,11 @@ _MAX_RESULTS = 20_000_000
 class Cleaner:
     """Removes everything that a group left outside its own object; doing it twice changes nothing."""
 
-    def __init__(self, cluster: Cluster, linker: Linker, scaler: Scaler, bells: Bells, log: logging.Logger) -> None:
+    def __init__(self, cluster: Cluster, linker: Linker, scaler: Scaler, wakeups: Wakeups, log: logging.Logger) -> None:
         self._cluster = cluster
         self._linker = linker
         self._scaler = scaler
-        self._bells = bells
+        self._wakeups = wakeups
         self._log = log
 
     async def clean(self, body: Mapping[str, Any]) -> None:
@@ -55,7 +55,7 @@ class Cleaner:
         """The object is gone. Not before: where a namespace ends, kopf may ask for the cleanup twice."""
         self._linker.forget(uid)
         self._scaler.forget(uid)
-        self._bells.drop(uid)
+        self._wakeups.drop(uid)
 
     async def _link(self, meta: Meta, body: Mapping[str, Any]) -> Link | None:
         try:

@@ -19,7 +19,7 @@ from taskgroup.groups.apply import Applier
 from taskgroup.groups.compiling import compile_beside
 from taskgroup.groups.memory import Compiled, Memory
 from taskgroup.groups.observe import Observer, read_meta
-from taskgroup.loops.wakeups import Bells
+from taskgroup.loops.wakeups import Wakeups
 from taskgroup.transport.errors import BrokerError
 
 AGAIN_SECONDS = 0.1
@@ -39,25 +39,25 @@ class Loops:
         linker: Linker,
         observer: Observer,
         applier: Applier,
-        bells: Bells,
+        wakeups: Wakeups,
         log: logging.Logger,
     ) -> None:
         self._cluster = cluster
         self._linker = linker
         self._observer = observer
         self._applier = applier
-        self._bells = bells
+        self._wakeups = wakeups
         self._log = log
 
     async def run(self, body: Body, is_stopped: Callable[[], bool]) -> None:
         """Until the object is being deleted or the operator ends; `body` is live."""
         uid = body["metadata"]["uid"]
-        bell, state = self._bells.of(uid), _State()
+        wakeup, state = self._wakeups.of(uid), _State()
         try:
             while not is_stopped() and "deletionTimestamp" not in body["metadata"]:
-                bell.clear()
+                wakeup.clear()
                 # kopf's own patch comes first; everything outside waits for it.
-                await bell.wait(await self._step(body, state) if read_meta(body).finalized else LAST_RETRY_SECONDS)
+                await wakeup.wait(await self._step(body, state) if read_meta(body).finalized else LAST_RETRY_SECONDS)
         finally:
             await self._detach(uid, state)
 
@@ -87,8 +87,8 @@ class Loops:
             self._log.warning("%s: %s", _name(body), second)
 
     async def _turn(self, memory: Memory, body: Body) -> float:
-        bell = self._bells.of(body["metadata"]["uid"])
-        seen = await self._observer.observe(memory, body, bell)
+        wakeup = self._wakeups.of(body["metadata"]["uid"])
+        seen = await self._observer.observe(memory, body, wakeup)
         plan = reconcile(seen, time.time())
         return await self._applier.apply(plan, seen, memory)
 

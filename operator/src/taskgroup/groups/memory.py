@@ -64,7 +64,7 @@ class Memory:
     requeued: frozenset[str] = frozenset()
     forget: Indexes = NONE
     """Counted items whose values are deleted after the next save."""
-    news: tuple[Event, ...] = ()
+    extra_events: tuple[Event, ...] = ()
     """To be posted with the next status."""
     status_written: float = float("-inf")
     save_allowed: float = float("-inf")

@@ -11,7 +11,7 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.port import Books, Facts
+from taskgroup.broker.port import BrokerBooks, QueueState
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.groups.observed import (
     Arrivals,
@@ -28,7 +28,7 @@ from taskgroup.core.indexes import Indexes
 from taskgroup.core.status.conditions import seconds
 from taskgroup.groups.compiling import compile_beside
 from taskgroup.groups.memory import Memory
-from taskgroup.loops.wakeups import Bell
+from taskgroup.loops.wakeups import Wakeup
 from taskgroup.pools.workers import Scaler
 from taskgroup.results.sweep import Arrivals as Delivered
 from taskgroup.results.sweep import Ended
@@ -66,15 +66,15 @@ class Observer:
         self._scaler = scaler
         self._resync = settings.resync_seconds
 
-    async def observe(self, memory: Memory, body: Mapping[str, Any], bell: Bell) -> Observed:
+    async def observe(self, memory: Memory, body: Mapping[str, Any], wakeup: Wakeup) -> Observed:
         """One look. Troubles of the broker are part of what is seen; those of the API server are raised."""
         meta = read_meta(body)
         compiled = await compile_beside(memory.compiled, meta, body["spec"])
         if compiled is not memory.compiled:
             memory.compiled, memory.early = compiled, None
         if meta.finalized and not meta.deleting:
-            await self._link(memory, meta, bell)
-            await self._workers(memory, meta, bell)
+            await self._link(memory, meta, wakeup)
+            await self._workers(memory, meta, wakeup)
         facts, trouble = await self._broker(memory, meta)
         self._collect(memory)
         return Observed(
@@ -94,7 +94,7 @@ class Observer:
             fresh_nonce=secrets.token_hex(8),
         )
 
-    async def _link(self, memory: Memory, meta: Meta, bell: Bell) -> None:
+    async def _link(self, memory: Memory, meta: Meta, wakeup: Wakeup) -> None:
         """Secrets are read again every resync time while something is wrong, seldom otherwise: for rotated ones."""
         spec = memory.compiled.spec
         period = self._resync if _is_broken(memory) else max(self._resync, ROTATION_SECONDS)
@@ -102,7 +102,7 @@ class Observer:
             return
         memory.link_checked = time.monotonic()
         try:
-            link = await self._linker.link(meta, spec, bell.ring, memory.link)
+            link = await self._linker.link(meta, spec, wakeup.wake, memory.link)
         except LinkError as error:
             memory.link_trouble = error.trouble
             return
@@ -110,11 +110,11 @@ class Observer:
             memory.link, memory.merged = link, False
         memory.link_trouble = None
 
-    async def _workers(self, memory: Memory, meta: Meta, bell: Bell) -> None:
+    async def _workers(self, memory: Memory, meta: Meta, wakeup: Wakeup) -> None:
         due = time.monotonic() - memory.workers_read >= self._resync
-        if not bell.workers_changed and not due:
+        if not wakeup.workers_changed and not due:
             return
-        bell.workers_changed = False
+        wakeup.workers_changed = False
         memory.workers_read = time.monotonic()
         found = await self._scaler.observe(meta, memory.compiled, memory.link)
         trouble = memory.refused or found.trouble
@@ -143,7 +143,7 @@ class Observer:
         memory.workers = _without_settled(memory.workers, seen)
         return seen, Trouble(trouble.reason, trouble.message) if trouble else None
 
-    async def _merge(self, memory: Memory, keys: GroupKeys, link: Link, facts: Facts) -> None:
+    async def _merge(self, memory: Memory, keys: GroupKeys, link: Link, facts: QueueState) -> None:
         """Redis knows best what was dispatched: after a restart, or when an answer was lost, the ledger follows it."""
         state, ledger = facts.state, memory.ledger
         if state is None or ledger.nonce not in ("", state.nonce):
@@ -176,7 +176,7 @@ def _is_broken(memory: Memory) -> bool:
     )
 
 
-def _poison(books: Books) -> Indexes:
+def _poison(books: BrokerBooks) -> Indexes:
     """Items that were dropped from the queue just before an operator died that had not saved it."""
     return FrozenBitMap(index for index, count in books.losses.items() if count > MAX_LOSSES)
 

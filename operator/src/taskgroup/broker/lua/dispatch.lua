@@ -1,4 +1,4 @@
--- Pushes a batch and moves the lane's cursor, or does nothing.
+-- Pushes a batch and moves the cursor of their priority, or does nothing.
 -- KEYS state, list; ARGV nonce, epoch, cursor's field, its value before, its value after, messages...
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch', ARGV[3])
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] or (held[3] or '0') ~= ARGV[4] then

@@ -23,7 +23,7 @@ local function item(message)
 end
 
 -- A message of an older attempt is superseded: its index has its place elsewhere.
-local function give_back(index, attempt, found)
+local function put_back(index, attempt, found)
   if (redis.call('HGET', KEYS[3], index) or '0') == attempt then
     redis.call('SADD', KEYS[2], index)
     found[#found + 1] = index
@@ -41,7 +41,7 @@ local function drain(list, found)
     end
     -- A retry that the task itself asked for carries its own arguments and count: only its message holds them.
     if index and (retries == 0 or take_all) then
-      give_back(index, attempt, found)
+      put_back(index, attempt, found)
     elseif not take_all then
       keep[#keep + 1] = raw
     end
@@ -68,7 +68,7 @@ for number = 8, #KEYS, 2 do
       index, attempt = item(entry[1])
     end
     if index then
-      give_back(index, attempt, running)
+      put_back(index, attempt, running)
     end
   end
   redis.call('DEL', KEYS[number], KEYS[number + 1])

@@ -7,15 +7,15 @@ from taskgroup.core.groups import configuration, recovery
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict, decided
 from taskgroup.core.groups.plan import Action, DeleteObject, Plan, Withdraw
-from taskgroup.core.groups.planning import RESYNC_SECONDS, step
+from taskgroup.core.groups.planning import RESYNC_SECONDS, plan_for
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.pools import scaling as demand
-from taskgroup.core.status.condition_texts import Facts
+from taskgroup.core.status.condition_texts import StatusInput
 from taskgroup.core.status.conditions import seconds, timestamp
 from taskgroup.core.status.phase import Phase
 
 
-def decide(seen: Observed, facts: Facts, verdict: Verdict, now: float, *, forget: Indexes = NONE) -> Plan:
+def decide(seen: Observed, facts: StatusInput, verdict: Verdict, now: float, *, forget: Indexes = NONE) -> Plan:
     """First turn of the end: the books are saved, then the outcome is written; late results change nothing after it.
 
     The rest counts as cancelled in the status only: books in which everything has ended would look like a success if
@@ -24,7 +24,7 @@ def decide(seen: Observed, facts: Facts, verdict: Verdict, now: float, *, forget
     ended = replace(facts, phase=Phase.DECIDED, verdict=verdict, ledger=facts.ledger.cancelled_rest(), active=0)
     # At once, and not with the second turn: until then the workers would go on taking items that count as cancelled.
     actions = _withdraw(seen) if ended.ledger.cancelled else ()
-    plan = step(seen, ended, now, actions=actions, save=True, turn=True, forget=forget, wake_after=0.0)
+    plan = plan_for(seen, ended, now, actions=actions, save=True, transition=True, forget=forget, wake_after=0.0)
     return replace(plan, ledger=facts.ledger)
 
 
@@ -32,10 +32,10 @@ def finish(seen: Observed, now: float) -> Plan:
     """Second turn of the end: Complete or Failed, with the time."""
     verdict = decided(seen.status)
     ledger = seen.ledger.cancelled_rest()
-    facts = Facts(
+    facts = StatusInput(
         phase=Phase.FINISHED, ledger=ledger, active=0, wanted=0, verdict=verdict, completion_time=timestamp(now)
     )
-    return step(seen, facts, now, save=ledger != seen.ledger, turn=True, wake_after=0.0)
+    return plan_for(seen, facts, now, save=ledger != seen.ledger, transition=True, wake_after=0.0)
 
 
 def reconcile_finished(seen: Observed, now: float) -> Plan:
@@ -43,7 +43,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
     verdict = decided(seen.status)
     ledger = seen.ledger.cancelled_rest()
     wanted = _leftover(seen, verdict)
-    facts = Facts(
+    facts = StatusInput(
         phase=Phase.FINISHED,
         ledger=ledger,
         active=0,
@@ -53,7 +53,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
     )
     left = _time_to_live(seen, now)
     if left is not None and left <= 0:
-        return step(seen, facts, now, actions=(DeleteObject(),))
+        return plan_for(seen, facts, now, actions=(DeleteObject(),))
     # Else what a dead worker held would keep another one waiting for it for ever.
     back = () if seen.status.cancelled else recovery.requeues(seen)
     actions = (
@@ -62,7 +62,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         *demand.scale(wanted, seen.workers, seen.broker, "The group has ended."),
     )
     wake = RESYNC_SECONDS if left is None else min(RESYNC_SECONDS, left)
-    return step(seen, facts, now, actions=actions, save=ledger != seen.ledger, wake_after=wake)
+    return plan_for(seen, facts, now, actions=actions, save=ledger != seen.ledger, wake_after=wake)
 
 
 def _leftover(seen: Observed, verdict: Verdict | None) -> int:

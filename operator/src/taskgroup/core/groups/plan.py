@@ -79,7 +79,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class SendAgain:
+class MarkMissing:
     """Items that were found nowhere twice: wait for another dispatch under the same id."""
 
     indexes: Indexes
@@ -107,7 +107,7 @@ Action = (
     | Renew
     | Requeue
     | Search
-    | SendAgain
+    | MarkMissing
     | AskWorker
     | DeleteObject
 )
@@ -129,7 +129,7 @@ class Plan:
     ledger: Ledger
     save: bool = False
     """The ledger must be saved before anything else happens."""
-    turn: bool = False
+    transition: bool = False
     """The status is a turn of the group's life: written first and only on top of the version that was read."""
     near_end: bool = False
     """A status now would put off the one that tells the end: it may wait for that one, though not for long."""
@@ -141,7 +141,7 @@ class Plan:
     status: TaskGroupStatus
     events: tuple[Event, ...] = ()
     """What the written status shows that the one before did not; made anew while it is not written."""
-    news: tuple[Event, ...] = ()
+    extra_events: tuple[Event, ...] = ()
     """What no status shows: kept until the next write."""
     pace: Pace = field(default_factory=Pace)
     wake_after: float = 30.0

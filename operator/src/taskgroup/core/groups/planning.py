@@ -1,9 +1,9 @@
 """The common end of every decision: a status, the events that follow from it, and the Plan around both."""
 
 from taskgroup.core.groups.observed import Observed, Pace
-from taskgroup.core.groups.plan import Action, Dispatch, Event, Plan, Redispatch, Renew, Requeue, SendAgain, Withdraw
+from taskgroup.core.groups.plan import Action, Dispatch, Event, MarkMissing, Plan, Redispatch, Renew, Requeue, Withdraw
 from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.status.condition_texts import Facts
+from taskgroup.core.status.condition_texts import StatusInput
 from taskgroup.core.status.events import events
 from taskgroup.core.status.report import report
 
@@ -11,25 +11,25 @@ RESYNC_SECONDS = 30.0
 """Longest time between two looks: troubles outside the spec heal by it."""
 FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
-_MOVES = (Dispatch, Redispatch, Renew, Requeue, SendAgain, Withdraw)
+_MOVES = (Dispatch, Redispatch, Renew, Requeue, MarkMissing, Withdraw)
 
 TROUBLE_SECONDS = 5.0
 """Between two looks at a broker that does not answer."""
 
 
-def step(
+def plan_for(
     seen: Observed,
-    facts: Facts,
+    facts: StatusInput,
     now: float,
     *,
     actions: tuple[Action, ...] = (),
     save: bool = False,
-    turn: bool = False,
+    transition: bool = False,
     near_end: bool = False,
     consumed: bool = True,
     forget: Indexes = NONE,
     pace: Pace | None = None,
-    news: tuple[Event, ...] = (),
+    extra_events: tuple[Event, ...] = (),
     wake_after: float = RESYNC_SECONDS,
 ) -> Plan:
     """The plan that leads to the status which `facts` describe."""
@@ -39,14 +39,14 @@ def step(
     return Plan(
         ledger=facts.ledger,
         save=save,
-        turn=turn,
+        transition=transition,
         near_end=near_end,
         consumed=consumed,
         forget=forget,
         actions=actions,
         status=status,
         events=events(seen.status, status),
-        news=news,
+        extra_events=extra_events,
         pace=pace or seen.pace,
         wake_after=wake_after,
     )

@@ -13,11 +13,11 @@ from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
 from taskgroup.core.groups.observed import Observed, Trouble
 from taskgroup.core.groups.outcome import deadline_in, overdue
 from taskgroup.core.groups.plan import Plan
-from taskgroup.core.groups.planning import RESYNC_SECONDS, TROUBLE_SECONDS, step
+from taskgroup.core.groups.planning import RESYNC_SECONDS, TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.running import reconcile_running
 from taskgroup.core.groups.suspension import scale_suspended, withdraw_suspended
 from taskgroup.core.items.work import Work
-from taskgroup.core.status.condition_texts import Facts
+from taskgroup.core.status.condition_texts import StatusInput
 from taskgroup.core.status.conditions import timestamp
 from taskgroup.core.status.phase import Phase, phase_of
 
@@ -42,16 +42,16 @@ def reconcile(seen: Observed, now: float) -> Plan:
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:
     """Nothing is dispatched and nothing is forgotten until the cause is repaired; suspension and deadline hold."""
     active = min(seen.status.active or 0, seen.ledger.unfinished)
-    facts = Facts(phase=phase, ledger=seen.ledger, active=active, wanted=0, configuration=trouble)
+    facts = StatusInput(phase=phase, ledger=seen.ledger, active=active, wanted=0, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
-        return step(seen, facts, now, consumed=False)
+        return plan_for(seen, facts, now, consumed=False)
     verdict = overdue(seen.ledger, seen.spec, now)
     if verdict is not None:
         return decide(seen, facts, verdict, now)
     actions = (*withdraw_suspended(seen), *scale_suspended(seen)) if seen.spec.suspend and seen.broker else ()
     left = deadline_in(seen.ledger, seen.spec, now)
     wake_after = RESYNC_SECONDS if left is None else min(RESYNC_SECONDS, left)
-    return step(seen, facts, now, consumed=False, actions=actions, wake_after=wake_after)
+    return plan_for(seen, facts, now, consumed=False, actions=actions, wake_after=wake_after)
 
 
 def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
@@ -59,6 +59,8 @@ def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     ledger = replace(seen.ledger, total=work.total)
     if spec.suspend or seen.broker is None or seen.backend_trouble is not None:
         wake_after = RESYNC_SECONDS if seen.backend_trouble is None else TROUBLE_SECONDS
-        return step(seen, Facts(phase=Phase.NEW, ledger=ledger, active=0, wanted=0), now, wake_after=wake_after)
-    facts = Facts(phase=Phase.RUNNING, ledger=ledger, active=0, wanted=0, start_time=timestamp(now))
-    return step(seen, facts, now, turn=True, wake_after=0.0)
+        return plan_for(
+            seen, StatusInput(phase=Phase.NEW, ledger=ledger, active=0, wanted=0), now, wake_after=wake_after
+        )
+    facts = StatusInput(phase=Phase.RUNNING, ledger=ledger, active=0, wanted=0, start_time=timestamp(now))
+    return plan_for(seen, facts, now, transition=True, wake_after=0.0)

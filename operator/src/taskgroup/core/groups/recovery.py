@@ -6,7 +6,7 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import Reason
 from taskgroup.core.groups.observed import BrokerFacts, Observed, PodFacts
-from taskgroup.core.groups.plan import Action, Requeue, Search, SendAgain
+from taskgroup.core.groups.plan import Action, MarkMissing, Requeue, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
 
@@ -64,7 +64,7 @@ def search(seen: Observed, in_flight: Indexes, now: float) -> tuple[Action, ...]
     return (Search(),) if now - last >= SEARCH_SECONDS else ()
 
 
-def send_again(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, tuple[Action, ...]]:
+def mark_missing(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, tuple[Action, ...]]:
     """Dispatch missing items again, or give them up."""
     if not absent:
         return ledger, ()
@@ -74,7 +74,7 @@ def send_again(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, tup
         f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
         " A task with ignore_result=True stores nothing on Celery before 5.6.3; one that raises Ignore never does."
     )
-    return ledger.failed_with(Reason.LOST, text, hopeless, now), (SendAgain(again),) if again else ()
+    return ledger.failed_with(Reason.LOST, text, hopeless, now), (MarkMissing(again),) if again else ()
 
 
 def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:

@@ -13,7 +13,7 @@ from taskgroup.core.groups.plan import Action, Redispatch
 from taskgroup.core.indexes import Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.status.condition_texts import was_held
+from taskgroup.core.status.condition_texts import was_blocked
 from taskgroup.core.status.conditions import find
 
 CANARY_SECONDS = 30.0
@@ -30,7 +30,7 @@ def hold(seen: Observed, books: Books, work: Work) -> Trouble | None:
             " It is tried again every 30 s.",
         )
     condition = find(seen.status, ConditionType.CONFIGURATION_VALID)
-    if condition is None or not was_held(seen):
+    if condition is None or not was_blocked(seen):
         return None
     held = Trouble(condition.reason, condition.message)
     ended = (*seen.arrivals.succeeded, *(item.index for item in seen.arrivals.failed))

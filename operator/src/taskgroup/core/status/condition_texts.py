@@ -7,12 +7,12 @@ from taskgroup.core.groups.observed import Observed, Trouble
 from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools import early_acks as asking
-from taskgroup.core.status.conditions import Claim, fails, find, holds, is_true
+from taskgroup.core.status.conditions import Desired, fails, find, holds, is_true
 from taskgroup.core.status.phase import Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class StatusInput:
     """What a status is made of, besides the observation."""
 
     phase: Phase
@@ -27,7 +27,7 @@ class Facts:
     completion_time: str | None = None
 
 
-def claims(seen: Observed, facts: Facts) -> dict[ConditionType, Claim]:
+def condition_texts(seen: Observed, facts: StatusInput) -> dict[ConditionType, Desired]:
     """A claim for every condition type."""
     kind = ConditionType
     made = {
@@ -40,7 +40,7 @@ def claims(seen: Observed, facts: Facts) -> dict[ConditionType, Claim]:
     return made | _kstatus(seen, facts, made)
 
 
-def _outcome(facts: Facts) -> dict[ConditionType, Claim]:
+def _outcome(facts: StatusInput) -> dict[ConditionType, Desired]:
     kind, verdict = ConditionType, facts.verdict
     waiting = fails(Reason.NOT_FINISHED, "The group goes on.")
     made = dict.fromkeys((kind.COMPLETE, kind.FAILED, kind.FAILURE_TARGET, kind.SUCCESS_CRITERIA_MET), waiting)
@@ -57,19 +57,19 @@ def _outcome(facts: Facts) -> dict[ConditionType, Claim]:
     return made
 
 
-def _suspended(seen: Observed, facts: Facts) -> Claim:
+def _suspended(seen: Observed, facts: StatusInput) -> Desired:
     if facts.phase is Phase.FINISHED:
         return fails(Reason.NOT_SUSPENDED)
     before = find(seen.status, ConditionType.SUSPENDED)
     if seen.spec is None and before is not None:
-        return Claim(before.status, before.reason, before.message)
+        return Desired(before.status, before.reason, before.message)
     if seen.spec is not None and seen.spec.suspend:
         return holds(Reason.JOB_SUSPENDED, "spec.suspend is true: set it to false to go on.")
     resumed = before is not None and before.reason != Reason.NOT_SUSPENDED
     return fails(Reason.JOB_RESUMED if resumed else Reason.NOT_SUSPENDED)
 
 
-def _workers(seen: Observed, facts: Facts) -> Claim:
+def _workers(seen: Observed, facts: StatusInput) -> Desired:
     deployment, trouble = seen.workers.deployment, seen.workers.trouble
     if not facts.wanted:
         return holds(Reason.NO_WORKERS_NEEDED, "No worker is needed now.")
@@ -81,22 +81,22 @@ def _workers(seen: Observed, facts: Facts) -> Claim:
     return holds(Reason.WORKERS_READY, " ".join(["Workers run.", *asking.warnings(seen)]))
 
 
-def _backend(seen: Observed, facts: Facts) -> Claim:
+def _backend(seen: Observed, facts: StatusInput) -> Desired:
     if seen.backend_trouble is not None:
         return fails(seen.backend_trouble.reason, seen.backend_trouble.message)
     if seen.broker is None:
         why = "Not looked at: the configuration comes first." if facts.configuration else "Not looked at yet."
-        return Claim("Unknown", Reason.UNKNOWN, why)
+        return Desired("Unknown", Reason.UNKNOWN, why)
     return holds(Reason.REACHABLE, "Broker and result backend answer.")
 
 
-def _configuration(facts: Facts) -> Claim:
+def _configuration(facts: StatusInput) -> Desired:
     if facts.configuration is not None:
         return fails(facts.configuration.reason, facts.configuration.message)
     return holds(Reason.VALID)
 
 
-def _kstatus(seen: Observed, facts: Facts, made: dict[ConditionType, Claim]) -> dict[ConditionType, Claim]:
+def _kstatus(seen: Observed, facts: StatusInput, made: dict[ConditionType, Desired]) -> dict[ConditionType, Desired]:
     """Ready, Reconciling and Stalled, by which Helm and Flux tell running, done and stuck apart."""
     if facts.phase is Phase.FINISHED and facts.verdict is not None:
         verdict = facts.verdict
@@ -111,7 +111,7 @@ def _kstatus(seen: Observed, facts: Facts, made: dict[ConditionType, Claim]) -> 
     return _summary(_progress(seen, facts), reconciling=True, stalled=False)
 
 
-def _progress(seen: Observed, facts: Facts) -> Claim:
+def _progress(seen: Observed, facts: StatusInput) -> Desired:
     hindrance = seen.backend_trouble or (seen.workers.trouble if facts.wanted else None)
     if hindrance is not None:
         return fails(hindrance.reason, hindrance.message)
@@ -120,9 +120,9 @@ def _progress(seen: Observed, facts: Facts) -> Claim:
     return fails(Reason.RUNNING, "Items are being run.")
 
 
-def _summary(ready: Claim, *, reconciling: bool, stalled: bool) -> dict[ConditionType, Claim]:
-    def same(flag: bool) -> Claim:
-        return Claim("True" if flag else "False", ready.reason, ready.message if flag else "")
+def _summary(ready: Desired, *, reconciling: bool, stalled: bool) -> dict[ConditionType, Desired]:
+    def same(flag: bool) -> Desired:
+        return Desired("True" if flag else "False", ready.reason, ready.message if flag else "")
 
     return {
         ConditionType.READY: ready,
@@ -131,7 +131,7 @@ def _summary(ready: Claim, *, reconciling: bool, stalled: bool) -> dict[Conditio
     }
 
 
-def was_held(seen: Observed) -> bool:
+def was_blocked(seen: Observed) -> bool:
     """Dispatch stands because no worker knew a task when it was last tried."""
     condition = find(seen.status, ConditionType.CONFIGURATION_VALID)
     return condition is not None and condition.status == "False" and condition.reason == Reason.UNKNOWN_TASK

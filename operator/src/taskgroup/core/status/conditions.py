@@ -10,7 +10,7 @@ from taskgroup.api.status import Condition, TaskGroupStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Desired:
     """What a condition shall say."""
 
     status: Literal["True", "False", "Unknown"]
@@ -18,14 +18,14 @@ class Claim:
     message: str = ""
 
 
-def holds(reason: str, message: str = "") -> Claim:
+def holds(reason: str, message: str = "") -> Desired:
     """A condition that is true."""
-    return Claim("True", reason, message)
+    return Desired("True", reason, message)
 
 
-def fails(reason: str, message: str = "") -> Claim:
+def fails(reason: str, message: str = "") -> Desired:
     """A condition that is false."""
-    return Claim("False", reason, message)
+    return Desired("False", reason, message)
 
 
 def timestamp(seconds: float) -> str:
@@ -50,14 +50,14 @@ def is_true(status: TaskGroupStatus, kind: ConditionType) -> bool:
 
 
 def merged(
-    old: Iterable[Condition], claims: Mapping[ConditionType, Claim], generation: int, now: float
+    old: Iterable[Condition], claims: Mapping[ConditionType, Desired], generation: int, now: float
 ) -> list[Condition]:
     """All claims as conditions, in the order of ConditionType."""
     before = {condition.type: condition for condition in old}
     return [_condition(kind, claims[kind], before.get(kind), generation, now) for kind in ConditionType]
 
 
-def _condition(kind: ConditionType, claim: Claim, old: Condition | None, generation: int, now: float) -> Condition:
+def _condition(kind: ConditionType, claim: Desired, old: Condition | None, generation: int, now: float) -> Condition:
     changed = old is None or old.status != claim.status
     return Condition(
         type=kind,

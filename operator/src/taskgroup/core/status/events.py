@@ -39,11 +39,11 @@ _TROUBLES = (
 def _troubles(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
     for kind, reason in _TROUBLES:
         before, after = find(old, kind), find(new, kind)
-        if after is not None and after.status == "False" and _is_news(before, after):
+        if after is not None and after.status == "False" and _is_new(before, after):
             yield Event(reason, after.message, warning=True)
 
 
-def _is_news(before: Condition | None, after: Condition) -> bool:
+def _is_new(before: Condition | None, after: Condition) -> bool:
     if after.reason == Reason.WORKERS_STARTING:
         return False
     return before is None or before.status != "False" or before.reason != after.reason

@@ -15,16 +15,16 @@ from taskgroup.api.status import (
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.indexes import format_indexes
 from taskgroup.core.ledger import FailureGroup
-from taskgroup.core.status.condition_texts import Facts, claims
+from taskgroup.core.status.condition_texts import StatusInput, condition_texts
 from taskgroup.core.status.conditions import merged, timestamp
 from taskgroup.core.status.phase import Phase, phase_of
 
 FAILURE_INDEXES = 512
 
 
-def report(seen: Observed, facts: Facts, now: float) -> TaskGroupStatus:
+def report(seen: Observed, facts: StatusInput, now: float) -> TaskGroupStatus:
     """The status to write; equal to the last one when nothing changed that a reader would see."""
-    made = claims(seen, facts)
+    made = condition_texts(seen, facts)
     around: dict[str, Any] = {
         "observed_generation": seen.meta.generation,
         "workers": _workers(seen),
@@ -38,7 +38,7 @@ def report(seen: Observed, facts: Facts, now: float) -> TaskGroupStatus:
     return TaskGroupStatus(**_figures(seen, facts, suspended=suspended), **around)
 
 
-def _figures(seen: Observed, facts: Facts, *, suspended: bool) -> dict[str, Any]:
+def _figures(seen: Observed, facts: StatusInput, *, suspended: bool) -> dict[str, Any]:
     """What the outcome freezes: it stays as it was written then, even when the books are lost later."""
     ledger = facts.ledger
     completed, whole = format_indexes(ledger.succeeded, MAX_INDEXES_BYTES)
@@ -64,7 +64,7 @@ def _figures(seen: Observed, facts: Facts, *, suspended: bool) -> dict[str, Any]
     }
 
 
-def state_of(facts: Facts, *, suspended: bool) -> State:
+def state_of(facts: StatusInput, *, suspended: bool) -> State:
     """One word for the whole."""
     if facts.phase is Phase.FINISHED:
         return State.COMPLETE if facts.verdict and facts.verdict.success else State.FAILED
@@ -103,7 +103,7 @@ def _workers(seen: Observed) -> WorkersStatus:
     return WorkersStatus(replicas=alive, ready=deployment.ready if deployment else 0, busy=busy)
 
 
-def _items(seen: Observed, facts: Facts) -> ItemsStatus | None:
+def _items(seen: Observed, facts: StatusInput) -> ItemsStatus | None:
     """The fingerprint follows appended items, but never ones that contradict those already taken over."""
     contradicted = facts.configuration is not None and facts.configuration.reason != Reason.UNKNOWN_TASK
     if seen.work is None or contradicted:
