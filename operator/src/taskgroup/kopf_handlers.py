@@ -1,4 +1,4 @@
-"""What kopf calls: one daemon per TaskGroup, watchers that only ring wakeups, the cleanup. Only this knows kopf."""
+"""What kopf calls: one daemon per TaskGroup for its two loops, watchers that only wake them, the cleanup."""
 
 import asyncio
 import os
@@ -11,10 +11,11 @@ import kopf
 from taskgroup.api.names import FINALIZER, GROUP, LABEL_MANAGED_BY, LABEL_UID, MANAGER, PLURAL, VERSION
 from taskgroup.cluster.client import CONNECTIONS
 from taskgroup.cluster.errors import ApiError
-from taskgroup.connections.shared import Backends
+from taskgroup.connections.shared import Connections
 from taskgroup.groups.cleanup import Cleaner
-from taskgroup.groups.loop import Loops
-from taskgroup.loops.wakeups import Wakeups
+from taskgroup.groups.loop import GroupLoop
+from taskgroup.loops.meeting import Meetings
+from taskgroup.pools.loop import PoolLoop
 
 _OURS = f"{LABEL_MANAGED_BY}={MANAGER}"
 _EXIT_SECONDS = 5.0
@@ -59,10 +60,11 @@ def operator_settings() -> kopf.OperatorSettings:
 
 
 def build_registry(
-    loops: Loops,
+    groups: GroupLoop,
+    pools: PoolLoop,
     cleaner: Cleaner,
-    wakeups: Wakeups,
-    backends: Backends,
+    meetings: Meetings,
+    connections: Connections,
     kubeconfig: str | None,
     stop: asyncio.Event,
     namespaces: int,
@@ -73,10 +75,10 @@ def build_registry(
     """
     registry = kopf.OperatorRegistry()
     _login(registry, kubeconfig, CONNECTIONS + _WATCHES * max(namespaces, 1))
-    _task_groups(registry, loops, cleaner, wakeups)
-    _children(registry, wakeups)
-    _probe(registry, backends)
-    _exit(registry, backends, stop)
+    _task_groups(registry, groups, pools, cleaner, meetings)
+    _children(registry, meetings)
+    _probe(registry, connections)
+    _exit(registry, connections, stop)
     return registry
 
 
@@ -102,11 +104,15 @@ def _credentials(kubeconfig: str | None, **kwargs: Any) -> kopf.ConnectionInfo |
     return kopf.login_with_kubeconfig(**kwargs)
 
 
-def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner, wakeups: Wakeups) -> None:
+def _task_groups(
+    registry: kopf.OperatorRegistry, groups: GroupLoop, pools: PoolLoop, cleaner: Cleaner, meetings: Meetings
+) -> None:
     async def follow(body: Body, stopped: kopf.DaemonStopped, uid: str, **_: Any) -> None:
-        waking = asyncio.create_task(_wake_when_stopped(stopped, wakeups, uid))
+        waking = asyncio.create_task(_wake_when_stopped(stopped, meetings, uid))
         try:
-            await loops.run(body, lambda: bool(stopped))
+            async with asyncio.TaskGroup() as both:
+                both.create_task(groups.run(body, lambda: bool(stopped)))
+                both.create_task(pools.run(uid, lambda: bool(stopped)))
         finally:
             waking.cancel()
 
@@ -115,8 +121,9 @@ def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner
         event["object"]["metadata"].pop("managedFields", None)
         if type == "DELETED":
             cleaner.forget(uid)
-        elif wakeup := wakeups.find(uid):
-            wakeup.wake()
+            meetings.drop(uid)
+        elif meeting := meetings.find(uid):
+            meeting.group.wake()
 
     async def deleted(body: Body, **_: Any) -> None:
         try:
@@ -132,34 +139,35 @@ def _task_groups(registry: kopf.OperatorRegistry, loops: Loops, cleaner: Cleaner
     kopf.on.delete(*where, registry=registry, id="cleanup")(deleted)
 
 
-async def _wake_when_stopped(stopped: kopf.DaemonStopped, wakeups: Wakeups, uid: str) -> None:
+async def _wake_when_stopped(stopped: kopf.DaemonStopped, meetings: Meetings, uid: str) -> None:
     await stopped.wait()
-    if wakeup := wakeups.find(uid):
-        wakeup.wake()
+    if meeting := meetings.find(uid):
+        meeting.group.wake()
+        meeting.pool.wake()
 
 
-def _children(registry: kopf.OperatorRegistry, wakeups: Wakeups) -> None:
+def _children(registry: kopf.OperatorRegistry, meetings: Meetings) -> None:
     async def changed(labels: Mapping[str, str], **_: Any) -> None:
-        if wakeup := wakeups.find(labels[LABEL_UID]):
-            wakeup.wake_workers()
+        if meeting := meetings.find(labels[LABEL_UID]):
+            meeting.change_workers()
 
     ours = {LABEL_UID: kopf.PRESENT}
     kopf.on.event("apps", "v1", "deployments", registry=registry, id="deployment", labels=ours)(changed)
     kopf.on.event("", "v1", "pods", registry=registry, id="pod", labels=ours)(changed)
 
 
-def _probe(registry: kopf.OperatorRegistry, backends: Backends) -> None:
+def _probe(registry: kopf.OperatorRegistry, connections: Connections) -> None:
     def sweeping(**_: Any) -> int:
         """Fails the liveness probe when a sweep has died: nothing would ever be counted again."""
-        return backends.check()
+        return connections.check()
 
     kopf.on.probe(registry=registry, id="sweeping", errors=kopf.ErrorsMode.PERMANENT)(sweeping)
 
 
-def _exit(registry: kopf.OperatorRegistry, backends: Backends, stop: asyncio.Event) -> None:
+def _exit(registry: kopf.OperatorRegistry, connections: Connections, stop: asyncio.Event) -> None:
     async def close(**_: Any) -> None:
         """kopf waits five seconds for whatever still runs: the sweeps, and its own waiter for the stop flag."""
         stop.set()
-        await backends.close()
+        await connections.close()
 
     kopf.on.cleanup(registry=registry, id="close")(close)

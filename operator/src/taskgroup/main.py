@@ -5,21 +5,28 @@ import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 
 import kopf
 
 from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.group_store import KubernetesGroups
 from taskgroup.cluster.lease import Lease
+from taskgroup.cluster.secrets import read_url
+from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.connections.linking import Linker
-from taskgroup.connections.shared import Backends
+from taskgroup.connections.shared import Connections, open_redis
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.cleanup import Cleaner
-from taskgroup.groups.loop import Loops
+from taskgroup.groups.loop import GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
 from taskgroup.kopf_handlers import build_registry, operator_settings
-from taskgroup.loops.wakeups import Wakeups
-from taskgroup.pools.workers import Scaler
+from taskgroup.loops.clock import SystemClock
+from taskgroup.loops.meeting import Meetings
+from taskgroup.pools.cleanup import PoolCleaner
+from taskgroup.pools.loop import PoolLoop
+from taskgroup.pools.observe import PoolObserver
 from taskgroup.settings import Settings
 
 THREADS = 32
@@ -38,17 +45,29 @@ async def run_operator(settings: Settings, kubeconfig: str | None, stop: asyncio
 async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, stop: asyncio.Event) -> None:
     # Name resolution, questions to workers and specs share these; some of them wait for tenants' servers.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    wakeups, backends = Wakeups(), Backends()
+    clock, meetings, connections = SystemClock(), Meetings(), Connections(open_redis)
     cluster_id = await identity(cluster)
-    linker = Linker(cluster, settings, backends)
-    scaler = Scaler(cluster, linker)
-    observer = Observer(settings, linker, scaler)
-    loops = Loops(cluster, linker, observer, Applier(cluster, scaler, settings.pod_name, cluster_id), wakeups, _log)
-    cleaner = Cleaner(cluster, linker, scaler, wakeups, _log)
-    orphans = Orphans(cluster, linker, backends, cleaner, cluster_id, settings.watch_namespaces, _log)
+    store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster)
+    linker = Linker(partial(read_url, cluster), settings, connections)
+    groups = GroupLoop(
+        store,
+        linker,
+        Observer(linker, clock, settings.resync_seconds),
+        Applier(store, clock, cluster_id),
+        meetings,
+        clock,
+        _log,
+    )
+    pools = PoolLoop(
+        workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log
+    )
+    cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
+    orphans = Orphans(cluster, linker, connections, cleaner, cluster_id, settings.watch_namespaces, _log)
     sweeping = asyncio.create_task(orphans.run())
     await kopf.operator(
-        registry=build_registry(loops, cleaner, wakeups, backends, kubeconfig, stop, len(settings.watch_namespaces)),
+        registry=build_registry(
+            groups, pools, cleaner, meetings, connections, kubeconfig, stop, len(settings.watch_namespaces)
+        ),
         settings=operator_settings(),
         # kopf would ask for the user's name, which a container may not have; it exports no type for its identity.
         identity=settings.pod_name,  # type: ignore[arg-type]

@@ -17,8 +17,9 @@ import orjson
 from celery.app.task import Context
 
 from taskgroup.api.signature import Leaf
-from taskgroup.broker.keys import GroupKeys, kombu_priority, task_id
+from taskgroup.broker.keys import kombu_priority
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.task_id import task_id
 
 _ORIGIN = "taskgroup-operator"
 _REPR_LENGTH = 64
@@ -35,18 +36,26 @@ RESERVED_HEADERS = frozenset(name for name in vars(Context) if not name.startswi
 """Header names that Celery gives a meaning to; `options.headers` must not use them."""
 
 
-class MessageTemplate:
-    """One signature of one group, ready to be filled per item. Not for several threads at once."""
+def check_headers(leaf: Leaf) -> None:
+    """InvalidSpecError when the signature's headers would overwrite Celery's."""
+    if clashes := sorted(RESERVED_HEADERS & (leaf.options.headers or {}).keys()):
+        raise InvalidSpecError(
+            f"options.headers of task {leaf.task} must not set '{clashes[0]}': Celery uses that header."
+        )
 
-    def __init__(self, leaf: Leaf, keys: GroupKeys, *, clock: Callable[[], float] = time.time) -> None:
+
+class MessageTemplate:
+    """`Template` for Redis. Not for several threads at once."""
+
+    def __init__(self, leaf: Leaf, uid: str, queue: str, *, clock: Callable[[], float] = time.time) -> None:
         """InvalidSpecError when the signature's headers would overwrite Celery's. `clock` gives epoch seconds."""
-        self._uid = keys.uid
+        self._uid = uid
         self._clock = clock
         self._expires_seconds = leaf.options.expires_seconds
         # A worker finds an unacked message by its delivery tag, so no two messages may share one.
         self._unique = f"#{uuid.uuid4().hex[:12]}.".encode()
         self._counter = itertools.count()
-        self._pattern = _pattern(leaf, keys)
+        self._pattern = _pattern(leaf, uid, queue)
 
     def render(self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """The message of one attempt of an item; `args` and `kwargs` are JSON values."""
@@ -104,12 +113,12 @@ class _Marks:
         return pattern
 
 
-def _pattern(leaf: Leaf, keys: GroupKeys) -> bytes:
+def _pattern(leaf: Leaf, uid: str, queue: str) -> bytes:
     """A message to fill with, in this order: id, expires, group_index, argsrepr, kwargsrepr, id, tag, body."""
     marks = _Marks()
     message = {
-        "headers": _headers(leaf, keys, marks),
-        "properties": _properties(leaf, keys, marks),
+        "headers": _headers(leaf, uid, marks),
+        "properties": _properties(leaf, queue, marks),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "body": marks.text,
@@ -117,26 +126,22 @@ def _pattern(leaf: Leaf, keys: GroupKeys) -> bytes:
     return marks.replaced(orjson.dumps(message))
 
 
-def _headers(leaf: Leaf, keys: GroupKeys, marks: _Marks) -> dict[str, Any]:
+def _headers(leaf: Leaf, uid: str, marks: _Marks) -> dict[str, Any]:
     options = leaf.options
-    own = options.headers or {}
-    if clashes := sorted(RESERVED_HEADERS & own.keys()):
-        raise InvalidSpecError(
-            f"options.headers of task {leaf.task} must not set '{clashes[0]}': Celery uses that header."
-        )
+    check_headers(leaf)
     return {
-        **own,
+        **(options.headers or {}),
         "lang": "py",
         "task": leaf.task,
         "id": marks.text,
         "shadow": options.shadow,
         "eta": None,
         "expires": marks.json,
-        "group": keys.uid,
+        "group": uid,
         "group_index": marks.number,
         "retries": 0,
         "timelimit": [options.time_limit_seconds, options.soft_time_limit_seconds],
-        "root_id": keys.uid,
+        "root_id": uid,
         "parent_id": None,
         "argsrepr": marks.json,
         "kwargsrepr": marks.json,
@@ -149,12 +154,12 @@ def _headers(leaf: Leaf, keys: GroupKeys, marks: _Marks) -> dict[str, Any]:
     }
 
 
-def _properties(leaf: Leaf, keys: GroupKeys, marks: _Marks) -> dict[str, Any]:
+def _properties(leaf: Leaf, queue: str, marks: _Marks) -> dict[str, Any]:
     return {
         "correlation_id": marks.text,
         "reply_to": "",
         "delivery_mode": 2,
-        "delivery_info": {"exchange": "", "routing_key": keys.queue},
+        "delivery_info": {"exchange": "", "routing_key": queue},
         "priority": kombu_priority(leaf.options.priority),
         "body_encoding": "base64",
         "delivery_tag": marks.text,

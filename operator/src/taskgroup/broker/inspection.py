@@ -16,50 +16,55 @@ from taskgroup.transport.errors import broker_errors
 from taskgroup.transport.url import parse
 
 _EARLY = " [acks_late=False]"
+_NODE = "celery@"
+"""Workers are started under this name and their pod's."""
 _Answer = TypeVar("_Answer")
 
 
-async def active_ids(
-    url: str, hostnames: Sequence[str], wait_seconds: float, options: TransportOptions | None = None
-) -> dict[str, set[str]]:
-    """Ids of all tasks that each worker has taken: running, waiting, or with an ETA. A silent worker is absent.
+class CeleryInspection:
+    """`Inspection` by Celery's own broadcast."""
 
-    `hostnames` are Celery's node names; `wait_seconds` bounds each of three questions. Raises BrokerError.
-    """
-    return await _asked(url, hostnames, wait_seconds, options, _taken) if hostnames else {}
+    def __init__(self, url: str, options: TransportOptions | None = None) -> None:
+        self._url = url
+        self._options = options or TransportOptions()
 
+    async def active_ids(self, pods: Sequence[str], wait_seconds: float) -> dict[str, set[str]]:
+        """See Inspection."""
+        return await self._ask(pods, wait_seconds, _active_ids) if pods else {}
 
-async def early_tasks(
-    url: str, hostname: str, wait_seconds: float, options: TransportOptions | None = None
-) -> frozenset[str] | None:
-    """Tasks whose messages this worker acknowledges before it runs them; None when it is silent. Raises BrokerError."""
+    async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
+        """See Inspection."""
 
-    def ask(inspect: Inspect) -> frozenset[str] | None:
-        answers = inspect.registered("acks_late") or {}
-        return _early(answers[hostname]) if hostname in answers else None
+        def question(inspect: Inspect) -> frozenset[str] | None:
+            answers = inspect.registered("acks_late") or {}
+            return _early(answers[_NODE + pod]) if _NODE + pod in answers else None
 
-    return await _asked(url, [hostname], wait_seconds, options, ask)
+        return await self._ask([pod], wait_seconds, question)
 
+    async def _ask(self, pods: Sequence[str], wait_seconds: float, question: Callable[[Inspect], _Answer]) -> _Answer:
+        nodes = [_NODE + pod for pod in pods]
 
-async def _asked(
-    url: str,
-    hostnames: Sequence[str],
-    wait_seconds: float,
-    options: TransportOptions | None,
-    ask: Callable[[Inspect], _Answer],
-) -> _Answer:
-    options = options or TransportOptions()
+        def call() -> _Answer:
+            with self._app(wait_seconds) as app, app.connection_for_write() as connection:
+                # With `limit`, Celery stops waiting as soon as every worker has answered.
+                return question(app.control.inspect(nodes, wait_seconds, connection=connection, limit=len(nodes)))
 
-    def call() -> _Answer:
-        with _app(url, wait_seconds, options) as app, app.connection_for_write() as connection:
-            # With `limit`, Celery stops waiting as soon as every worker has answered.
-            return ask(app.control.inspect(list(hostnames), wait_seconds, connection=connection, limit=len(hostnames)))
+        with broker_errors(parse(self._url).address):
+            try:
+                return await asyncio.to_thread(call)
+            except OperationalError as error:
+                raise (error.__cause__ or ConnectionError(str(error))) from None
 
-    with broker_errors(parse(url).address):
-        try:
-            return await asyncio.to_thread(call)
-        except OperationalError as error:
-            raise (error.__cause__ or ConnectionError(str(error))) from None
+    def _app(self, wait_seconds: float) -> Celery:
+        app = Celery("taskgroup-operator", broker=self._url, backend=None, set_as_current=False)
+        app.conf.broker_transport_options = {
+            "global_keyprefix": self._options.global_key_prefix or "",
+            "socket_timeout": self._options.socket_timeout_seconds or wait_seconds + 5,
+            "socket_connect_timeout": self._options.socket_connect_timeout_seconds or 5,
+            "max_retries": 0,
+        }
+        app.conf.broker_connection_retry = False
+        return app
 
 
 def _early(registered: Sequence[str]) -> frozenset[str]:
@@ -67,24 +72,14 @@ def _early(registered: Sequence[str]) -> frozenset[str]:
     return frozenset(line.removesuffix(_EARLY) for line in registered if line.endswith(_EARLY))
 
 
-def _taken(inspect: Inspect) -> dict[str, set[str]]:
+def _active_ids(inspect: Inspect) -> dict[str, set[str]]:
     # In the order in which a task moves on, so that none is missed between two answers.
     answers = [inspect.scheduled() or {}, inspect.reserved() or {}, inspect.active() or {}]
     complete = set.intersection(*(set(answer) for answer in answers))
-    return {host: {_id(entry) for answer in answers for entry in answer[host]} for host in complete}
+    return {
+        node.removeprefix(_NODE): {_id(entry) for answer in answers for entry in answer[node]} for node in complete
+    }
 
 
 def _id(entry: dict[str, Any]) -> str:
     return str(entry.get("request", entry).get("id"))
-
-
-def _app(url: str, wait_seconds: float, options: TransportOptions) -> Celery:
-    app = Celery("taskgroup-operator", broker=url, backend=None, set_as_current=False)
-    app.conf.broker_transport_options = {
-        "global_keyprefix": options.global_key_prefix or "",
-        "socket_timeout": options.socket_timeout_seconds or wait_seconds + 5,
-        "socket_connect_timeout": options.socket_connect_timeout_seconds or 5,
-        "max_retries": 0,
-    }
-    app.conf.broker_connection_retry = False
-    return app

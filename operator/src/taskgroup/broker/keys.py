@@ -1,15 +1,13 @@
-"""The names under which a group lives in Redis, so that scripts, workers and tests agree on them."""
+"""The names under which a group and a pool live in Redis, so that scripts, workers and tests agree on them."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 PRIORITIES = 10
-"""Priorities 0 to 9; priority 9 is the most urgent."""
+"""Priorities 0 to 9; 9 is the most urgent."""
 LISTS = 4
 _SEPARATOR = "\x06\x16"
 _STEPS = (0, 3, 6, 9)
-_ATTEMPT = re.compile(r"(\d+)(?:~([1-9]\d*))?")
 
 
 def kombu_priority(priority: int) -> int:
@@ -19,46 +17,17 @@ def kombu_priority(priority: int) -> int:
     return PRIORITIES - 1 - priority
 
 
-def list_number(priority: int) -> int:
+def list_number(kombu: int) -> int:
     """Which of the four lists kombu keeps messages of this kombu priority in; list 0 is served first."""
-    return sum(priority >= step for step in _STEPS[1:])
-
-
-def task_id(uid: str, index: int, attempt: int) -> str:
-    """`<uid>.<index>`, and `<uid>.<index>~<n>` for the n-th counted new attempt."""
-    return f"{uid}.{index}~{attempt}" if attempt else f"{uid}.{index}"
-
-
-def parse_task_id(uid: str, value: object) -> tuple[int, int] | None:
-    """Index and attempt of an item's task id; None for any other task of the group (a subtask, say)."""
-    if not isinstance(value, str) or not value.startswith(f"{uid}."):
-        return None
-    match = _ATTEMPT.fullmatch(value, len(uid) + 1)
-    return (int(match[1]), int(match[2] or 0)) if match else None
+    return sum(kombu >= step for step in _STEPS[1:])
 
 
 @dataclass(frozen=True, slots=True)
-class GroupKeys:
-    """Every key of one group. `prefix` is the user's globalKeyPrefix, which kombu puts before each of its own keys."""
+class BookKeys:
+    """The keys of one group's books. `prefix` is the user's globalKeyPrefix."""
 
     prefix: str
     uid: str
-
-    @property
-    def queue(self) -> str:
-        """The Celery queue's name, as workers get it by -Q: without the prefix."""
-        return f"taskgroup-{self.uid}"
-
-    @property
-    def lists(self) -> tuple[str, ...]:
-        """The four lists of the queue, the one that is served first in front."""
-        base = self.prefix + self.queue
-        return tuple(f"{base}{_SEPARATOR}{step}" if step else base for step in _STEPS)
-
-    @property
-    def bindings(self) -> tuple[str, ...]:
-        """The sets in which kombu remembers the bindings of the queue's exchange; 5.7 keeps a second one."""
-        return tuple(f"{self.prefix}_kombu.{kind}.{self.queue}" for kind in ("binding", "binding_permanent"))
 
     @property
     def state(self) -> str:
@@ -80,17 +49,41 @@ class GroupKeys:
         """Hash: index (task id for what is no item) to the number of workers that died holding it."""
         return f"{self.state}:losses"
 
+
+@dataclass(frozen=True, slots=True)
+class PoolKeys:
+    """The keys of one pool's queue and of its workers. kombu puts `prefix` before each of its own keys."""
+
+    prefix: str
+    pool: str
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue's name, as workers get it by -Q: without the prefix."""
+        return f"taskgroup-{self.pool}"
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The four lists of the queue, the one that is served first in front."""
+        base = self.prefix + self.queue
+        return tuple(f"{base}{_SEPARATOR}{step}" if step else base for step in _STEPS)
+
+    @property
+    def bindings(self) -> tuple[str, ...]:
+        """The sets in which kombu remembers the bindings of the queue's exchange; 5.7 keeps a second one."""
+        return tuple(f"{self.prefix}_kombu.{kind}.{self.queue}" for kind in ("binding", "binding_permanent"))
+
     def unacked(self, pod: str) -> str:
         """Hash: delivery tag to a message that the pod took and has not acknowledged."""
-        return f"{self.state}:unacked:{pod}"
+        return f"{self.prefix}taskgroup:{self.pool}:unacked:{pod}"
 
     def unacked_index(self, pod: str) -> str:
         """Sorted set: delivery tag by the time (epoch seconds, the worker's clock) at which the pod took it."""
-        return f"{self.state}:unacked_index:{pod}"
+        return f"{self.prefix}taskgroup:{self.pool}:unacked_index:{pod}"
 
     def unacked_mutex(self, pod: str) -> str:
         """Lock of kombu's own restore."""
-        return f"{self.state}:unacked_mutex:{pod}"
+        return f"{self.prefix}taskgroup:{self.pool}:unacked_mutex:{pod}"
 
     def of_pods(self, pods: Sequence[str]) -> list[str]:
         """Every key that workers named `pods` keep for themselves."""
@@ -98,7 +91,7 @@ class GroupKeys:
 
     def worker_options(self, pod: str) -> dict[str, str]:
         """Entries for a worker's broker_transport_options; kombu adds the prefix to them itself."""
-        bare = GroupKeys("", self.uid)
+        bare = PoolKeys("", self.pool)
         return {
             "unacked_key": bare.unacked(pod),
             "unacked_index_key": bare.unacked_index(pod),

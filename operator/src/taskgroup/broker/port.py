@@ -1,47 +1,37 @@
-"""Values that travel between the operator's loop and the broker."""
+"""What the operator needs of a broker, as values and Protocols. Redis is one implementation (`redis_groups`,
+`redis_pools`, `inspection`); tests hold another one to the same contract.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+A group's books (state, attempts, losses) are found by its uid; queue lists and unacked messages belong to a pool of
+workers. Every method raises BrokerError when the broker cannot be used.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from pyroaring import BitMap
 
-TOMBSTONE = "deleted"
-"""The nonce of a group whose keys were erased; no fence equals it."""
+from taskgroup.api.signature import Leaf
+from taskgroup.core.groups.observed import BrokerBooks, Fence, GroupState, QueueState
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.pools.observed import PoolQueue
+from taskgroup.core.task_id import TaskId
 
 
 @dataclass(frozen=True, slots=True)
-class Fence:
-    """What must still be true in Redis for a change to happen."""
+class Route:
+    """A group, and the pool whose queue takes its messages."""
 
-    nonce: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class GroupState:
-    """The state hash. `cursors`: by priority, how many of its indexes, ascending, were dispatched at least once."""
-
-    nonce: str
-    epoch: int
-    cursors: Mapping[int, int]
-
-    @property
-    def fence(self) -> Fence:
-        """The fence that changes made on the ground of this state must carry."""
-        return Fence(self.nonce, self.epoch)
-
-    @property
-    def deleted(self) -> bool:
-        """Whether this is the tombstone that `erase` leaves."""
-        return self.nonce == TOMBSTONE
+    uid: str
+    pool: str
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose keys these are: written down with them, because nobody can be asked once the object is gone."""
+    """Whose books these are: written down with them, because nobody can be asked once the object is gone."""
 
     cluster: str
-    """What tells this cluster from others that use the same Redis."""
+    """What tells this cluster from others that use the same broker."""
     namespace: str
     name: str
 
@@ -55,26 +45,18 @@ class Owner:
         return cls(*parts) if len(parts) == len(cls.__slots__) else None
 
 
-@dataclass(frozen=True, slots=True)
-class QueueState:
-    """One look at a group's keys. `state` is None when there is none: not opened yet, or lost."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """The books as they begin."""
 
-    state: GroupState | None
-    queued: int
-    returned: int
-    unacked: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerBooks:
-    """`returned`: indexes to dispatch again; `attempts`: newest attempt by index (absent = 0); `losses`: by index.
-
-    A quarantined item is one whose losses exceed the limit: it can be found here again after a crash.
-    """
-
-    returned: BitMap
-    attempts: dict[int, int]
-    losses: dict[int, int]
+    nonce: str
+    cursors: Mapping[int, int] = field(default_factory=dict)
+    attempts: Mapping[int, int] = field(default_factory=dict)
+    returned: Indexes = NONE
+    """Indexes that wait to be dispatched again."""
+    instead_of: str = ""
+    """Nonce of books that are known to be out of date (an old copy of the broker's data): these are replaced."""
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +71,105 @@ class Redispatch:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """`fence` is the one to use from now on; `queued` left the lists, `running` the unacked hashes; `kept` messages
-    stay in the lists because they are no fresh items (subtasks, retries that a task asked for)."""
+    """`fence` is the one to use from now on; `queued` left the lists, `running` the workers' unacked messages."""
 
     fence: Fence
     queued: BitMap
     running: BitMap
-    kept: int
 
 
-@dataclass(frozen=True, slots=True)
-class Requeued:
-    """`returned` are back in the queue; `quarantined` are not, because too many workers died holding them;
-    `others` counts messages back in the queue that are no items."""
+class Template(Protocol):
+    """One signature of one group, ready to be filled per item."""
 
-    returned: BitMap
-    quarantined: BitMap
-    others: int
+    def render(self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """The message of one attempt of an item; `args` and `kwargs` are JSON values."""
+
+
+class GroupBroker(Protocol):
+    """The books of groups, and what groups put on queues.
+
+    Whoever changes something says which nonce and epoch it believes in (Fence): another operator, a replay, or a broker
+    that lost its data makes the change a no-op.
+    """
+
+    def template(self, leaf: Leaf, route: Route) -> Template:
+        """InvalidSpecError when the signature's headers would overwrite Celery's."""
+
+    async def open(self, route: Route, opening: Opening) -> GroupState:
+        """Begin the books (epoch 1) unless there are any; returns what is there, perhaps the tombstone."""
+
+    async def observe(self, route: Route, pods: Sequence[str]) -> QueueState:
+        """State, messages on the queue and unacknowledged messages of these pods."""
+
+    async def books(self, uid: str) -> BrokerBooks:
+        """What is known of single items; as large as the trouble so far, so not for every look."""
+
+    async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
+        """Push the next messages of a priority and move its cursor from `start`; False when fenced or a replay."""
+
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[Redispatch]) -> BitMap:
+        """Push messages of indexes that are still in `returned`, and take them out of it; returns those indexes."""
+
+    async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
+        """Raise the epoch and take the items off the queue into `returned`; None = fenced, nothing done.
+
+        Subtasks, and retries that tasks asked for, stay. With `running` (the end of a group) everything leaves the
+        queue, and the unacked messages of `pods` go too.
+        """
+
+    async def renew(self, uid: str, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
+        """A new attempt number for each index, which goes into `returned`; None = fenced, nothing done."""
+
+    async def mark_missing(self, uid: str, fence: Fence, indexes: Iterable[int]) -> bool:
+        """Indexes whose message vanished go into `returned`, under the attempt that they have; False when fenced."""
+
+    async def present(self, pool: str, pods: Sequence[str]) -> set[str]:
+        """Task ids of all messages on the pool's queue and in the hands of these pods."""
+
+    async def erase(self, uid: str, *, tombstone: bool) -> None:
+        """Delete the group's books. The tombstone keeps a paused operator from opening them again, for a day."""
+
+    async def owners(self) -> dict[str, Owner]:
+        """Uid to owner of every group whose books are open and name one; reads the whole database."""
+
+
+class PoolBroker(Protocol):
+    """Queues, and what their workers hold."""
+
+    def queue(self, pool: str) -> str:
+        """Name of the Celery queue."""
+
+    def worker_options(self, pool: str, pod: str) -> dict[str, str]:
+        """Transport options by which a worker keeps its unacked messages apart from those of other pods."""
+
+    async def observe(self, pool: str, pods: Sequence[str]) -> PoolQueue:
+        """Messages on the queue, and unacknowledged messages of each of these pods."""
+
+    async def requeue(
+        self, pool: str, pod: str, groups: Iterable[str], *, before: float | None, count_loss: bool, loss_limit: int
+    ) -> frozenset[TaskId]:
+        """Put a dead worker's unacked messages back on the queue, first in line, marked as redelivered.
+
+        `groups` are the uids whose items the pool runs. `before` (epoch seconds): only messages taken until then, for a
+        container that was restarted under the pod's name. Returns items that are given up, because more than
+        `loss_limit` workers died with them.
+        """
+
+    async def stray_pods(self, pool: str) -> set[str]:
+        """Names of all pods with unacked messages; reads the whole database."""
+
+    async def erase(self, pool: str, pods: Sequence[str]) -> None:
+        """Delete the queue and what these pods held."""
+
+
+class Inspection(Protocol):
+    """Questions to live workers. A worker that does not answer in time is silent, not dead."""
+
+    async def active_ids(self, pods: Sequence[str], wait_seconds: float) -> dict[str, set[str]]:
+        """Ids of all tasks that each pod's worker has taken: running, waiting, or with an ETA. Silent ones are absent.
+
+        `wait_seconds` bounds each of three questions.
+        """
+
+    async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
+        """Tasks whose messages this worker acknowledges before it runs them; None when it is silent."""

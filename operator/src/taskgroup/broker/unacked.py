@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from taskgroup.broker.keys import list_number, parse_task_id
+from taskgroup.broker.keys import list_number
+from taskgroup.core.task_id import TaskId
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +15,13 @@ class Entry:
     tag: bytes
     raw: bytes
     list: int
-    index: int | None
-    attempt: int
+    item: TaskId | None
+    """None for a subtask."""
     id: str
     message: bytes
 
 
-def read_entry(uid: str, tag: bytes, raw: bytes) -> Entry | None:
+def read_entry(tag: bytes, raw: bytes) -> Entry | None:
     """None when this is not kombu's `[message, exchange, routing key]`: such an entry stays where it is."""
     try:
         message = json.loads(raw)[0]
@@ -29,11 +30,10 @@ def read_entry(uid: str, tag: bytes, raw: bytes) -> Entry | None:
         properties["delivery_info"]["redelivered"] = True
     except (ValueError, KeyError, IndexError, TypeError):
         return None
-    item = parse_task_id(uid, headers.get("id"))
-    index, attempt = item or (None, 0)
+    item = TaskId.parse(headers.get("id"))
     number = list_number(_priority(properties))
     # json, not orjson: integers of any size must survive.
-    return Entry(tag, raw, number, index, attempt, str(headers.get("id", "")), json.dumps(message).encode())
+    return Entry(tag, raw, number, item, str(headers.get("id", "")), json.dumps(message).encode())
 
 
 def _priority(properties: dict[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,7 +10,6 @@ from typing import Any, TextIO
 from taskgroup.api.spec import SecretKeyRef, TransportOptions
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.api.taskgroup import TaskGroup
-from taskgroup.broker.keys import GroupKeys, task_id
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, connect
@@ -19,8 +18,10 @@ from taskgroup.cluster.ledger_store import load
 from taskgroup.cluster.port_forward import in_cluster, reachable
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
 from taskgroup.cluster.secrets import read_url
-from taskgroup.core.groups.observed import Meta
-from taskgroup.core.ledger import FailureGroup, Ledger, decode
+from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.meta import Meta
+from taskgroup.core.snapshot import decode
+from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult, failure
 from taskgroup.results.redis_results import RedisResults
 
@@ -57,7 +58,7 @@ async def _lines(
             url: await stack.enter_async_context(reachable(url, namespace, kubeconfig, context))
             for url in {broker_url, results_url}
         }
-        attempts = await _attempts(RedisBroker(places[broker_url], broker_options), broker_options, uid)
+        attempts = await _attempts(RedisBroker(places[broker_url], broker_options), uid)
         ledger = await _ledger(cluster, found)
         backend = RedisResults(places[results_url], results_options)
         stack.push_async_callback(backend.close)
@@ -88,14 +89,14 @@ async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[
 async def _ledger(cluster: Cluster, group: dict[str, Any]) -> Ledger:
     """How each item ended, as the operator saved it; empty when it has not saved anything."""
     metadata = group["metadata"]
-    meta = Meta(uid=metadata["uid"], name=metadata["name"], namespace=metadata["namespace"], generation=0)
+    meta = Meta(uid=metadata["uid"], name=metadata["name"], namespace=metadata["namespace"])
     saved = await load(cluster, meta)
     return decode(saved[0]) if saved else Ledger()
 
 
-async def _attempts(broker: RedisBroker, options: TransportOptions, uid: str) -> dict[int, int]:
+async def _attempts(broker: RedisBroker, uid: str) -> Mapping[int, int]:
     try:
-        return (await broker.books(GroupKeys(options.global_key_prefix or "", uid))).attempts
+        return (await broker.groups.books(uid)).attempts
     finally:
         await broker.close()
 

@@ -1,26 +1,27 @@
-"""Which broker and result backend a group uses, and the connection to them."""
+"""Which broker and result backend a group uses, and its connection to them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from taskgroup.api.names import Reason
-from taskgroup.api.spec import Backend as BackendSpec
-from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec, TransportOptions
-from taskgroup.cluster.client import Cluster
+from taskgroup.api.spec import Backend, SecretKeyRef, TaskGroupSpec, TransportOptions
 from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
-from taskgroup.cluster.secrets import read_url
-from taskgroup.connections.shared import Address, Backend, Backends
-from taskgroup.core.groups.observed import Meta, Trouble
-from taskgroup.results.sweep import Subscription
+from taskgroup.connections.shared import Address, Connection, Connections
+from taskgroup.core.meta import Meta
+from taskgroup.core.trouble import Trouble
+from taskgroup.results.subscription import Subscription
 from taskgroup.settings import Settings
 
+ReadUrl = Callable[[str, SecretKeyRef], Awaitable[str]]
+"""Namespace and key to the URL in a Secret; SecretMissingError or ForbiddenError when it cannot be read."""
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Link:
-    """The group's connection to its broker and result backend."""
+    """The group's connection, and its place in the sweep."""
 
     address: Address
-    backend: Backend
+    connection: Connection
     subscription: Subscription
 
 
@@ -35,26 +36,26 @@ class LinkError(Exception):
 class Linker:
     """Turns the Secrets that a spec names into open connections."""
 
-    def __init__(self, cluster: Cluster, settings: Settings, backends: Backends) -> None:
-        self._cluster = cluster
+    def __init__(self, read_url: ReadUrl, settings: Settings, connections: Connections) -> None:
+        self._read_url = read_url
         self._settings = settings
-        self._backends = backends
+        self._connections = connections
         self._addresses: dict[str, Address] = {}
         """Last known address of each group."""
 
     async def link(self, meta: Meta, spec: TaskGroupSpec, wake: Callable[[], None], old: Link | None) -> Link:
-        """The group's connection: the old one while nothing changed, else a new one with a fresh mailbox."""
+        """The group's connection: the old one while nothing changed, else a new one with a fresh subscription."""
         address = await self._address(meta, spec)
         if old is not None and old.address == address:
             return old
         try:
-            backend = self._backends.use(address, meta.uid)
+            connection = self._connections.use(address, meta.uid)
         except ValueError as error:
             raise LinkError(Trouble(Reason.INVALID_URL, str(error))) from None
         if old is not None:
             await self.unlink(meta.uid, old)
         self._addresses[meta.uid] = address
-        return Link(address, backend, backend.sweeper.subscribe(meta.uid, wake))
+        return Link(address, connection, connection.sweeper.subscribe(meta.uid, wake))
 
     async def default_address(self) -> Address | None:
         """The chart's broker, when there is one whose Secret can be read."""
@@ -71,8 +72,8 @@ class Linker:
             if meta.uid not in self._addresses:
                 raise
             address = self._addresses[meta.uid]
-        backend = self._backends.use(address, meta.uid)
-        return Link(address, backend, backend.sweeper.subscribe(meta.uid, _nobody))
+        connection = self._connections.use(address, meta.uid)
+        return Link(address, connection, connection.sweeper.subscribe(meta.uid, _nobody))
 
     def forget(self, uid: str) -> None:
         """The object is gone."""
@@ -80,7 +81,7 @@ class Linker:
 
     async def unlink(self, uid: str, link: Link) -> None:
         """The group is done with its connection."""
-        await self._backends.release(link.address, uid)
+        await self._connections.release(link.address, uid)
 
     async def _address(self, meta: Meta, spec: TaskGroupSpec) -> Address:
         broker = self.broker_of(meta, spec)
@@ -91,18 +92,18 @@ class Linker:
 
     async def _url(self, namespace: str, reference: SecretKeyRef) -> str:
         try:
-            return await read_url(self._cluster, namespace, reference)
+            return await self._read_url(namespace, reference)
         except SecretMissingError as error:
             raise LinkError(Trouble(Reason.SECRET_NOT_FOUND, error.message)) from None
         except ForbiddenError as error:
             raise LinkError(Trouble(Reason.FORBIDDEN, error.message)) from None
 
-    def broker_of(self, meta: Meta, spec: TaskGroupSpec) -> BackendSpec:
+    def broker_of(self, meta: Meta, spec: TaskGroupSpec) -> Backend:
         """The broker that the spec names, or the chart's where it is allowed."""
         if spec.broker is not None:
             return spec.broker
         if self._settings.redis_secret and meta.namespace in self._settings.redis_namespaces:
-            return BackendSpec(secret_key_ref=SecretKeyRef(name=self._settings.redis_secret))
+            return Backend(secret_key_ref=SecretKeyRef(name=self._settings.redis_secret))
         raise LinkError(Trouble(Reason.NO_BROKER, _no_broker(meta.namespace)))
 
 

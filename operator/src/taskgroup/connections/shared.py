@@ -1,17 +1,21 @@
-"""Connections to brokers and result backends, shared by all groups that use the same URL and options."""
+"""Connections to brokers and result backends, shared by all groups and pools that use the same URLs and options."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from taskgroup.api.spec import TransportOptions
+from taskgroup.broker.inspection import CeleryInspection
+from taskgroup.broker.port import GroupBroker, Inspection, PoolBroker
 from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.results.port import Results
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.results.sweep import Sweeper
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a group's messages and results live. Holds credentials: never logged."""
+    """Where messages and results live. Holds credentials: never logged."""
 
     broker_url: str = field(repr=False)
     results_url: str = field(repr=False)
@@ -20,40 +24,46 @@ class Address:
 
 
 @dataclass(slots=True)
-class Backend:
-    """Open connections of one address."""
+class Connection:
+    """What is open at one address."""
 
-    broker: RedisBroker
-    results: RedisResults
+    groups: GroupBroker
+    pools: PoolBroker
+    inspection: Inspection
+    results: Results
     sweeper: Sweeper
-    sweeping: asyncio.Task[None]
-    users: set[str]
+    close: Callable[[], Awaitable[None]]
+    sweeping: "asyncio.Future[None]"
+    """The running sweep."""
+    users: set[str] = field(default_factory=set)
 
 
-class Backends:
-    """Opens a backend for its first user and closes it after its last."""
+class Connections:
+    """Opens a connection for its first user and closes it after its last."""
 
-    def __init__(self) -> None:
-        self._open: dict[Address, Backend] = {}
+    def __init__(self, opener: Callable[[Address], Connection]) -> None:
+        """`opener` raises ValueError with a sentence when a URL cannot be used."""
+        self._opener = opener
+        self._open: dict[Address, Connection] = {}
 
-    def use(self, address: Address, uid: str) -> Backend:
-        """The backend at this address; ValueError with a sentence when a URL cannot be used."""
-        backend = self._open.get(address)
-        if backend is None:
-            backend = self._open[address] = _open(address)
-        backend.users.add(uid)
-        return backend
+    def use(self, address: Address, user: str) -> Connection:
+        """The connection to this address; ValueError with a sentence when a URL cannot be used."""
+        connection = self._open.get(address)
+        if connection is None:
+            connection = self._open[address] = self._opener(address)
+        connection.users.add(user)
+        return connection
 
-    async def release(self, address: Address, uid: str) -> None:
-        """The group does not use it any more."""
-        backend = self._open.get(address)
-        if backend is None:
+    async def release(self, address: Address, user: str) -> None:
+        """The user does not need it any more."""
+        connection = self._open.get(address)
+        if connection is None:
             return
-        backend.sweeper.unsubscribe(uid)
-        backend.users.discard(uid)
-        if not backend.users:
+        connection.sweeper.unsubscribe(user)
+        connection.users.discard(user)
+        if not connection.users:
             del self._open[address]
-            await _close(backend)
+            await connection.close()
 
     def addresses(self) -> tuple[Address, ...]:
         """Of all that are open."""
@@ -61,26 +71,29 @@ class Backends:
 
     def check(self) -> int:
         """How many backends are swept; RuntimeError when a sweep has ended, which only a bug can cause."""
-        for backend in self._open.values():
-            if backend.sweeping.done():
-                raise RuntimeError(f"the sweep of {backend.results.address} has ended")
+        for connection in self._open.values():
+            if connection.sweeping.done():
+                raise RuntimeError(f"the sweep of {connection.results.address} has ended")
         return len(self._open)
 
     async def close(self) -> None:
         """The operator ends."""
         while self._open:
-            _, backend = self._open.popitem()
-            await _close(backend)
+            _, connection = self._open.popitem()
+            await connection.close()
 
 
-def _open(address: Address) -> Backend:
+def open_redis(address: Address) -> Connection:
+    """Both sides in Redis, with a sweep that runs; ValueError with a sentence when a URL cannot be used."""
     broker = RedisBroker(address.broker_url, address.broker_options)
     results = RedisResults(address.results_url, address.results_options)
     sweeper = Sweeper(results)
-    return Backend(broker, results, sweeper, asyncio.create_task(sweeper.run()), set())
+    sweeping = asyncio.create_task(sweeper.run())
 
+    async def close() -> None:
+        sweeping.cancel()
+        await broker.close()
+        await results.close()
 
-async def _close(backend: Backend) -> None:
-    backend.sweeping.cancel()
-    await backend.broker.close()
-    await backend.results.close()
+    inspection = CeleryInspection(address.broker_url, address.broker_options)
+    return Connection(broker.groups, broker.pools, inspection, results, sweeper, close, sweeping)

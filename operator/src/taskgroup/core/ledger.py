@@ -1,34 +1,28 @@
-"""The operator's books: what is known of every index. Values only; saved by `encode` and found again by `decode`.
+"""The operator's books: what is known of every index. Values only; `snapshot` says how they are saved.
 
 Each index is in exactly one place: pending, in flight, succeeded, failed or cancelled. Pending and in flight are not
 stored: they follow from the cursors (how much of each lane was ever dispatched) and from `returned` (what came back).
 """
 
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
 
-import orjson
 from pyroaring import BitMap, FrozenBitMap
 
+from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.work import Lane
 
-FORMAT = 1
-MAX_BYTES = 64 * 1024 * 1024
-"""What a snapshot may unpack to: ten times one of 1,000,000 items, half of them with attempts of their own."""
 Attempts = Mapping[int, int]
 _NO_ATTEMPTS: Attempts = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """Failed items with the same exception and message."""
+    """Failed items with the same reason and message."""
 
-    reason: str
-    message: str
+    failure: Failure
     indexes: Indexes
     last_time: float
     """Seconds since the epoch."""
@@ -36,7 +30,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """A snapshot of the books."""
+    """The books of one group."""
 
     total: int = 0
     nonce: str = ""
@@ -44,18 +38,20 @@ class Ledger:
     cursors: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     """Priority to the number of its lane's items that were dispatched at least once."""
     returned: Indexes = NONE
-    """Dispatched once, then taken back: to be dispatched again."""
+    """Dispatched once and no longer in the broker: to be dispatched again."""
     succeeded: Indexes = NONE
     failed: Indexes = NONE
     cancelled: Indexes = NONE
     attempts: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
     """Index to the suffix of its newest task id; absent means 0."""
     missed: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
-    """Index to how often it was found nowhere and dispatched again."""
+    """Index to how often it was found missing and dispatched again."""
     failures: tuple[FailureGroup, ...] = ()
     ran_seconds: float = 0.0
     """Running time up to the last suspension."""
     running_since: float | None = None
+    unknown_task: str = ""
+    """A task that no worker knew when it was last tried; dispatch stands until one does."""
 
     @property
     def ended(self) -> Indexes:
@@ -67,16 +63,16 @@ class Ledger:
         """How many items have not ended."""
         return self.total - len(self.ended)
 
-    def dispatched(self, lanes: Iterable[Lane]) -> Indexes:
+    def ever_dispatched(self, lanes: Iterable[Lane]) -> Indexes:
         """Items whose message was put on the queue at least once."""
-        found = BitMap()
+        dispatched = BitMap()
         for lane in lanes:
-            found |= lane.indexes[: self.cursors.get(lane.priority, 0)]
-        return FrozenBitMap(found)
+            dispatched |= lane.indexes[: self.cursors.get(lane.priority, 0)]
+        return FrozenBitMap(dispatched)
 
     def in_flight(self, lanes: Iterable[Lane]) -> Indexes:
         """Items that are on the queue or with a worker."""
-        return self.dispatched(lanes) - self.returned - self.ended
+        return self.ever_dispatched(lanes) - self.returned - self.ended
 
     def is_dispatched(self) -> bool:
         """Whether anything was ever put on the queue."""
@@ -90,21 +86,21 @@ class Ledger:
         """The clock of the running time stands."""
         return replace(self, ran_seconds=self.running_seconds(now), running_since=None)
 
-    def advanced(self, priority: int, cursor: int) -> "Ledger":
-        """After a dispatch."""
+    def dispatched(self, priority: int, cursor: int) -> "Ledger":
+        """The first `cursor` items of a lane were put on the queue."""
         return replace(self, cursors=MappingProxyType({**self.cursors, priority: cursor}))
 
     def withdrawn(self, indexes: Indexes) -> "Ledger":
-        """Items whose message was taken from the queue without an end."""
+        """Items whose message left the broker without an end wait for another dispatch."""
         return replace(self, returned=(self.returned | indexes) - self.ended)
 
     def marked_missing(self, indexes: Indexes) -> "Ledger":
-        """Items that are nowhere wait for another dispatch, and each such time is counted."""
+        """Items that were found missing wait for another dispatch, and each such time is counted."""
         counted = {index: self.missed.get(index, 0) + 1 for index in indexes}
         return replace(self.withdrawn(indexes), missed=MappingProxyType({**self.missed, **counted}))
 
     def redispatched(self, indexes: Indexes) -> "Ledger":
-        """Taken back items that were dispatched again."""
+        """Withdrawn items that were dispatched again."""
         return replace(self, returned=self.returned - indexes)
 
     def renewed(self, attempts: Attempts) -> "Ledger":
@@ -124,7 +120,7 @@ class Ledger:
             failures=tuple(kept for group in self.failures if (kept := _without(group, fresh)).indexes),
         )
 
-    def failed_with(self, reason: str, message: str, indexes: Indexes, now: float) -> "Ledger":
+    def failed_with(self, failure: Failure, indexes: Indexes, now: float) -> "Ledger":
         """Failures of one kind; items that ended before are left alone."""
         fresh = (indexes & full(self.total)) - self.ended
         if not fresh:
@@ -133,7 +129,7 @@ class Ledger:
             self,
             failed=self.failed | fresh,
             returned=self.returned - fresh,
-            failures=_added(self.failures, FailureGroup(reason, message, fresh, now)),
+            failures=_added(self.failures, FailureGroup(failure, fresh, now)),
         )
 
     def failure_of(self, index: int) -> FailureGroup | None:
@@ -156,69 +152,10 @@ def _without(group: FailureGroup, indexes: Indexes) -> FailureGroup:
 
 def _added(groups: tuple[FailureGroup, ...], new: FailureGroup) -> tuple[FailureGroup, ...]:
     for position, group in enumerate(groups):
-        if (group.reason, group.message) == (new.reason, new.message):
+        if group.failure == new.failure:
             merged = replace(group, indexes=group.indexes | new.indexes, last_time=new.last_time)
             return (*groups[:position], merged, *groups[position + 1 :])
     if len(groups) < MAX_FAILURE_GROUPS:
         return (*groups, new)
-    other = "(further messages, put together because there are too many different ones)"
-    return (*groups, new) if new.message == other else _added(groups, replace(new, message=other))
-
-
-_BITMAPS = ("returned", "succeeded", "failed", "cancelled")
-_NUMBERS = ("total", "nonce", "ran_seconds", "running_since")
-_MAPPINGS = ("cursors", "attempts", "missed")
-
-
-def encode(ledger: Ledger) -> bytes:
-    """A compressed snapshot: roaring bitmaps and a JSON head; 1,000,000 ended items take a few hundred bytes."""
-    blobs = [getattr(ledger, name).serialize() for name in _BITMAPS]
-    blobs += [group.indexes.serialize() for group in ledger.failures]
-    head: dict[str, Any] = {"format": FORMAT, "sizes": [len(blob) for blob in blobs]}
-    head |= {name: getattr(ledger, name) for name in _NUMBERS}
-    head |= {name: {str(key): value for key, value in getattr(ledger, name).items()} for name in _MAPPINGS}
-    head["failures"] = [[group.reason, group.message, group.last_time] for group in ledger.failures]
-    text = orjson.dumps(head)
-    return zlib.compress(len(text).to_bytes(4, "big") + text + b"".join(blobs))
-
-
-def decode(data: bytes) -> Ledger:
-    """The inverse of `encode`; ValueError when the bytes are not a ledger of a known format."""
-    raw = _decompress(data)
-    length = int.from_bytes(raw[:4], "big")
-    head = orjson.loads(raw[4 : 4 + length])
-    try:
-        return _filled(head, raw[4 + length :])
-    except (AttributeError, LookupError, TypeError) as error:
-        raise ValueError(f"the ledger is damaged: {error}") from error
-
-
-def _filled(head: Any, blobs: bytes) -> Ledger:
-    if head.get("format") != FORMAT:
-        raise ValueError(f"ledger format {head.get('format')} is not known to this version: run a newer operator")
-    bitmaps = _bitmaps(blobs, head["sizes"])
-    fields: dict[str, Any] = {name: head[name] for name in _NUMBERS}
-    fields |= {name: MappingProxyType({int(k): v for k, v in head[name].items()}) for name in _MAPPINGS}
-    fields |= dict(zip(_BITMAPS, bitmaps, strict=False))
-    groups = zip(head["failures"], bitmaps[len(_BITMAPS) :], strict=True)
-    failures = tuple(FailureGroup(reason, message, bits, time) for (reason, message, time), bits in groups)
-    return Ledger(failures=failures, **fields)
-
-
-def _decompress(data: bytes) -> bytes:
-    opener = zlib.decompressobj()
-    try:
-        raw = opener.decompress(data, MAX_BYTES)
-    except zlib.error as error:
-        raise ValueError(f"the ledger is damaged: {error}") from error
-    if not opener.eof:
-        raise ValueError(f"the ledger is damaged: it does not end within {MAX_BYTES} bytes")
-    return raw
-
-
-def _bitmaps(data: bytes, sizes: list[int]) -> list[Indexes]:
-    found: list[Indexes] = []
-    for size in sizes:
-        found.append(FrozenBitMap.deserialize(data[:size]))
-        data = data[size:]
-    return found
+    rest = Failure(new.failure.reason, "(further messages, put together because there are too many different ones)")
+    return (*groups, new) if new.failure == rest else _added(groups, replace(new, failure=rest))

@@ -7,21 +7,15 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from taskgroup.api.names import LABEL_UID
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.broker.keys import GroupKeys, task_id
-from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ApiError
-from taskgroup.cluster.resources import DEPLOYMENTS, PODS
 from taskgroup.connections.linking import Link, Linker, LinkError
-from taskgroup.core.groups.observed import Meta
-from taskgroup.groups.observe import keys_of, read_meta
-from taskgroup.loops.wakeups import Wakeups
-from taskgroup.pools.workers import Scaler
+from taskgroup.core.meta import Meta
+from taskgroup.core.task_id import task_id
+from taskgroup.groups.inline_pool import route_of
+from taskgroup.groups.observe import read_meta
 from taskgroup.transport.errors import BrokerError
 
-WORKERS_SECONDS = 60.0
-"""How long stopping workers are waited for; what they put back later is without effect."""
 BROKER_SECONDS = 30.0
 """How long an unreachable broker may hold up the deletion."""
 _POLL_SECONDS = 0.5
@@ -30,14 +24,16 @@ _MAX_RESULTS = 20_000_000
 """Twice the largest group: no group has more attempts worth a search."""
 
 
+StopWorkers = Callable[[Meta], Awaitable[list[str]]]
+"""Stops all workers of a group, waits for them, and returns the names of the pods that there were."""
+
+
 class Cleaner:
     """Removes everything that a group left outside its own object; doing it twice changes nothing."""
 
-    def __init__(self, cluster: Cluster, linker: Linker, scaler: Scaler, wakeups: Wakeups, log: logging.Logger) -> None:
-        self._cluster = cluster
+    def __init__(self, linker: Linker, stop_workers: StopWorkers, log: logging.Logger) -> None:
         self._linker = linker
-        self._scaler = scaler
-        self._wakeups = wakeups
+        self._stop_workers = stop_workers
         self._log = log
 
     async def clean(self, body: Mapping[str, Any]) -> None:
@@ -54,60 +50,43 @@ class Cleaner:
     def forget(self, uid: str) -> None:
         """The object is gone. Not before: where a namespace ends, kopf may ask for the cleanup twice."""
         self._linker.forget(uid)
-        self._scaler.forget(uid)
-        self._wakeups.drop(uid)
 
     async def _link(self, meta: Meta, body: Mapping[str, Any]) -> Link | None:
         try:
             spec = TaskGroupSpec.model_validate(dict(body["spec"]))
             return await self._linker.link_for_cleanup(meta, spec)
         except (ValueError, LinkError, ApiError) as error:
-            self._log.warning("%s/%s: its keys in Redis stay behind: %s", meta.namespace, meta.name, error)
+            self._log.warning("%s: its keys in Redis stay behind: %s", meta, error)
             return None
 
     async def _stop(self, meta: Meta, link: Link) -> None:
-        keys, broker = keys_of(meta.uid, link), link.backend.broker
-        facts = await broker.observe(keys, [])
-        if facts.state is not None:
-            pods = sorted(await broker.stray_pods(keys))
-            await broker.withdraw(keys, facts.state.fence, pods, running=True)
-
-    async def _stop_workers(self, meta: Meta) -> list[str]:
-        """Returns the names of the pods that there were."""
-        selector, deadline = f"{LABEL_UID}={meta.uid}", time.monotonic() + WORKERS_SECONDS
-        for found in await self._cluster.list_all(DEPLOYMENTS, meta.namespace, labels=selector):
-            name = found["metadata"]["name"]
-            await self._cluster.delete(DEPLOYMENTS, meta.namespace, name, uid=found["metadata"]["uid"])
-        seen: set[str] = set()
-        while pods := await self._cluster.list_all(PODS, meta.namespace, labels=selector):
-            seen |= {pod["metadata"]["name"] for pod in pods}
-            if time.monotonic() > deadline:
-                text = "%s/%s: %d worker pods have not ended after %d s and are left to Kubernetes."
-                self._log.warning(text, meta.namespace, meta.name, len(pods), WORKERS_SECONDS)
-                break
-            await asyncio.sleep(_POLL_SECONDS)
-        return sorted(seen)
+        route, groups = route_of(meta.uid), link.connection.groups
+        queue = await groups.observe(route, [])
+        if queue.state is not None:
+            pods = sorted(await link.connection.pools.stray_pods(route.pool))
+            await groups.withdraw(route, queue.state.fence, pods, running=True)
 
     async def erase(self, meta: Meta, link: Link, pods: list[str]) -> None:
         """The group's keys and results; BrokerError when Redis cannot be used."""
-        keys, broker = keys_of(meta.uid, link), link.backend.broker
-        facts = await broker.observe(keys, [])
-        if facts.state is not None and not facts.state.deleted:
-            dispatched = sum(facts.state.cursors.values())
-            await self._delete_results(meta, link, keys, dispatched)
-        strays = await broker.stray_pods(keys)
-        await broker.erase(keys, sorted({*pods, *strays}), tombstone=True)
+        route, connection = route_of(meta.uid), link.connection
+        queue = await connection.groups.observe(route, [])
+        if queue.state is not None and not queue.state.deleted:
+            await self._delete_results(meta, link, sum(queue.state.cursors.values()))
+        strays = await connection.pools.stray_pods(route.pool)
+        # The books last: while they are there, a sweep for orphans would find the rest.
+        await connection.pools.erase(route.pool, sorted({*pods, *strays}))
+        await connection.groups.erase(meta.uid, tombstone=True)
 
-    async def _delete_results(self, meta: Meta, link: Link, keys: GroupKeys, dispatched: int) -> None:
+    async def _delete_results(self, meta: Meta, link: Link, dispatched: int) -> None:
         """Every value that any attempt of any item may have left; indexes above the cursors never ran."""
-        books = await link.backend.broker.books(keys)
+        books = await link.connection.groups.books(meta.uid)
         highest = max((dispatched, *(index + 1 for index in books.attempts)))
         first = (task_id(meta.uid, index, 0) for index in range(highest))
         later = (task_id(meta.uid, index, n + 1) for index, last in books.attempts.items() for n in range(last))
         # The numbers come from Redis, where tenants can write.
         ids = itertools.islice(itertools.chain(first, later), _MAX_RESULTS)
         while chunk := list(itertools.islice(ids, _CHUNK)):
-            await link.backend.results.delete(chunk)
+            await link.connection.results.delete(chunk)
 
     async def _try(self, meta: Meta, act: Callable[[], Awaitable[None]]) -> bool:
         """A broker that is away may come back, but nobody's deletion waits for ever: False when it did not."""
@@ -118,6 +97,6 @@ class Cleaner:
                 return True
             except BrokerError as error:
                 if time.monotonic() > deadline:
-                    self._log.warning("%s/%s: its keys in Redis stay behind: %s", meta.namespace, meta.name, error)
+                    self._log.warning("%s: its keys in Redis stay behind: %s", meta, error)
                     return False
                 await asyncio.sleep(_POLL_SECONDS)

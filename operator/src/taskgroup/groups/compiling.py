@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.groups.observed import Meta, Trouble
 from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.meta import Meta
+from taskgroup.core.trouble import Trouble
 from taskgroup.groups.memory import Compiled
 
 _TOO_DEEP = (
@@ -21,7 +21,7 @@ _TOO_DEEP = (
 )
 
 
-def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) -> Compiled:
+def compile_spec(generation: int, spec: Mapping[str, Any], name: str) -> Compiled:
     """Reads and checks everything that can be checked without looking outside."""
     if _is_too_deep(spec):
         return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, _TOO_DEEP))
@@ -31,7 +31,7 @@ def compile_spec(generation: int, spec: Mapping[str, Any], uid: str, name: str) 
         return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, _sentence(error)))
     try:
         work = compile_work(parsed, name)
-        _check_messages(work, uid)
+        _check_headers(work)
     except InvalidSpecError as error:
         return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
     return Compiled(generation, parsed, work)
@@ -46,7 +46,7 @@ async def compile_beside(compiled: Compiled | None, meta: Meta, spec: Mapping[st
     if compiled is not None and compiled.generation == meta.generation:
         return compiled
     async with _ONE:
-        return await asyncio.to_thread(compile_spec, meta.generation, dict(spec), meta.uid, meta.name)
+        return await asyncio.to_thread(compile_spec, meta.generation, dict(spec), meta.name)
 
 
 def _is_too_deep(spec: Mapping[str, Any]) -> bool:
@@ -58,12 +58,10 @@ def _is_too_deep(spec: Mapping[str, Any]) -> bool:
     return False
 
 
-def _check_messages(work: Work, uid: str) -> None:
+def _check_headers(work: Work) -> None:
     """Headers that would overwrite Celery's are refused before anything starts."""
-    keys = GroupKeys("", uid)
     for leaf in work.kinds:
-        if leaf.options.headers:
-            MessageTemplate(leaf, keys)
+        check_headers(leaf)
 
 
 def _sentence(error: ValidationError) -> str:

@@ -1,140 +1,138 @@
 """The loop of one TaskGroup: look, decide, do, wait; level-triggered, so that any step may fail and is made up for."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from taskgroup.api.status import TaskGroupStatus
-from taskgroup.cluster import ledger_store
-from taskgroup.cluster.client import Cluster
-from taskgroup.cluster.errors import ApiError, ConflictError, NotFoundError
-from taskgroup.cluster.resources import TASK_GROUPS
+from taskgroup.cluster.errors import ApiError, ConflictError
+from taskgroup.cluster.port import GroupStore
 from taskgroup.connections.linking import Linker
+from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.reconcile import reconcile
-from taskgroup.core.ledger import Ledger, decode
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.meta import Meta
+from taskgroup.core.snapshot import decode
 from taskgroup.groups.actions import FencedError
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.compiling import compile_beside
-from taskgroup.groups.memory import Compiled, Memory
+from taskgroup.groups.memory import Compiled, Intake, Memory, Record
 from taskgroup.groups.observe import Observer, read_meta
-from taskgroup.loops.wakeups import Wakeups
+from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff
+from taskgroup.loops.clock import Clock
+from taskgroup.loops.meeting import Meeting, Meetings
 from taskgroup.transport.errors import BrokerError
 
 AGAIN_SECONDS = 0.1
 """After somebody else wrote first."""
-FIRST_RETRY_SECONDS = 0.5
-LAST_RETRY_SECONDS = 30.0
+RETRY_SECONDS = 0.5
 
 Body = Mapping[str, Any]
 
 
-class Loops:
+@dataclass(slots=True)
+class Following:
+    """What one run of a loop keeps while it drops its memory."""
+
+    memory: Memory | None = None
+    compiled: Compiled | None = None
+    """A spec has to be read only once."""
+    conflicts: Backoff = field(default_factory=lambda: Backoff(AGAIN_SECONDS))
+    failures: Backoff = field(default_factory=lambda: Backoff(RETRY_SECONDS))
+
+
+class GroupLoop:
     """Runs the loop of any group, from what all of them share."""
 
     def __init__(
         self,
-        cluster: Cluster,
+        store: GroupStore,
         linker: Linker,
         observer: Observer,
         applier: Applier,
-        wakeups: Wakeups,
+        meetings: Meetings,
+        clock: Clock,
         log: logging.Logger,
     ) -> None:
-        self._cluster = cluster
+        self._store = store
         self._linker = linker
         self._observer = observer
         self._applier = applier
-        self._wakeups = wakeups
+        self._meetings = meetings
+        self._clock = clock
         self._log = log
 
     async def run(self, body: Body, is_stopped: Callable[[], bool]) -> None:
         """Until the object is being deleted or the operator ends; `body` is live."""
         uid = body["metadata"]["uid"]
-        wakeup, state = self._wakeups.of(uid), _State()
+        meeting, following = self._meetings.of(uid), Following()
         try:
             while not is_stopped() and "deletionTimestamp" not in body["metadata"]:
-                wakeup.clear()
+                meeting.group.clear()
                 # kopf's own patch comes first; everything outside waits for it.
-                await wakeup.wait(await self._step(body, state) if read_meta(body).finalized else LAST_RETRY_SECONDS)
+                is_ready = read_meta(body).finalized
+                seconds = await self._step(body, meeting, following) if is_ready else LAST_RETRY_SECONDS
+                await meeting.group.wait(seconds)
         finally:
-            await self._detach(uid, state)
+            await self.detach(uid, following)
 
-    async def _step(self, body: Body, state: "_State") -> float:
-        """One turn, or what follows from its failure; returns the seconds until the next."""
+    async def _step(self, body: Body, meeting: Meeting, following: Following) -> float:
+        """One look, or what follows from its failure; returns the seconds until the next."""
         try:
-            state.memory = state.memory or await self._attach(body, state)
-            wait = await self._turn(state.memory, body)
-            state.delay, state.again = FIRST_RETRY_SECONDS, AGAIN_SECONDS
+            _, seconds = await self.look(body, meeting, following)
         except (ConflictError, FencedError) as error:
-            self._log.info("%s: looking again: %s", _name(body), str(error) or "the queue's state had changed")
-            await self._detach(body["metadata"]["uid"], state)
-            wait, state.again = state.again, min(state.again * 2, LAST_RETRY_SECONDS)
+            self._log.info("%s: looking again: %s", read_meta(body), str(error) or "the queue's state had changed")
+            await self.detach(body["metadata"]["uid"], following)
+            return following.conflicts.delay()
         except (ApiError, BrokerError) as error:
-            self._log.warning("%s: %s", _name(body), error)
-            await self._tell(body, state, error)
-            wait, state.delay = state.delay, min(state.delay * 2, LAST_RETRY_SECONDS)
-        return wait
+            self._log.warning("%s: %s", read_meta(body), error)
+            await self._show_hindrance(body, following, error)
+            return following.failures.delay()
+        following.conflicts.reset()
+        following.failures.reset()
+        return seconds
 
-    async def _tell(self, body: Body, state: "_State", error: Exception) -> None:
+    async def look(self, body: Body, meeting: Meeting, following: Following) -> tuple[Plan, float]:
+        """Observe, decide, apply; returns what was decided and the seconds until the next look."""
+        memory = following.memory = following.memory or await self._attach(body, following)
+        seen = await self._observer.observe(memory, body, meeting)
+        plan = reconcile(seen, self._clock.now())
+        return plan, await self._applier.apply(plan, seen, memory, meeting)
+
+    async def _show_hindrance(self, body: Body, following: Following, error: Exception) -> None:
         """What the API server refuses again and again is shown in the Ready condition, if that much is allowed."""
-        if state.memory is None or not isinstance(error, ApiError) or not error.status:
+        if following.memory is None or not isinstance(error, ApiError) or not error.status:
             return
         try:
-            await self._applier.tell(read_meta(body), state.memory, error.message)
+            await self._applier.show_hindrance(read_meta(body), following.memory.record, error.message)
         except ApiError as second:
-            self._log.warning("%s: %s", _name(body), second)
+            self._log.warning("%s: %s", read_meta(body), second)
 
-    async def _turn(self, memory: Memory, body: Body) -> float:
-        wakeup = self._wakeups.of(body["metadata"]["uid"])
-        seen = await self._observer.observe(memory, body, wakeup)
-        plan = reconcile(seen, time.time())
-        return await self._applier.apply(plan, seen, memory)
-
-    async def _attach(self, body: Body, state: "_State") -> Memory:
-        """Memory from what is written down: the object itself and the ledger. A spec has to be read only once."""
+    async def _attach(self, body: Body, following: Following) -> Memory:
+        """Memory from what is written down: the object itself and the ledger."""
         meta = read_meta(body)
-        live = await self._cluster.get(TASK_GROUPS, meta.namespace, meta.name)
-        if live["metadata"]["uid"] != meta.uid:
-            raise NotFoundError(f"{_name(body)} is another object now.")
-        state.compiled = await compile_beside(state.compiled, meta, body["spec"])
-        stored = await ledger_store.load(self._cluster, meta)
-        ledger = self._decode(stored[0], body) if stored else Ledger()
-        return Memory(
-            status=TaskGroupStatus.model_validate(live.get("status") or {}),
-            version=live["metadata"]["resourceVersion"],
-            ledger=ledger,
-            saved=ledger,
-            ledger_version=stored[1] if stored else None,
-            compiled=state.compiled,
-        )
+        stored = await self._store.read_status(meta)
+        following.compiled = await compile_beside(following.compiled, meta, body["spec"])
+        saved = await self._store.load_ledger(meta)
+        ledger = self._decode(saved.data, meta) if saved else Ledger()
+        record = Record(stored.status, stored.version, ledger, ledger, saved.version if saved else None)
+        return Memory(Intake(following.compiled), record)
 
-    def _decode(self, data: bytes, body: Body) -> Ledger:
-        """A ledger that cannot be read is made again from Redis and the results."""
+    def _decode(self, data: bytes, meta: Meta) -> Ledger:
+        """A ledger that cannot be read is made again from the broker and the results."""
         try:
             return decode(data)
         except ValueError as error:
-            self._log.error("%s: %s; starting from what Redis knows.", _name(body), error)
+            self._log.error("%s: %s; starting from what the broker knows.", meta, error)
             return Ledger()
 
-    async def _detach(self, uid: str, state: "_State") -> None:
-        memory, state.memory = state.memory, None
-        state.compiled = memory.compiled if memory is not None else state.compiled
-        for task in (memory.search, memory.asking) if memory is not None else ():
-            if task is not None:
-                task.cancel()
-        if memory is not None and memory.link is not None:
-            await self._linker.unlink(uid, memory.link)
-
-
-@dataclass(slots=True)
-class _State:
-    memory: Memory | None = None
-    compiled: Compiled | None = None
-    delay: float = FIRST_RETRY_SECONDS
-    again: float = AGAIN_SECONDS
-
-
-def _name(body: Body) -> str:
-    return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
+    async def detach(self, uid: str, following: Following) -> None:
+        """Drop the memory: somebody else may have written."""
+        memory, following.memory = following.memory, None
+        if memory is None:
+            return
+        following.compiled = memory.intake.compiled
+        if memory.searches.task is not None:
+            memory.searches.task.cancel()
+        if memory.intake.link is not None:
+            await self._linker.unlink(uid, memory.intake.link)

@@ -1,17 +1,23 @@
-"""What a group's loop remembers between two looks. It can be lost: all is found again in the cluster and Redis."""
+"""What a group's loop remembers between two looks, one class for each writer. All of it can be lost: it is found again
+in the cluster, the broker and the results.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.broker.port import Fence
 from taskgroup.connections.linking import Link
-from taskgroup.core.groups.observed import Arrivals, Pace, Suspicion, Trouble, WorkerFacts
+from taskgroup.core.groups.observed import Carried, Suspicion
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.pools.pool_spec import PoolSpec
+from taskgroup.core.trouble import Trouble
+
+NEVER = float("-inf")
+"""Monotonic time of what has not happened yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +31,25 @@ class Compiled:
 
 
 @dataclass(slots=True)
-class Memory:
-    """Mutable on purpose: one loop owns it, and drops it whenever somebody else may have written."""
+class Intake:
+    """Written by `observe` alone: how the group is reached."""
+
+    compiled: Compiled
+    link: Link | None = None
+    pool_spec: PoolSpec | None = None
+    """The group's own workers, described; None while a Secret or a valid spec is missing."""
+    link_trouble: Trouble | None = None
+    link_checked: float = NEVER
+    """Monotonic time of the last look at the Secrets."""
+    broker_fails: bool = False
+    """The broker could not be used at the last look."""
+    outages: int = 0
+    """How often the broker was met anew: what it knows of single items has to be adopted again."""
+
+
+@dataclass(slots=True)
+class Record:
+    """Written by `apply` and `actions` alone: the books, and what of them is written down."""
 
     status: TaskGroupStatus
     """As last written."""
@@ -34,38 +57,35 @@ class Memory:
     """resourceVersion of the object that `status` was read from or written to."""
     ledger: Ledger
     saved: Ledger
-    """The ledger as it is in the ConfigMap."""
+    """The ledger as it is stored."""
     ledger_version: str | None
-    compiled: Compiled
-    link: Link | None = None
-    link_trouble: Trouble | None = None
-    link_checked: float = float("-inf")
-    broker_fails: bool = False
-    """The broker could not be used at the last look."""
-    fence: Fence | None = None
-    merged: bool = False
-    """Redis' part of the books (cursors, attempts, returned) is in the ledger."""
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    """Delivered by the sweep and not applied yet."""
-    workers: WorkerFacts = field(default_factory=WorkerFacts)
-    workers_read: float = float("-inf")
-    refused: Trouble | None = None
-    """Why the API server refused the Deployment."""
-    pace: Pace = field(default_factory=Pace)
-    suspicions: tuple[Suspicion, ...] = ()
-    search: asyncio.Task[None] | None = None
-    """The search for missing items, while one is under way."""
-    asking: asyncio.Task[None] | None = None
-    """The question to a worker, while one is under way."""
-    asked: float = float("-inf")
-    """Monotonic time of the last such question."""
-    early: frozenset[str] | None = None
-    """Tasks that workers of this spec acknowledge before they run them; None while no worker has said so."""
-    requeued: frozenset[str] = frozenset()
+    adopted: int = -1
+    """`Intake.outages` when the ledger last took over what the broker knows."""
+    carried: Carried = field(default_factory=Carried)
     forget: Indexes = NONE
     """Counted items whose values are deleted after the next save."""
     extra_events: tuple[Event, ...] = ()
     """To be posted with the next status."""
-    status_written: float = float("-inf")
-    save_allowed: float = float("-inf")
+    status_written: float = NEVER
+    """Monotonic time."""
+    save_allowed: float = NEVER
     """Monotonic time from which the budget allows another save."""
+
+
+@dataclass(slots=True)
+class Searches:
+    """Written by `searching` alone."""
+
+    suspicions: tuple[Suspicion, ...] = ()
+    """The last two results at most, the older first."""
+    task: asyncio.Task[None] | None = None
+    """The search under way."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """One loop owns it, and drops it whenever somebody else may have written."""
+
+    intake: Intake
+    record: Record
+    searches: Searches = field(default_factory=Searches)

@@ -12,8 +12,8 @@ from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ApiError
 from taskgroup.cluster.resources import NAMESPACES, TASK_GROUPS
 from taskgroup.connections.linking import Link, Linker, LinkError
-from taskgroup.connections.shared import Address, Backends
-from taskgroup.core.groups.observed import Meta
+from taskgroup.connections.shared import Address, Connections
+from taskgroup.core.meta import Meta
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.transport.errors import BrokerError
 
@@ -37,7 +37,7 @@ class Orphans:
         self,
         cluster: Cluster,
         linker: Linker,
-        backends: Backends,
+        connections: Connections,
         cleaner: Cleaner,
         cluster_id: str,
         watched: tuple[str, ...],
@@ -45,7 +45,7 @@ class Orphans:
     ) -> None:
         self._cluster = cluster
         self._linker = linker
-        self._backends = backends
+        self._connections = connections
         self._cleaner = cleaner
         self._cluster_id = cluster_id
         self._watched = watched
@@ -62,7 +62,7 @@ class Orphans:
     async def sweep(self) -> int:
         """One look at every Redis; returns how many groups' keys were removed. What cannot be looked at waits."""
         removed = 0
-        for address in {*self._backends.addresses(), *await self._default()}:
+        for address in {*self._connections.addresses(), *await self._default()}:
             try:
                 async with asyncio.timeout(ADDRESS_SECONDS):
                     removed += await self._sweep(address)
@@ -79,17 +79,17 @@ class Orphans:
         return (address,) if address else ()
 
     async def _sweep(self, address: Address) -> int:
-        backend, removed = self._backends.use(address, _USER), 0
+        connection, removed = self._connections.use(address, _USER), 0
         try:
-            subscription = backend.sweeper.subscribe(_USER, lambda: None)
-            owners = await backend.broker.owners(address.broker_options.global_key_prefix or "")
+            subscription = connection.sweeper.subscribe(_USER, lambda: None)
+            owners = await connection.groups.owners()
             for uid, owner in owners.items():
                 if not await self._is_gone(uid, owner):
                     continue
                 meta = Meta(uid=uid, name=owner.name, namespace=owner.namespace, generation=0)
-                removed += await self._erase(meta, Link(address, backend, subscription))
+                removed += await self._erase(meta, Link(address, connection, subscription))
         finally:
-            await self._backends.release(address, _USER)
+            await self._connections.release(address, _USER)
         return removed
 
     async def _erase(self, meta: Meta, link: Link) -> bool:
@@ -97,9 +97,9 @@ class Orphans:
         try:
             await self._cleaner.erase(meta, link, [])
         except BrokerError as error:
-            self._log.info("%s/%s: its keys in Redis stay: %s", meta.namespace, meta.name, error)
+            self._log.info("%s: its keys in Redis stay: %s", meta, error)
             return False
-        self._log.info("%s/%s: its keys in Redis are removed, because the object is gone.", meta.namespace, meta.name)
+        self._log.info("%s: its keys in Redis are removed, because the object is gone.", meta)
         return True
 
     async def _is_gone(self, uid: str, owner: Owner) -> bool:
@@ -107,5 +107,5 @@ class Orphans:
             return False
         # A list, because "not found" is also what an API server says that does not serve the CRD at the moment.
         fields = f"metadata.name={owner.name}"
-        found = await self._cluster.list_all(TASK_GROUPS, owner.namespace, fields=fields)
-        return uid not in {group["metadata"]["uid"] for group in found}
+        groups = await self._cluster.list_all(TASK_GROUPS, owner.namespace, fields=fields)
+        return uid not in {group["metadata"]["uid"] for group in groups}

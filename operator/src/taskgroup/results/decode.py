@@ -11,6 +11,9 @@ from typing import Any
 
 from celery.backends.base import COMPRESSED_PAYLOAD_MAGIC
 
+from taskgroup.api.names import Reason
+from taskgroup.core.completions import Failure
+
 MESSAGE_LENGTH = 1024
 _EXCEPTION_LENGTH = 256
 HEAD_BYTES = 65_536
@@ -37,14 +40,6 @@ class StoredResult:
     traceback: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an item failed: the exception's type and text, the text at most MESSAGE_LENGTH characters."""
-
-    exception: str
-    message: str
-
-
 UNREADABLE = Failure(
     "UnreadableResult",
     "The stored result is not JSON. Set result_serializer to json in the app, or remove the foreign value.",
@@ -63,7 +58,7 @@ def decode(raw: bytes | None, limit: int = _MAX_BYTES) -> StoredResult | None:
     return StoredResult(meta["status"], meta.get("result"), traceback if isinstance(traceback, str) else None)
 
 
-def outcome(head: bytes | None) -> tuple[str, Failure] | None:
+def ending(head: bytes | None) -> tuple[str, Failure] | None:
     """State and reason from the first HEAD_BYTES of a value; None for a missing one and for what shows no state.
 
     Whatever a worker stored, this takes little memory: the traceback is left out, and a value that is too long or
@@ -72,17 +67,16 @@ def outcome(head: bytes | None) -> tuple[str, Failure] | None:
     stored = decode(head, HEAD_BYTES)
     if stored is None:
         stored = _beginning(_plain(head, HEAD_BYTES)) if head else None
-    if stored is None:
-        return None
-    return stored.status, failure(stored)
+    return (stored.status, failure(stored)) if stored else None
 
 
 def failure(stored: StoredResult) -> Failure:
-    """The reason of a FAILURE or REVOKED result."""
+    """The reason of a FAILURE or REVOKED result: the exception's class, or what became of the task."""
     described = stored.value if isinstance(stored.value, dict) else {}
-    name = str(described.get("exc_type") or "Unknown")
-    message = _message(described, stored.value)
-    return Failure(_clean(name[:_EXCEPTION_LENGTH]), _clean(message[:MESSAGE_LENGTH]))
+    message = _clean(_message(described, stored.value)[:MESSAGE_LENGTH])
+    if stored.status == "REVOKED":
+        return Failure(Reason.EXPIRED if "expired" in message.lower() else Reason.REVOKED, message)
+    return Failure(_clean(str(described.get("exc_type") or "Unknown")[:_EXCEPTION_LENGTH]), message)
 
 
 def _message(described: Mapping[str, Any], value: object) -> str:

@@ -1,24 +1,26 @@
 """Celery's result keys in Redis, read in bulk. The state of a key is the truth; Celery's notifications are not used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
 from taskgroup.api.spec import TransportOptions
-from taskgroup.results.decode import HEAD_BYTES, Failure, StoredResult, decode, outcome
+from taskgroup.core.completions import Failure
+from taskgroup.results.decode import ENDED, HEAD_BYTES, UNREADABLE, StoredResult, decode, ending
+from taskgroup.results.port import Ends
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
 
-PENDING, SUCCEEDED, FAILED, REVOKED, UNREADABLE_CODE = b".sfr?"
-_LETTERS = {"SUCCESS": SUCCEEDED, "FAILURE": FAILED, "REVOKED": REVOKED}
+_PENDING, _SUCCEEDED, _UNREADABLE = b".s?"
+"""Codes of classify.lua; every other one is an end that is no success."""
 _CLASSIFY_CHUNK = 2000
-_READ_CHUNK = 500
+_DELETE_CHUNK = 500
 _VALUES_CHUNK = 50
 """Whole values, which may be large: an answer has a bound."""
 _HEAD_CHUNK = 100
 
 
 class RedisResults:
-    """The results in one Redis. Every method raises BrokerError when the server cannot be used."""
+    """`Results` in one Redis."""
 
     def __init__(self, url: str, options: TransportOptions | None = None) -> None:
         """Opens no connection yet; ValueError with a sentence when `url` is not a Redis URL."""
@@ -28,63 +30,72 @@ class RedisResults:
         self.address = self._redis.address
 
     async def ping(self) -> None:
-        """BrokerError unless the server answers and accepts the credentials."""
+        """See Results."""
         await self._redis.ping()
 
     async def close(self) -> None:
         """Close all connections."""
         await self._redis.close()
 
-    async def classify(self, ids: Sequence[str]) -> bytes:
-        """One letter per id, in order: `.` not ended, `s` success, `f` failure, `r` revoked, `?` not readable."""
-        calls = [((), (self._prefix, "\n".join(chunk))) for chunk in _chunks(ids, _CLASSIFY_CHUNK)]
-        if not calls:
-            return b""
-        codes = b"".join(await self._redis.run_each("classify", calls))
-        return await self._look_closer(ids, codes) if UNREADABLE_CODE in codes else codes
-
-    async def outcomes(self, ids: Sequence[str]) -> list[tuple[str, Failure] | None]:
-        """State and reason of each, without the value; None where there is none, or none that shows a state."""
-        found: list[tuple[str, Failure] | None] = []
-        with broker_errors(self.address):
-            for chunk in _chunks(ids, _HEAD_CHUNK):
-                async with self._redis.client.pipeline(transaction=False) as pipe:
-                    for name in chunk:
-                        pipe.getrange(self._prefix + name, 0, HEAD_BYTES - 1)
-                    heads: list[Any] = await pipe.execute(raise_on_error=False)
-                found += map(_outcome, heads)
-        return found
+    async def ended(self, ids: Sequence[str]) -> Ends:
+        """See Results. Reasons are read apart from the states: what changed in between counts as it is now."""
+        codes = await self._classify(ids)
+        ends: dict[str, Failure | None] = {
+            name: None for name, code in zip(ids, codes, strict=True) if code == _SUCCEEDED
+        }
+        others = {
+            name: code for name, code in zip(ids, codes, strict=True) if code not in (_PENDING, _SUCCEEDED)
+        }
+        async for name, head in self._heads(others):
+            ends |= _end(name, others[name], head)
+        return ends
 
     async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
-        """Whole results, in order; None where there is none, or none that is JSON."""
-        found: list[StoredResult | None] = []
+        """See Results."""
+        values: list[StoredResult | None] = []
         with broker_errors(self.address):
             for chunk in _chunks(ids, _VALUES_CHUNK):
                 raw: list[Any] = await self._redis.client.mget([self._prefix + name for name in chunk])
-                found += map(decode, raw)
-        return found
+                values += map(decode, raw)
+        return values
 
     async def delete(self, ids: Sequence[str]) -> None:
-        """Delete results; missing ones do not matter."""
+        """See Results."""
         with broker_errors(self.address):
-            for chunk in _chunks(ids, _READ_CHUNK):
+            for chunk in _chunks(ids, _DELETE_CHUNK):
                 await self._redis.client.unlink(*[self._prefix + name for name in chunk])
 
-    async def _look_closer(self, ids: Sequence[str], codes: bytes) -> bytes:
-        """Compressed results show their state only as a whole."""
-        closer = bytearray(codes)
-        unclear = [position for position, code in enumerate(codes) if code == UNREADABLE_CODE]
-        found = await self.outcomes([ids[position] for position in unclear])
-        for position, result in zip(unclear, found, strict=True):
-            if result:
-                closer[position] = _LETTERS.get(result[0], PENDING)
-        return bytes(closer)
+    async def _classify(self, ids: Sequence[str]) -> bytes:
+        """One letter per id, in order."""
+        calls = [((), (self._prefix, "\n".join(chunk))) for chunk in _chunks(ids, _CLASSIFY_CHUNK)]
+        return b"".join(await self._redis.run_each("classify", calls)) if calls else b""
+
+    async def _heads(self, ids: Iterable[str]) -> AsyncIterator[tuple[str, bytes | None]]:
+        """The beginning of each value, with its id."""
+        with broker_errors(self.address):
+            for chunk in _chunks(list(ids), _HEAD_CHUNK):
+                async with self._redis.client.pipeline(transaction=False) as pipe:
+                    for name in chunk:
+                        pipe.getrange(self._prefix + name, 0, HEAD_BYTES - 1)
+                    answers: list[Any] = await pipe.execute(raise_on_error=False)
+                for name, answer in zip(chunk, answers, strict=True):
+                    yield name, _head(answer)
 
 
-def _outcome(answer: bytes | Exception) -> tuple[str, Failure] | None:
+def _end(name: str, code: int, head: bytes | None) -> dict[str, Failure | None]:
+    """At most one entry: a value that is gone, or that shows another state by now, is no end."""
+    status, failure = ending(head) or ("", None)
+    if status == "SUCCESS":
+        return {name: None}
+    if status in ENDED:
+        return {name: failure}
+    return {name: UNREADABLE} if not status and code == _UNREADABLE else {}
+
+
+def _head(answer: bytes | Exception) -> bytes | None:
     """A key of another type holds no result; any other error is Redis' own."""
     if isinstance(answer, bytes):
-        return outcome(answer)
+        return answer
     if "WRONGTYPE" in str(answer):
         return None
     raise answer

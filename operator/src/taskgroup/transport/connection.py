@@ -119,3 +119,8 @@ class RedisConnection:
             if isinstance(answer, Exception):
                 raise answer
         return answers
+
+
+def literal(text: str) -> str:
+    """`text` in a pattern of SCAN, standing for itself."""
+    return "".join(f"\\{char}" if char in "*?[]\\^" else char for char in text)

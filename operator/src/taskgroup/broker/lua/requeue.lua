@@ -2,8 +2,8 @@
 -- KEYS state, returned, attempts, losses, unacked hash, its index, list 1..4
 -- ARGV tombstone, '1' to count losses, loss limit,
 --      (delivery tag, entry as it was read, list number from 0, index or '', attempt, id, message)...
--- Returns {indexes back in the queue, indexes over the limit, messages back that are no items}.
-local returned, quarantined, others = {}, {}, 0
+-- Returns the ids of items over the limit; they are in no list any more.
+local given_up = {}
 local buried = redis.call('HGET', KEYS[1], 'nonce') == ARGV[1]
 local counting, limit = ARGV[2] == '1', tonumber(ARGV[3])
 
@@ -26,17 +26,12 @@ for i = 4, #ARGV, 7 do
       end
       if counting and losses > limit then
         if is_item then
-          quarantined[#quarantined + 1] = index
+          given_up[#given_up + 1] = ARGV[i + 5]
         end
       else
         redis.call('RPUSH', KEYS[7 + ARGV[i + 2]], ARGV[i + 6])
-        if is_item then
-          returned[#returned + 1] = index
-        else
-          others = others + 1
-        end
       end
     end
   end
 end
-return {returned, quarantined, others}
+return given_up

@@ -1,6 +1,7 @@
 -- Raises the epoch and takes the group's items out of the lists; in the end of a group also out of the unacked hashes.
--- KEYS state, returned, attempts, list 1..4, (unacked hash, its index)...; ARGV nonce, epoch, uid, '1' to take all
--- Returns {epoch, messages kept, indexes from the lists, indexes from the unacked hashes}, or nil when fenced.
+-- KEYS state, returned, attempts, list 1..4, (unacked hash, its index)...; ARGV nonce, epoch, uid, '1' to take all,
+-- pattern of a task id
+-- Returns {epoch, indexes from the lists, indexes from the unacked hashes}, or nil when fenced.
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
   return nil
@@ -8,17 +9,19 @@ end
 -- Redis lets a script that has written go on when memory is full: this one frees memory, so it begins with a write.
 redis.call('SREM', KEYS[2], '')
 local take_all = ARGV[4] == '1'
-local start = #ARGV[3] + 2
 
 local function item(message)
   if type(message) ~= 'table' or type(message.headers) ~= 'table' then
     return nil
   end
   local id = message.headers.id
-  if type(id) ~= 'string' or id:sub(1, start - 1) ~= ARGV[3] .. '.' then
+  if type(id) ~= 'string' then
     return nil
   end
-  local index, attempt = id:sub(start):match('^(%d+)~?(%d*)$')
+  local uid, index, attempt = id:match(ARGV[5])
+  if uid ~= ARGV[3] then
+    return nil
+  end
   return index, attempt ~= '' and attempt or '0', tonumber(message.headers.retries) or 0
 end
 
@@ -52,13 +55,12 @@ local function drain(list, found)
       redis.call('RPUSH', list, unpack(keep, first, math.min(first + 6999, #keep)))
     end
   end
-  return #keep
 end
 
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-local queued, running, kept = {}, {}, 0
+local queued, running = {}, {}
 for number = 4, 7 do
-  kept = kept + drain(KEYS[number], queued)
+  drain(KEYS[number], queued)
 end
 for number = 8, #KEYS, 2 do
   for _, raw in ipairs(redis.call('HVALS', KEYS[number])) do
@@ -73,4 +75,4 @@ for number = 8, #KEYS, 2 do
   end
   redis.call('DEL', KEYS[number], KEYS[number + 1])
 end
-return {epoch, kept, queued, running}
+return {epoch, queued, running}

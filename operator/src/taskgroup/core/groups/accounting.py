@@ -1,10 +1,10 @@
-"""Arrivals become entries in the books. Counts are per index: what comes twice or late changes nothing."""
+"""Completions become entries in the ledger. Counts are per index: what comes twice or late changes nothing."""
 
 from dataclasses import dataclass, replace
 
 from pyroaring import BitMap, FrozenBitMap
 
-from taskgroup.core.groups.observed import Arrivals, FailedItem
+from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -14,34 +14,32 @@ NOT_REGISTERED = "NotRegistered"
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """The ledger after the arrivals, and what is not an end although it looks like one."""
+class Account:
+    """The ledger after the completions, and those that are no end although they look like one."""
 
     ledger: Ledger
     unknown: Indexes = NONE
     """Items whose task no worker knows: no attempt was made."""
-    unknown_task: str = ""
 
 
-def account(ledger: Ledger, arrivals: Arrivals, work: Work, now: float) -> Books:
+def account(ledger: Ledger, completions: Completions, work: Work, now: float) -> Account:
     """Count what ended."""
-    ledger = ledger if not arrivals.succeeded else ledger.succeeded_with(arrivals.succeeded)
-    kinds: dict[tuple[str, str], BitMap] = {}
+    ledger = ledger if not completions.succeeded else ledger.succeeded_with(completions.succeeded)
+    by_failure: dict[Failure, BitMap] = {}
     unknown = BitMap()
-    for item in arrivals.failed:
-        if _is_unknown(item, work.leaf(item.index).task):
-            unknown.add(item.index)
+    for index, failure in completions.failed.items():
+        if _is_unknown(failure, work.leaf(index).task):
+            unknown.add(index)
         else:
-            kinds.setdefault((item.reason, item.message), BitMap()).add(item.index)
-    for (reason, message), indexes in kinds.items():
-        ledger = ledger.failed_with(reason, message, FrozenBitMap(indexes), now)
-    fresh = FrozenBitMap(unknown) - ledger.ended
-    return Books(ledger, fresh, work.leaf(fresh.min()).task if fresh else "")
+            by_failure.setdefault(failure, BitMap()).add(index)
+    for failure, indexes in by_failure.items():
+        ledger = ledger.failed_with(failure, FrozenBitMap(indexes), now)
+    return Account(ledger, FrozenBitMap(unknown) - ledger.ended)
 
 
-def _is_unknown(item: FailedItem, task: str) -> bool:
+def _is_unknown(failure: Failure, task: str) -> bool:
     """Not so when a task that runs looked another one up in vain: that is a failure like any other."""
-    return item.reason == NOT_REGISTERED and item.message.strip("'\"") == task
+    return failure.reason == NOT_REGISTERED and failure.message.strip("'\"") == task
 
 
 def with_total(ledger: Ledger, total: int) -> Ledger:

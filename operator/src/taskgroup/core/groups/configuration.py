@@ -1,8 +1,9 @@
 """What in the spec contradicts the group's own past."""
 
 from taskgroup.api.names import Reason
-from taskgroup.core.groups.observed import Observed, Trouble
+from taskgroup.core.groups.observed import Observed
 from taskgroup.core.status.phase import Phase, phase_of
+from taskgroup.core.trouble import Trouble
 
 
 def trouble(seen: Observed) -> Trouble | None:

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from pyroaring import BitMap, FrozenBitMap
 
-from taskgroup.core.groups.plan import Action, Dispatch, Redispatch
+from taskgroup.core.action import Action
+from taskgroup.core.groups.plan import Dispatch, Redispatch
 from taskgroup.core.items.work import Lane
 from taskgroup.core.ledger import Ledger
 
 BATCH = 5_000
-"""Items in one script call: Redis is busy for some milliseconds at most."""
+"""Items in one action: a plan is carried out in small steps."""
+_REASON = "The window has room."
 
 
 def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int) -> Iterator[Action]:
@@ -18,12 +20,12 @@ def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int) -> Iterator[Act
         again = (ledger.returned & lane.indexes)[:room] if ledger.returned else FrozenBitMap()
         if again:
             room -= len(again)
-            yield from (Redispatch(part) for part in _batches(again))
+            yield from (Redispatch(part, reason=_REASON) for part in _batches(again))
         start = ledger.cursors.get(lane.priority, 0)
         fresh = lane.indexes[start : start + room]
         room -= len(fresh)
         for part in _batches(fresh):
-            yield Dispatch(lane.priority, start, part)
+            yield Dispatch(lane.priority, start, part, reason=_REASON)
             start += len(part)
         if room <= 0:
             return

@@ -1,111 +1,76 @@
 """One look at a group and everything around it: the whole input of `reconcile`, as frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.completions import Completions
+from taskgroup.core.exchange import View
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.meta import Meta
+from taskgroup.core.trouble import Trouble
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
-    """Whose TaskGroup it is."""
-
-    uid: str
-    name: str
-    namespace: str
-    generation: int
-    created: float = 0.0
-    finalized: bool = True
-    """Our finalizer is in the object that was read; nothing outside may be touched before."""
-    deleting: bool = False
+TOMBSTONE = "deleted"
+"""The nonce of a group whose state in the broker was erased; no fence equals it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """Something outside that stops the group, with the sentence its owner reads."""
+class Fence:
+    """What must still be true in the broker for a change to happen."""
 
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodFacts:
-    """One worker pod; a pod that is gone from the API stays here until its unacknowledged items are back."""
-
-    name: str
-    ready: bool = False
-    terminating: bool = False
-    ended: bool = False
-    """No container runs and none will run again under this name."""
-    restarts: int = 0
-    started_at: float | None = None
-    """Seconds since the epoch: after all that ended containers took from the queue, before anything that the running
-    one took."""
-    trouble: Trouble | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeploymentFacts:
-    """The workers' Deployment."""
-
-    replicas: int
-    ready: int
-    settled: bool
-    """It still is as it was last applied."""
-    rolled_out: bool = True
-    """Every pod is of the newest template."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerFacts:
-    """What runs for the group."""
-
-    deployment: DeploymentFacts | None = None
-    pods: tuple[PodFacts, ...] = ()
-    trouble: Trouble | None = None
-    """The first thing that keeps workers from starting."""
-    early: frozenset[str] | None = None
-    """Tasks that a worker acknowledges before it runs them; None while no worker was asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerFacts:
-    """The group's state in Redis, read in one round trip."""
-
-    nonce: str | None
-    """None: there is no state."""
-    epoch: int = 0
-    queued: int = 0
-    unacked: dict[str, int] = field(default_factory=dict)
-    """Pod to the number of items it holds."""
+    nonce: str
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
-class FailedItem:
-    """One item whose newest attempt ended without success."""
+class GroupState:
+    """The group's state in the broker. `cursors`: by priority, how many of its indexes were dispatched at least once."""
 
-    index: int
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Arrivals:
-    """Items that ended since the last look."""
-
-    succeeded: Indexes = NONE
-    failed: tuple[FailedItem, ...] = ()
+    nonce: str
+    epoch: int = 1
+    cursors: Mapping[int, int] = field(default_factory=dict)
 
     @property
-    def count(self) -> int:
-        """How many."""
-        return len(self.succeeded) + len(self.failed)
+    def fence(self) -> Fence:
+        """The fence that changes made on the ground of this state must carry."""
+        return Fence(self.nonce, self.epoch)
 
-    def __bool__(self) -> bool:
-        return bool(self.succeeded) or bool(self.failed)
+    @property
+    def deleted(self) -> bool:
+        """Whether this is the tombstone that an erased group leaves."""
+        return self.nonce == TOMBSTONE
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What the broker holds for a group, read in one round trip."""
+
+    state: GroupState | None
+    """None: not opened yet, or lost."""
+    queued: int = 0
+    """Messages that no worker has taken."""
+    held: int = 0
+    """Messages that workers have taken and not acknowledged."""
+
+    @property
+    def messages(self) -> int:
+        """All of them."""
+        return self.queued + self.held
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerBooks:
+    """What the broker knows of single items."""
+
+    returned: Indexes = NONE
+    """To be dispatched again."""
+    attempts: Mapping[int, int] = field(default_factory=dict)
+    """Index to its newest attempt; absent is 0."""
+    losses: Mapping[int, int] = field(default_factory=dict)
+    """Index to how many workers died with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,29 +78,37 @@ class Suspicion:
     """The result of a search for items that are in no list, in no worker's hands and have no result."""
 
     at: float
+    """Seconds since the epoch."""
     absent: Indexes
     silent: frozenset[str] = frozenset()
     """Live containers (pod/restarts) that did not say what they run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """The loop's memory of how fast items end; losing it costs a moment of speed, nothing else."""
+class Window:
+    """How many items may be in flight, and how fast they end."""
 
-    window: int = 0
+    size: int = 0
     at: float = 0.0
-    """When the window was last adapted."""
+    """When it was last adapted; seconds since the epoch."""
     rate: float = 0.0
-    """How many items ended in a second, at that time."""
+    """Items that ended in a second, at that time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What one decision hands to the next; losing it costs a moment of speed, nothing else."""
+
+    window: Window = field(default_factory=Window)
     canary_at: float = 0.0
-    """When an item was last sent to see whether a task is known by now."""
+    """When an item was last dispatched to see whether a task is known by now; seconds since the epoch."""
     cut_to: int | None = None
     """The parallelism for which the queue was last emptied of what is too much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """Everything that a decision may depend on."""
+    """Everything that a decision about a group may depend on."""
 
     meta: Meta
     spec: TaskGroupSpec | None
@@ -146,15 +119,24 @@ class Observed:
     status: TaskGroupStatus = field(default_factory=TaskGroupStatus)
     """As last written by the operator."""
     ledger: Ledger = field(default_factory=Ledger)
-    broker: BrokerFacts | None = None
+    queue: QueueState | None = None
+    """None: the broker cannot be asked."""
+    books: BrokerBooks | None = None
+    """Read only when the ledger has to take them over: after a restart, or when an answer was lost."""
     backend_trouble: Trouble | None = None
     """Broker or result backend cannot be used."""
-    workers: WorkerFacts = field(default_factory=WorkerFacts)
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    pace: Pace = field(default_factory=Pace)
+    view: View | None = None
+    """What the pool said last; None while it has said nothing."""
+    completions: Completions = field(default_factory=Completions)
+    carried: Carried = field(default_factory=Carried)
     suspicions: tuple[Suspicion, ...] = ()
     """The last two searches at most, the older first."""
-    requeued: frozenset[str] = frozenset()
-    """Containers (pod/restarts) whose items were given back after an end."""
     fresh_nonce: str = ""
-    """A random name for a new state in Redis."""
+    """A random name for a new state in the broker."""
+    resync_seconds: float = 30.0
+    """Longest time between two looks."""
+
+    @property
+    def state(self) -> GroupState | None:
+        """The group's state in the broker, when it can be asked and has one."""
+        return self.queue.state if self.queue else None

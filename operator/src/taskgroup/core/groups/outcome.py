@@ -41,7 +41,7 @@ def _all_ended(ledger: Ledger) -> Verdict:
         return Verdict(True, Reason.COMPLETIONS_REACHED, f"All {ledger.total} items succeeded.")
     kinds = Counter[str]()
     for group in ledger.failures:
-        kinds[group.reason] += len(group.indexes)
+        kinds[group.failure.reason] += len(group.indexes)
     names = ", ".join(f"{reason} ({count})" for reason, count in kinds.most_common(3))
     return Verdict(False, Reason.FAILED_INDEXES, f"{len(ledger.failed)} of {ledger.total} items failed: {names}.")
 

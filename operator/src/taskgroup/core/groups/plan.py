@@ -1,116 +1,72 @@
-"""What to do next, as data: every entry can be compared in a test, and says why in words."""
+"""What to do next for a group, as data: every entry can be compared in a test, and says why in words."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from taskgroup.api.names import EventReason
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.groups.observed import Pace
+from taskgroup.core.action import Action
+from taskgroup.core.completions import Completions
+from taskgroup.core.exchange import Demand
+from taskgroup.core.groups.observed import Carried
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """Make the group's state in Redis, as the ledger has it."""
+class Open(Action):
+    """Make the group's state in the broker, as the ledger has it."""
 
 
 @dataclass(frozen=True, slots=True)
-class ApplyWorkers:
-    """Make the Deployment as the spec wants it, with this many pods."""
-
-    replicas: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class MarkPods:
-    """Tell Kubernetes which pods to stop first: idle ones are cheap."""
-
-    idle: tuple[str, ...]
-    busy: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
+class Dispatch(Action):
     """Put these items of a lane on the queue; `start` is the lane's cursor before."""
 
+    frequent: ClassVar[bool] = True
     priority: int
     start: int
     indexes: Indexes
 
 
 @dataclass(frozen=True, slots=True)
-class Redispatch:
-    """Put items that were taken back on the queue again."""
+class Redispatch(Action):
+    """Put returned items on the queue again."""
 
+    frequent: ClassVar[bool] = True
     indexes: Indexes
 
 
 @dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(Action):
     """Raise the epoch and take the waiting items off the queue; with `running`, those of the workers too."""
 
     running: bool
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(Action):
     """Let items wait for another dispatch under a new task id."""
 
     indexes: Indexes
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Requeue:
-    """Give back what a worker held when its container ended."""
+class Search(Action):
+    """Look for items in flight that are in no list and with no worker."""
 
-    pod: str
-    restarts: int
-    before: float | None
-    """Only what was taken up to this time (seconds since the epoch); None for all."""
-    count_loss: bool
+    frequent: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """Look for items in flight that are nowhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class MarkMissing:
-    """Items that were found nowhere twice: wait for another dispatch under the same id."""
+class MarkMissing(Action):
+    """Let items that two searches did not find wait for another dispatch under the same id."""
 
     indexes: Indexes
 
 
 @dataclass(frozen=True, slots=True)
-class AskWorker:
-    """Ask one worker which tasks it acknowledges before it runs them."""
-
-    pod: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteObject:
+class DeleteObject(Action):
     """Remove the TaskGroup: its time to live is over."""
-
-
-Action = (
-    Open
-    | ApplyWorkers
-    | MarkPods
-    | Dispatch
-    | Redispatch
-    | Withdraw
-    | Renew
-    | Requeue
-    | Search
-    | MarkMissing
-    | AskWorker
-    | DeleteObject
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +86,21 @@ class Plan:
     save: bool = False
     """The ledger must be saved before anything else happens."""
     transition: bool = False
-    """The status is a turn of the group's life: written first and only on top of the version that was read."""
+    """The status moves the group to another phase: written first and only on top of the version that was read."""
     near_end: bool = False
     """A status now would put off the one that tells the end: it may wait for that one, though not for long."""
-    consumed: bool = True
-    """The arrivals are in the ledger; otherwise they are to be shown again."""
+    counted: Completions = field(default_factory=Completions)
+    """Completions that are in the ledger; all others are shown again."""
     forget: Indexes = NONE
     """Counted items whose values are to be deleted once the ledger is saved."""
     actions: tuple[Action, ...] = ()
+    demand: Demand | None = None
+    """What the pool is told; None leaves it with what it was told before."""
     status: TaskGroupStatus
     events: tuple[Event, ...] = ()
     """What the written status shows that the one before did not; made anew while it is not written."""
     extra_events: tuple[Event, ...] = ()
     """What no status shows: kept until the next write."""
-    pace: Pace = field(default_factory=Pace)
+    carried: Carried = field(default_factory=Carried)
     wake_after: float = 30.0
     """Seconds until the next look when nothing wakes the loop before."""

@@ -1,17 +1,18 @@
 """The common end of every decision: a status, the events that follow from it, and the Plan around both."""
 
-from taskgroup.core.groups.observed import Observed, Pace
-from taskgroup.core.groups.plan import Action, Dispatch, Event, MarkMissing, Plan, Redispatch, Renew, Requeue, Withdraw
+from taskgroup.core.action import Action
+from taskgroup.core.completions import Completions
+from taskgroup.core.exchange import Demand
+from taskgroup.core.groups.observed import Carried, Observed
+from taskgroup.core.groups.plan import Dispatch, Event, MarkMissing, Plan, Redispatch, Renew, Withdraw
 from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.status.condition_texts import StatusInput
 from taskgroup.core.status.events import events
 from taskgroup.core.status.report import report
+from taskgroup.core.status.status_input import StatusInput
 
-RESYNC_SECONDS = 30.0
-"""Longest time between two looks: troubles outside the spec heal by it."""
 FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
-_MOVES = (Dispatch, Redispatch, Renew, Requeue, MarkMissing, Withdraw)
+_MOVES = (Dispatch, Redispatch, Renew, MarkMissing, Withdraw)
 
 TROUBLE_SECONDS = 5.0
 """Between two looks at a broker that does not answer."""
@@ -19,34 +20,41 @@ TROUBLE_SECONDS = 5.0
 
 def plan_for(
     seen: Observed,
-    facts: StatusInput,
+    shown: StatusInput,
     now: float,
     *,
     actions: tuple[Action, ...] = (),
     save: bool = False,
     transition: bool = False,
     near_end: bool = False,
-    consumed: bool = True,
+    counted: Completions | None = None,
     forget: Indexes = NONE,
-    pace: Pace | None = None,
+    demand: Demand | None = None,
+    carried: Carried | None = None,
     extra_events: tuple[Event, ...] = (),
-    wake_after: float = RESYNC_SECONDS,
+    wake_after: float | None = None,
 ) -> Plan:
-    """The plan that leads to the status which `facts` describe."""
-    status = report(seen, facts, now)
+    """The plan that leads to the status which `shown` describes.
+
+    All completions that were seen count as counted, and the next look comes after the resync time, unless said
+    otherwise.
+    """
+    status = report(seen, shown, now)
+    wake_after = seen.resync_seconds if wake_after is None else wake_after
     if any(isinstance(action, _MOVES) for action in actions):
         wake_after = min(wake_after, FOLLOW_SECONDS)
     return Plan(
-        ledger=facts.ledger,
+        ledger=shown.ledger,
         save=save,
         transition=transition,
         near_end=near_end,
-        consumed=consumed,
+        counted=seen.completions if counted is None else counted,
         forget=forget,
         actions=actions,
+        demand=demand,
         status=status,
         events=events(seen.status, status),
         extra_events=extra_events,
-        pace=pace or seen.pace,
+        carried=carried or seen.carried,
         wake_after=wake_after,
     )

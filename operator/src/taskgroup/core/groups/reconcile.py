@@ -1,31 +1,37 @@
-"""The decision: one observation in, one Plan out. Pure and total; every loop of the operator is this function.
+"""The decision about a group: one observation in, one Plan out. Pure and total; its loop is this function repeated.
 
-A plan either turns a page of the group's life (`turn`: fenced by the version of the object that was read) or does the
-work of the current page. What a page needs is read from the observation each time, so that an operator that was killed
-anywhere goes on from the same place.
+A plan either moves the group to its next phase (`transition`: fenced by the version of the object that was read) or
+does the work of the current one. What a phase needs is read from the observation each time, so that an operator that
+was killed anywhere goes on from the same place.
 """
 
 from dataclasses import replace
 
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core.groups import configuration
+from taskgroup.core.completions import Completions
+from taskgroup.core.groups import configuration, demand
 from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
-from taskgroup.core.groups.observed import Observed, Trouble
+from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import deadline_in, overdue
 from taskgroup.core.groups.plan import Plan
-from taskgroup.core.groups.planning import RESYNC_SECONDS, TROUBLE_SECONDS, plan_for
+from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
+from taskgroup.core.groups.recovery import adopt
 from taskgroup.core.groups.running import reconcile_running
-from taskgroup.core.groups.suspension import scale_suspended, withdraw_suspended
+from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.items.work import Work
-from taskgroup.core.status.condition_texts import StatusInput
 from taskgroup.core.status.conditions import timestamp
 from taskgroup.core.status.phase import Phase, phase_of
+from taskgroup.core.status.status_input import StatusInput
+from taskgroup.core.trouble import Trouble
+
+_NOTHING_COUNTED = Completions()
 
 
 def reconcile(seen: Observed, now: float) -> Plan:
     """What to do now; `now` is in seconds since the epoch."""
     if seen.meta.deleting or not seen.meta.finalized:
-        return Plan(ledger=seen.ledger, status=seen.status, pace=seen.pace)
+        return Plan(ledger=seen.ledger, status=seen.status, carried=seen.carried)
+    seen = replace(seen, ledger=adopt(seen.ledger, seen.state, seen.books, now))
     phase = phase_of(seen.status)
     if phase is Phase.FINISHED:
         return reconcile_finished(seen, now)
@@ -42,25 +48,29 @@ def reconcile(seen: Observed, now: float) -> Plan:
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:
     """Nothing is dispatched and nothing is forgotten until the cause is repaired; suspension and deadline hold."""
     active = min(seen.status.active or 0, seen.ledger.unfinished)
-    facts = StatusInput(phase=phase, ledger=seen.ledger, active=active, wanted=0, configuration=trouble)
+    shown = StatusInput(phase=phase, ledger=seen.ledger, active=active, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
-        return plan_for(seen, facts, now, consumed=False)
+        return plan_for(seen, shown, now, counted=_NOTHING_COUNTED)
     verdict = overdue(seen.ledger, seen.spec, now)
     if verdict is not None:
-        return decide(seen, facts, verdict, now)
-    actions = (*withdraw_suspended(seen), *scale_suspended(seen)) if seen.spec.suspend and seen.broker else ()
+        return decide(seen, shown, verdict, now)
     left = deadline_in(seen.ledger, seen.spec, now)
-    wake_after = RESYNC_SECONDS if left is None else min(RESYNC_SECONDS, left)
-    return plan_for(seen, facts, now, consumed=False, actions=actions, wake_after=wake_after)
+    return plan_for(
+        seen,
+        shown,
+        now,
+        counted=_NOTHING_COUNTED,
+        actions=withdraw_suspended(seen) if seen.spec.suspend else (),
+        demand=demand.SUSPENDED if seen.spec.suspend else None,
+        wake_after=seen.resync_seconds if left is None else min(seen.resync_seconds, left),
+    )
 
 
 def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     """startTime is written before the first dispatch, and from then on the items are fixed."""
     ledger = replace(seen.ledger, total=work.total)
-    if spec.suspend or seen.broker is None or seen.backend_trouble is not None:
-        wake_after = RESYNC_SECONDS if seen.backend_trouble is None else TROUBLE_SECONDS
-        return plan_for(
-            seen, StatusInput(phase=Phase.NEW, ledger=ledger, active=0, wanted=0), now, wake_after=wake_after
-        )
-    facts = StatusInput(phase=Phase.RUNNING, ledger=ledger, active=0, wanted=0, start_time=timestamp(now))
-    return plan_for(seen, facts, now, transition=True, wake_after=0.0)
+    if spec.suspend or seen.queue is None or seen.backend_trouble is not None:
+        wake_after = seen.resync_seconds if seen.backend_trouble is None else TROUBLE_SECONDS
+        return plan_for(seen, StatusInput(phase=Phase.NEW, ledger=ledger), now, wake_after=wake_after)
+    shown = StatusInput(phase=Phase.RUNNING, ledger=ledger, start_time=timestamp(now))
+    return plan_for(seen, shown, now, transition=True, wake_after=0.0)

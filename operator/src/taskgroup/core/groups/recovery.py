@@ -1,47 +1,59 @@
-"""Items whose worker died, and items that are nowhere: both come back, a bounded number of times."""
+"""What was lost on the way: items that are missing or that workers died with, and books that Redis knows better."""
 
 from dataclasses import replace
+from types import MappingProxyType
 
 from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import Reason
-from taskgroup.core.groups.observed import BrokerFacts, Observed, PodFacts
-from taskgroup.core.groups.plan import Action, MarkMissing, Requeue, Search
+from taskgroup.core.action import Action
+from taskgroup.core.completions import Failure
+from taskgroup.core.exchange import MAX_LOSSES
+from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
+from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
 
-MAX_LOSSES = 3
-"""Workers that may die with an item before it is given up as poison."""
-POISON = f"{MAX_LOSSES + 1} workers died while they ran it."
-"""Said of such an item."""
+POISON = Failure(Reason.LOST, f"{MAX_LOSSES + 1} workers died while they ran it.")
 MAX_MISSED = 3
-"""How often an item that is nowhere is dispatched again."""
+"""How often a missing item is dispatched again."""
+HOPELESS = Failure(
+    Reason.LOST,
+    f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
+    " A task with ignore_result=True stores nothing on Celery before 5.6.3; one that raises Ignore never does.",
+)
 SEARCH_SECONDS = 10.0
 """Between two searches; far longer than a worker needs from the list to its unacked entry."""
 
 
-def container(pod: PodFacts) -> str:
-    """One container's life: a restart in the same pod is another one."""
-    return f"{pod.name}/{pod.restarts}"
+def needs_books(ledger: Ledger, state: GroupState | None, *, is_adopted: bool) -> bool:
+    """Whether what the broker knows of single items must be read: after a restart, or when an answer was lost."""
+    if state is None or ledger.nonce not in ("", state.nonce):
+        return False
+    return not is_adopted or dict(state.cursors) != dict(ledger.cursors)
 
 
-def requeues(seen: Observed) -> tuple[Action, ...]:
-    """What ended containers held goes back to the queue."""
-    if seen.broker is None:
-        return ()
-    waiting = (pod for pod in seen.workers.pods if pod.ended or container(pod) not in seen.requeued)
-    found = (_requeue(pod, seen.broker) for pod in waiting)
-    return tuple(action for action in found if action)
+def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, now: float) -> Ledger:
+    """The ledger with what the broker knows best: what was dispatched, what came back, and what is given up.
+
+    An item is given up by the broker's script; an operator that died right after it had not saved that.
+    """
+    if state is None or books is None:
+        return ledger
+    poison = FrozenBitMap(index for index, losses in books.losses.items() if losses > MAX_LOSSES)
+    return replace(
+        ledger,
+        cursors=MappingProxyType(dict(state.cursors)),
+        returned=books.returned - ledger.ended,
+        attempts=MappingProxyType(dict(books.attempts)),
+    ).failed_with(POISON, poison, now)
 
 
-def _requeue(pod: PodFacts, broker: BrokerFacts) -> Action | None:
-    if not broker.unacked.get(pod.name):
-        return None
-    if pod.ended:
-        return Requeue(pod.name, pod.restarts, None, count_loss=not pod.terminating)
-    if pod.restarts and pod.started_at is not None:
-        return Requeue(pod.name, pod.restarts, pod.started_at, count_loss=True)
-    return None
+def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
+    """Items whose newest attempt the pool has given up: too many workers died with it."""
+    given_up = seen.view.given_up if seen.view else ()
+    poison = FrozenBitMap(item.index for item in given_up if ledger.attempts.get(item.index, 0) == item.attempt)
+    return ledger.failed_with(POISON, poison, now) if poison else ledger
 
 
 def missing(seen: Observed, in_flight: Indexes) -> Indexes:
@@ -55,13 +67,17 @@ def missing(seen: Observed, in_flight: Indexes) -> Indexes:
 
 
 def search(seen: Observed, in_flight: Indexes, now: float) -> tuple[Action, ...]:
-    """Look for items when the queue and the workers hold fewer than are in flight; the first time not at the start."""
-    if seen.broker is None or seen.arrivals or not in_flight:
+    """Look for items when the queue and the workers hold fewer than are in flight; the first time not at the start.
+
+    A pod that the pool does not know of may hold some: without a current view nobody can say what is missing.
+    """
+    if seen.queue is None or seen.view is None or not seen.view.current or seen.completions or not in_flight:
         return ()
-    if seen.broker.queued + sum(seen.broker.unacked.values()) >= len(in_flight):
+    if seen.queue.messages >= len(in_flight):
         return ()
     last = seen.suspicions[-1].at if seen.suspicions else seen.ledger.running_since or 0.0
-    return (Search(),) if now - last >= SEARCH_SECONDS else ()
+    reason = f"{len(in_flight)} items are in flight, queue and workers hold {seen.queue.messages}."
+    return (Search(reason=reason),) if now - last >= SEARCH_SECONDS else ()
 
 
 def mark_missing(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, tuple[Action, ...]]:
@@ -70,15 +86,12 @@ def mark_missing(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, t
         return ledger, ()
     hopeless = FrozenBitMap(index for index in absent if ledger.missed.get(index, 0) >= MAX_MISSED)
     again = absent - hopeless
-    text = (
-        f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
-        " A task with ignore_result=True stores nothing on Celery before 5.6.3; one that raises Ignore never does."
-    )
-    return ledger.failed_with(Reason.LOST, text, hopeless, now), (MarkMissing(again),) if again else ()
+    action = MarkMissing(again, reason="Two searches found no message, no worker and no result.")
+    return ledger.failed_with(HOPELESS, hopeless, now), (action,) if again else ()
 
 
 def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:
-    """Redis lost the group's state: whatever has not ended gets a new task id and waits for a dispatch."""
+    """The broker lost the group's state: whatever has not ended gets a new task id and waits for a dispatch."""
     again = dispatched - ledger.ended
     renewed = ledger.renewed({index: ledger.attempts.get(index, 0) + 1 for index in again})
     return replace(renewed, nonce=nonce)

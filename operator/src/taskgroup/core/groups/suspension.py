@@ -1,20 +1,13 @@
-"""Suspension: what waits comes back at once, what runs may finish, and then there are no workers."""
+"""Suspension: what waits on the queue comes back at once, what runs may finish."""
 
+from taskgroup.core.action import Action
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.plan import Action, Withdraw
-from taskgroup.core.pools import scaling as demand
-from taskgroup.core.status.condition_texts import is_suspended
-
-_REASON = "The group is suspended."
+from taskgroup.core.groups.plan import Withdraw
+from taskgroup.core.status.phase import is_suspended
 
 
 def withdraw_suspended(seen: Observed) -> tuple[Action, ...]:
     """Once, before the status says Suspended: what tasks put on the queue themselves stays there until they resume."""
-    if seen.broker is None or not seen.broker.queued or is_suspended(seen):
+    if seen.queue is None or not seen.queue.queued or is_suspended(seen.status):
         return ()
-    return (Withdraw(running=False, reason=_REASON),)
-
-
-def scale_suspended(seen: Observed) -> tuple[Action, ...]:
-    """No more pods than hold items."""
-    return demand.scale(0, seen.workers, seen.broker, _REASON)
+    return (Withdraw(running=False, reason="The group is suspended."),)

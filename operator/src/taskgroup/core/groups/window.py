@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import exp
 
-from taskgroup.core.groups.observed import Pace
+from taskgroup.core.groups.observed import Window
 
 MAX_WINDOW = 10_000
 """Bound of what the broker holds for one group, about 10 MB of small messages."""
@@ -18,30 +18,32 @@ _LEAP = 8
 """As many when a whole window ended between two looks: the workers are faster than can be told yet."""
 
 
-def adapt(pace: Pace, *, slots: int, queued: int, arrived: int, waiting: int, message_bytes: int, now: float) -> Pace:
+def adapt(
+    window: Window, *, slots: int, queued: int, arrived: int, waiting: int, message_bytes: int, now: float
+) -> Window:
     """The window after `arrived` items ended since the last look.
 
     It doubles when the queue ran dry although items wait, grows to some looks' worth when the queue would be dry
     before the next one, and falls towards that when far more is queued: the mean task time never has to be known.
     """
     floor = START_PER_SLOT * slots + 1
-    window = max(pace.window, floor)
+    size = max(window.size, floor)
     if arrived and waiting:
-        needed = max(floor, slots + (_LEAP if arrived >= window else _LOOKS) * arrived + 1)
+        needed = max(floor, slots + (_LEAP if arrived >= size else _LOOKS) * arrived + 1)
         if queued < arrived:
-            window = max(window * 2 if queued == 0 else window, needed)
+            size = max(size * 2 if queued == 0 else size, needed)
         elif queued > 4 * arrived:
-            window = max(window - window // 4, needed)
+            size = max(size - size // 4, needed)
     affordable = max(MAX_WINDOW_BYTES // message_bytes, slots + 1)
-    return replace(pace, window=min(window, max(MAX_WINDOW, floor), affordable), rate=_rate(pace, arrived, now), at=now)
+    return replace(window, size=min(size, max(MAX_WINDOW, floor), affordable), rate=_rate(window, arrived, now), at=now)
 
 
-def _rate(pace: Pace, arrived: int, now: float) -> float:
+def _rate(window: Window, arrived: int, now: float) -> float:
     """An average in which what ended long ago counts little."""
-    return pace.rate * exp(-max(0.0, now - pace.at) / _RATE_SECONDS) + arrived / _RATE_SECONDS
+    return window.rate * exp(-max(0.0, now - window.at) / _RATE_SECONDS) + arrived / _RATE_SECONDS
 
 
-def room(pace: Pace, *, in_flight: int, parallelism: int | None) -> int:
+def room(window: Window, *, in_flight: int, parallelism: int | None) -> int:
     """How many items may be dispatched now."""
-    bound = pace.window if parallelism is None else min(pace.window, parallelism)
+    bound = window.size if parallelism is None else min(window.size, parallelism)
     return max(0, bound - in_flight)

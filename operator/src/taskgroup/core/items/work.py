@@ -4,16 +4,17 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.api.signature import Leaf
-from taskgroup.api.spec import Sequence, TaskGroupSpec
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.indexes import Indexes, full
 from taskgroup.core.items.placeholders import Filler, Scope, compile_value
+from taskgroup.core.items.sources import InlineItems, Items, items_of
 
 _ENVELOPE_BYTES = 1_024
 """A message without its arguments."""
@@ -34,49 +35,6 @@ class Lane:
 
     priority: int
     indexes: Indexes
-
-
-class Items(Protocol):
-    """Where the items come from."""
-
-    def __len__(self) -> int: ...
-    def value(self, index: int) -> Any:
-        """The item, any JSON value."""
-
-    def fingerprint(self) -> Iterator[bytes]:
-        """One piece for each item, or one for all when they follow from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class InlineItems:
-    """`spec.items`."""
-
-    values: list[Any]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def value(self, index: int) -> Any:
-        return self.values[index]
-
-    def fingerprint(self) -> Iterator[bytes]:
-        return (orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in self.values)
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceItems:
-    """`spec.sequence`; the API server sees to it that it only grows."""
-
-    sequence: Sequence
-
-    def __len__(self) -> int:
-        return self.sequence.count
-
-    def value(self, index: int) -> Any:
-        return self.sequence.start + index * self.sequence.step
-
-    def fingerprint(self) -> Iterator[bytes]:
-        yield f"sequence {self.sequence.start} {self.sequence.step}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +110,7 @@ def compile_work(spec: TaskGroupSpec, group_name: str) -> Work:
     if spec.tasks is not None:
         work = Work(group_name, None, [_compile(leaf) for leaf in spec.tasks])
     elif spec.template is not None:
-        work = Work(group_name, _items(spec), [_compile(spec.template)])
+        work = Work(group_name, items_of(spec), [_compile(spec.template)])
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
     work.validate()
@@ -168,21 +126,13 @@ def _argument_bytes(call: Call, index: int) -> int:
         ) from None
 
 
-def _items(spec: TaskGroupSpec) -> Items:
-    if spec.items is not None:
-        return InlineItems(spec.items)
-    if spec.sequence is not None:
-        return SequenceItems(spec.sequence)
-    raise InvalidSpecError("Give exactly one of spec.items, spec.sequence and spec.tasks.")
-
-
 def _compile(leaf: Leaf) -> _Template:
     return _Template(leaf, compile_value(leaf.args or []), compile_value(leaf.kwargs or {}))
 
 
 def _kinds(templates: list[_Template]) -> tuple[Leaf, ...]:
-    found = {(leaf.task, leaf.options.model_dump_json()): leaf for leaf in (template.leaf for template in templates)}
-    return tuple(found.values())
+    leaves = (template.leaf for template in templates)
+    return tuple({(leaf.task, leaf.options.model_dump_json()): leaf for leaf in leaves}.values())
 
 
 def _leaf_bytes(leaf: Leaf) -> bytes:

@@ -1,37 +1,25 @@
-"""What a user should know of the workers while a group runs: tasks whose messages are acknowledged before they run.
+"""Tasks whose messages are acknowledged before they run: what a user should know of the workers while a group runs.
 
 The operator makes late acknowledgement the workers' default; a task that says otherwise, or that was bound before the
 default reached it, keeps its own. Nothing is lost by it, but the death of a worker is then noticed late.
 """
 
-from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.plan import Action, AskWorker
-from taskgroup.core.ledger import Ledger
+from taskgroup.core.action import Action
+from taskgroup.core.pools.observed import PodFacts, PoolObserved
+from taskgroup.core.pools.plan import AskWorker
 
 ASK_AFTER_SECONDS = 10.0
-"""Of running time: groups that end sooner are not worth a question."""
-_NAMES = 3
+"""Of a container's life: it answers by then, and groups that end sooner are not worth a question."""
 
 
-def ask(seen: Observed, ledger: Ledger, now: float) -> tuple[Action, ...]:
-    """Once a worker has ended an item, it answers."""
-    if seen.workers.early is not None or seen.broker is None or not ledger.ended:
+def ask(seen: PoolObserved, now: float) -> tuple[Action, ...]:
+    """One worker is enough: all run the same image."""
+    if seen.early_ack_tasks is not None or seen.queue is None or not seen.demand.items:
         return ()
-    if ledger.running_since is None or now - ledger.running_since < ASK_AFTER_SECONDS:
-        return ()
-    ready = (pod.name for pod in seen.workers.pods if pod.ready and not pod.ended and not pod.terminating)
-    return tuple(AskWorker(name) for name in list(ready)[:1])
+    settled = (pod.name for pod in seen.workers.pods if _is_settled(pod, now))
+    return tuple(AskWorker(name, reason="No worker has said yet which tasks it acknowledges.") for name in settled)[:1]
 
 
-def warnings(seen: Observed) -> list[str]:
-    """At most one sentence, about tasks of this group only."""
-    if not seen.workers.early or seen.work is None:
-        return []
-    names = sorted({leaf.task for leaf in seen.work.kinds} & seen.workers.early)
-    if not names:
-        return []
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return [
-        f"Acknowledged before they run: {', '.join(names[:_NAMES])}{more}. When a worker dies, their items are missed"
-        " only after half a minute or more, then run again: set acks_late=True on the task to have them back at once."
-    ]
+def _is_settled(pod: PodFacts, now: float) -> bool:
+    runs = pod.ready and not pod.ended and not pod.terminating
+    return runs and pod.started_at is not None and now - pod.started_at >= ASK_AFTER_SECONDS

@@ -1,38 +1,62 @@
 """How many worker pods: they follow what is left to do, and no busy one is stopped for it."""
 
-from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core.groups.observed import BrokerFacts, WorkerFacts
-from taskgroup.core.groups.plan import Action, ApplyWorkers, MarkPods
-from taskgroup.core.ledger import Ledger
+from taskgroup.api.workers import Workers
+from taskgroup.core.action import Action
+from taskgroup.core.exchange import Demand
+from taskgroup.core.pools.observed import PoolObserved, PoolQueue, WorkerFacts
+from taskgroup.core.pools.plan import ApplyWorkers, MarkPods
 
 
-def pods_for(items: int, spec: TaskGroupSpec) -> int:
+def pods_for(items: int, workers: Workers) -> int:
     """min(maxReplicas, ceil(items / concurrency))."""
-    workers = spec.workers
     return min(workers.max_replicas, -(-items // workers.concurrency))
 
 
-def slots(ledger: Ledger, spec: TaskGroupSpec) -> int:
-    """Items that the wanted pods run at once."""
-    return pods_for(ledger.unfinished, spec) * spec.workers.concurrency
+def pods_wanted(seen: PoolObserved) -> int:
+    """For the group's items; after its end for what they left on the queue."""
+    if seen.workers_spec is None:
+        return 0
+    if seen.demand.ended:
+        leftovers = seen.queue.messages if seen.demand.leftovers and seen.queue else 0
+        return pods_for(leftovers, seen.workers_spec)
+    return pods_for(seen.demand.items, seen.workers_spec)
 
 
-def scale(wanted: int, workers: WorkerFacts, broker: BrokerFacts | None, reason: str) -> tuple[Action, ...]:
-    """The steps that bring the Deployment to `wanted` pods; none when it is there already."""
+def changes_pods(before: Demand | None, after: Demand, workers: Workers | None) -> bool:
+    """Whether the pool has to look at once: most demands differ from the last one by some items that ended."""
+    if before is None or workers is None:
+        return True
+    kinds = [(demand.ended, demand.leftovers, demand.give_back, bool(demand.items)) for demand in (before, after)]
+    return kinds[0] != kinds[1] or pods_for(before.items, workers) != pods_for(after.items, workers)
+
+
+def scale(seen: PoolObserved, wanted: int) -> tuple[Action, ...]:
+    """The actions that bring the Deployment to `wanted` pods; none when it is there already.
+
+    Who is busy is known from the broker only: without it nothing is scaled before the end of the group.
+    """
+    if seen.queue is None and not seen.demand.ended:
+        return ()
+    if seen.workers_spec is None and not seen.demand.ended:
+        return ()
+    return _scaled(wanted, seen.workers, seen.queue, seen.demand.reason)
+
+
+def _scaled(wanted: int, workers: WorkerFacts, queue: PoolQueue | None, reason: str) -> tuple[Action, ...]:
     deployment = workers.deployment
     if deployment is None:
-        return (ApplyWorkers(wanted, reason),) if wanted else ()
-    busy, idle = _by_load(workers, broker)
+        return (ApplyWorkers(wanted, reason=reason),) if wanted else ()
+    busy, idle = _by_load(workers, queue)
     replicas = wanted if wanted >= deployment.replicas else min(deployment.replicas, max(wanted, len(busy)))
     if replicas == deployment.replicas and deployment.settled:
         return ()
-    apply = ApplyWorkers(replicas, reason)
-    spared = replicas and replicas < deployment.replicas
-    return (MarkPods(idle, busy), apply) if spared else (apply,)
+    apply = ApplyWorkers(replicas, reason=reason)
+    is_partial = replicas and replicas < deployment.replicas
+    return (MarkPods(idle, busy, reason=reason), apply) if is_partial else (apply,)
 
 
-def _by_load(workers: WorkerFacts, broker: BrokerFacts | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    held = broker.unacked if broker else {}
+def _by_load(workers: WorkerFacts, queue: PoolQueue | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    held = queue.held if queue else {}
     alive = [pod.name for pod in workers.pods if not pod.ended and not pod.terminating]
     busy = tuple(name for name in alive if held.get(name))
     return busy, tuple(name for name in alive if not held.get(name))

@@ -1,64 +1,48 @@
 """What each condition says, in words for the group's owner."""
 
-from dataclasses import dataclass
-
 from taskgroup.api.names import ConditionType, Reason
-from taskgroup.core.groups.observed import Observed, Trouble
-from taskgroup.core.groups.outcome import Verdict
-from taskgroup.core.ledger import Ledger
-from taskgroup.core.pools import early_acks as asking
-from taskgroup.core.status.conditions import Desired, fails, find, holds, is_true
+from taskgroup.core.exchange import View
+from taskgroup.core.groups.observed import Observed
+from taskgroup.core.items.work import Work
+from taskgroup.core.status.conditions import Desired, fails, find, holds
 from taskgroup.core.status.phase import Phase
+from taskgroup.core.status.status_input import StatusInput
+
+_NAMES = 3
+"""Tasks that a message names at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusInput:
-    """What a status is made of, besides the observation."""
-
-    phase: Phase
-    ledger: Ledger
-    active: int
-    """Items on the queue or with a worker."""
-    wanted: int
-    """Worker pods that the group should have now."""
-    verdict: Verdict | None = None
-    configuration: Trouble | None = None
-    start_time: str | None = None
-    completion_time: str | None = None
-
-
-def condition_texts(seen: Observed, facts: StatusInput) -> dict[ConditionType, Desired]:
-    """A claim for every condition type."""
+def condition_texts(seen: Observed, shown: StatusInput) -> dict[ConditionType, Desired]:
+    """What every condition type shall say."""
     kind = ConditionType
-    made = {
-        **_outcome(facts),
-        kind.SUSPENDED: _suspended(seen, facts),
-        kind.WORKERS_READY: _workers(seen, facts),
-        kind.BACKEND_REACHABLE: _backend(seen, facts),
-        kind.CONFIGURATION_VALID: _configuration(facts),
+    desired = {
+        **_outcome(shown),
+        kind.SUSPENDED: _suspended(seen, shown),
+        kind.WORKERS_READY: _workers(seen, shown),
+        kind.BACKEND_REACHABLE: _backend(seen, shown),
+        kind.CONFIGURATION_VALID: _configuration(shown),
     }
-    return made | _kstatus(seen, facts, made)
+    return desired | _kstatus(seen, shown, desired)
 
 
-def _outcome(facts: StatusInput) -> dict[ConditionType, Desired]:
-    kind, verdict = ConditionType, facts.verdict
-    waiting = fails(Reason.NOT_FINISHED, "The group goes on.")
-    made = dict.fromkeys((kind.COMPLETE, kind.FAILED, kind.FAILURE_TARGET, kind.SUCCESS_CRITERIA_MET), waiting)
-    made[kind.FINISHED] = waiting
-    if verdict is None or facts.phase in (Phase.NEW, Phase.RUNNING):
-        return made
-    said, denied = holds(verdict.reason, verdict.message), fails(verdict.reason, verdict.message)
-    made[kind.SUCCESS_CRITERIA_MET] = said if verdict.success else denied
-    made[kind.FAILURE_TARGET] = denied if verdict.success else said
-    if facts.phase is Phase.FINISHED:
-        made[kind.COMPLETE] = said if verdict.success else denied
-        made[kind.FAILED] = denied if verdict.success else said
-        made[kind.FINISHED] = said
-    return made
+def _outcome(shown: StatusInput) -> dict[ConditionType, Desired]:
+    kind, verdict = ConditionType, shown.verdict
+    outcome = (kind.COMPLETE, kind.FAILED, kind.FAILURE_TARGET, kind.SUCCESS_CRITERIA_MET, kind.FINISHED)
+    desired = dict.fromkeys(outcome, fails(Reason.NOT_FINISHED, "The group goes on."))
+    if verdict is None or shown.phase in (Phase.NEW, Phase.RUNNING):
+        return desired
+    true, false = holds(verdict.reason, verdict.message), fails(verdict.reason, verdict.message)
+    desired[kind.SUCCESS_CRITERIA_MET] = true if verdict.success else false
+    desired[kind.FAILURE_TARGET] = false if verdict.success else true
+    if shown.phase is Phase.FINISHED:
+        desired[kind.COMPLETE] = true if verdict.success else false
+        desired[kind.FAILED] = false if verdict.success else true
+        desired[kind.FINISHED] = true
+    return desired
 
 
-def _suspended(seen: Observed, facts: StatusInput) -> Desired:
-    if facts.phase is Phase.FINISHED:
+def _suspended(seen: Observed, shown: StatusInput) -> Desired:
+    if shown.phase is Phase.FINISHED:
         return fails(Reason.NOT_SUSPENDED)
     before = find(seen.status, ConditionType.SUSPENDED)
     if seen.spec is None and before is not None:
@@ -69,53 +53,68 @@ def _suspended(seen: Observed, facts: StatusInput) -> Desired:
     return fails(Reason.JOB_RESUMED if resumed else Reason.NOT_SUSPENDED)
 
 
-def _workers(seen: Observed, facts: StatusInput) -> Desired:
-    deployment, trouble = seen.workers.deployment, seen.workers.trouble
-    if not facts.wanted:
+def _workers(seen: Observed, shown: StatusInput) -> Desired:
+    view = seen.view
+    if not shown.needs_workers:
         return holds(Reason.NO_WORKERS_NEEDED, "No worker is needed now.")
-    if trouble is not None:
-        return fails(trouble.reason, trouble.message)
-    ready = deployment.ready if deployment else 0
-    if not ready:
-        return fails(Reason.WORKERS_STARTING, f"0 of {facts.wanted} worker pods run.")
-    return holds(Reason.WORKERS_READY, " ".join(["Workers run.", *asking.warnings(seen)]))
+    if view is not None and view.trouble is not None:
+        return fails(view.trouble.reason, view.trouble.message)
+    if view is None or not view.wanted:
+        return fails(Reason.WORKERS_STARTING, "Worker pods are being asked for.")
+    if not view.ready:
+        return fails(Reason.WORKERS_STARTING, f"0 of {view.wanted} worker pods run.")
+    return holds(Reason.WORKERS_READY, " ".join(["Workers run.", *_early_acks(view, seen.work)]))
 
 
-def _backend(seen: Observed, facts: StatusInput) -> Desired:
+def _early_acks(view: View, work: Work | None) -> list[str]:
+    """At most one sentence, about tasks of this group only."""
+    if not view.early_ack_tasks or work is None:
+        return []
+    names = sorted({leaf.task for leaf in work.kinds} & view.early_ack_tasks)
+    if not names:
+        return []
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return [
+        f"Acknowledged before they run: {', '.join(names[:_NAMES])}{more}. When a worker dies, their items are missed"
+        " only after half a minute or more, then run again: set acks_late=True on the task to have them back at once."
+    ]
+
+
+def _backend(seen: Observed, shown: StatusInput) -> Desired:
     if seen.backend_trouble is not None:
         return fails(seen.backend_trouble.reason, seen.backend_trouble.message)
-    if seen.broker is None:
-        why = "Not looked at: the configuration comes first." if facts.configuration else "Not looked at yet."
-        return Desired("Unknown", Reason.UNKNOWN, why)
+    if seen.queue is None:
+        first = "Not looked at: the configuration comes first." if shown.configuration else "Not looked at yet."
+        return Desired("Unknown", Reason.UNKNOWN, first)
     return holds(Reason.REACHABLE, "Broker and result backend answer.")
 
 
-def _configuration(facts: StatusInput) -> Desired:
-    if facts.configuration is not None:
-        return fails(facts.configuration.reason, facts.configuration.message)
+def _configuration(shown: StatusInput) -> Desired:
+    if shown.configuration is not None:
+        return fails(shown.configuration.reason, shown.configuration.message)
     return holds(Reason.VALID)
 
 
-def _kstatus(seen: Observed, facts: StatusInput, made: dict[ConditionType, Desired]) -> dict[ConditionType, Desired]:
+def _kstatus(seen: Observed, shown: StatusInput, desired: dict[ConditionType, Desired]) -> dict[ConditionType, Desired]:
     """Ready, Reconciling and Stalled, by which Helm and Flux tell running, done and stuck apart."""
-    if facts.phase is Phase.FINISHED and facts.verdict is not None:
-        verdict = facts.verdict
+    if shown.phase is Phase.FINISHED and shown.verdict is not None:
+        verdict = shown.verdict
         if verdict.success:
             return _summary(holds(verdict.reason, verdict.message), reconciling=False, stalled=False)
         return _summary(fails(verdict.reason, verdict.message), reconciling=False, stalled=True)
-    wrong = facts.configuration
+    wrong = shown.configuration
     if wrong is not None:
         return _summary(fails(wrong.reason, wrong.message), reconciling=False, stalled=True)
-    if made[ConditionType.SUSPENDED].status == "True":
-        return _summary(made[ConditionType.SUSPENDED], reconciling=False, stalled=False)
-    return _summary(_progress(seen, facts), reconciling=True, stalled=False)
+    if desired[ConditionType.SUSPENDED].status == "True":
+        return _summary(desired[ConditionType.SUSPENDED], reconciling=False, stalled=False)
+    return _summary(_progress(seen, shown), reconciling=True, stalled=False)
 
 
-def _progress(seen: Observed, facts: StatusInput) -> Desired:
-    hindrance = seen.backend_trouble or (seen.workers.trouble if facts.wanted else None)
+def _progress(seen: Observed, shown: StatusInput) -> Desired:
+    hindrance = seen.backend_trouble or (seen.view.trouble if seen.view and shown.needs_workers else None)
     if hindrance is not None:
         return fails(hindrance.reason, hindrance.message)
-    if facts.phase is Phase.NEW:
+    if shown.phase is Phase.NEW:
         return fails(Reason.PENDING, "The group has not started yet.")
     return fails(Reason.RUNNING, "Items are being run.")
 
@@ -130,13 +129,3 @@ def _summary(ready: Desired, *, reconciling: bool, stalled: bool) -> dict[Condit
         ConditionType.STALLED: same(stalled),
     }
 
-
-def was_blocked(seen: Observed) -> bool:
-    """Dispatch stands because no worker knew a task when it was last tried."""
-    condition = find(seen.status, ConditionType.CONFIGURATION_VALID)
-    return condition is not None and condition.status == "False" and condition.reason == Reason.UNKNOWN_TASK
-
-
-def is_suspended(seen: Observed) -> bool:
-    """Whether the written status says so."""
-    return is_true(seen.status, ConditionType.SUSPENDED)

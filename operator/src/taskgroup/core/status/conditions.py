@@ -50,30 +50,30 @@ def is_true(status: TaskGroupStatus, kind: ConditionType) -> bool:
 
 
 def merged(
-    old: Iterable[Condition], claims: Mapping[ConditionType, Desired], generation: int, now: float
+    old: Iterable[Condition], desired: Mapping[ConditionType, Desired], generation: int, now: float
 ) -> list[Condition]:
-    """All claims as conditions, in the order of ConditionType."""
+    """All of them as conditions, in the order of ConditionType."""
     before = {condition.type: condition for condition in old}
-    return [_condition(kind, claims[kind], before.get(kind), generation, now) for kind in ConditionType]
+    return [_condition(kind, desired[kind], before.get(kind), generation, now) for kind in ConditionType]
 
 
-def _condition(kind: ConditionType, claim: Desired, old: Condition | None, generation: int, now: float) -> Condition:
-    changed = old is None or old.status != claim.status
+def _condition(kind: ConditionType, desired: Desired, old: Condition | None, generation: int, now: float) -> Condition:
+    changed = old is None or old.status != desired.status
     return Condition(
         type=kind,
-        status=claim.status,
-        reason=claim.reason,
-        message=claim.message[:32_768],
+        status=desired.status,
+        reason=desired.reason,
+        message=desired.message[:32_768],
         last_transition_time=timestamp(now) if changed or old is None else old.last_transition_time,
         observed_generation=generation,
     )
 
 
-def told(old: Iterable[Condition], message: str, generation: int, now: float) -> list[Condition]:
+def with_hindrance(old: Iterable[Condition], message: str, generation: int, now: float) -> list[Condition]:
     """The same conditions, but Ready says what keeps the operator itself from going on."""
-    claim = fails(Reason.OPERATOR_HINDERED, message)
+    desired = fails(Reason.OPERATOR_HINDERED, message)
     return [
-        _condition(ConditionType.READY, claim, condition, generation, now)
+        _condition(ConditionType.READY, desired, condition, generation, now)
         if condition.type == ConditionType.READY
         else condition
         for condition in old

@@ -8,7 +8,7 @@ from taskgroup.core.status.conditions import is_true
 
 
 class Phase(Enum):
-    """The turns of a group's life, each written before what follows from it is done."""
+    """The phases of a group's life, each written before what follows from it is done."""
 
     NEW = auto()
     """Not started: nothing was dispatched."""
@@ -25,3 +25,8 @@ def phase_of(status: TaskGroupStatus) -> Phase:
     if is_true(status, ConditionType.SUCCESS_CRITERIA_MET) or is_true(status, ConditionType.FAILURE_TARGET):
         return Phase.DECIDED
     return Phase.RUNNING if status.start_time else Phase.NEW
+
+
+def is_suspended(status: TaskGroupStatus) -> bool:
+    """Whether the written status says so."""
+    return is_true(status, ConditionType.SUSPENDED)

@@ -15,97 +15,99 @@ from taskgroup.api.status import (
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.indexes import format_indexes
 from taskgroup.core.ledger import FailureGroup
-from taskgroup.core.status.condition_texts import StatusInput, condition_texts
+from taskgroup.core.status.condition_texts import condition_texts
 from taskgroup.core.status.conditions import merged, timestamp
 from taskgroup.core.status.phase import Phase, phase_of
+from taskgroup.core.status.status_input import StatusInput
 
 FAILURE_INDEXES = 512
 
 
-def report(seen: Observed, facts: StatusInput, now: float) -> TaskGroupStatus:
+def report(seen: Observed, shown: StatusInput, now: float) -> TaskGroupStatus:
     """The status to write; equal to the last one when nothing changed that a reader would see."""
-    made = condition_texts(seen, facts)
-    around: dict[str, Any] = {
+    desired = condition_texts(seen, shown)
+    fields: dict[str, Any] = {
         "observed_generation": seen.meta.generation,
         "workers": _workers(seen),
-        "conditions": merged(seen.status.conditions or (), made, seen.meta.generation, now),
+        "conditions": merged(seen.status.conditions or (), desired, seen.meta.generation, now),
     }
-    suspended = made[ConditionType.SUSPENDED].status == "True"
+    suspended = desired[ConditionType.SUSPENDED].status == "True"
     if phase_of(seen.status) in (Phase.DECIDED, Phase.FINISHED):
-        end = facts.completion_time or seen.status.completion_time
-        around |= {"state": state_of(facts, suspended=suspended), "completion_time": end}
-        return seen.status.model_copy(update=around)
-    return TaskGroupStatus(**_figures(seen, facts, suspended=suspended), **around)
+        end = shown.completion_time or seen.status.completion_time
+        fields |= {"state": state_of(shown, suspended=suspended), "completion_time": end}
+        return seen.status.model_copy(update=fields)
+    return TaskGroupStatus(**_figures(seen, shown, suspended=suspended), **fields)
 
 
-def _figures(seen: Observed, facts: StatusInput, *, suspended: bool) -> dict[str, Any]:
+def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str, Any]:
     """What the outcome freezes: it stays as it was written then, even when the books are lost later."""
-    ledger = facts.ledger
+    ledger = shown.ledger
     completed, whole = format_indexes(ledger.succeeded, MAX_INDEXES_BYTES)
     failed, failed_whole = format_indexes(ledger.failed, MAX_INDEXES_BYTES)
-    shown = whole and failed_whole
+    are_whole = whole and failed_whole
     ended = len(ledger.ended)
     return {
-        "state": state_of(facts, suspended=suspended),
-        "start_time": facts.start_time or seen.status.start_time,
+        "state": state_of(shown, suspended=suspended),
+        "start_time": shown.start_time or seen.status.start_time,
         "total": ledger.total,
-        "pending": ledger.total - ended - facts.active,
-        "active": facts.active,
+        "pending": ledger.total - ended - shown.active,
+        "active": shown.active,
         "succeeded": len(ledger.succeeded),
         "failed": len(ledger.failed),
         "cancelled": len(ledger.cancelled),
         "progress": f"{ended}/{ledger.total}",
         "percent": 100 * ended // ledger.total if ledger.total else 0,
-        "completed_indexes": completed if shown else None,
-        "failed_indexes": failed if shown else None,
-        "indexes_truncated": None if shown else True,
+        "completed_indexes": completed if are_whole else None,
+        "failed_indexes": failed if are_whole else None,
+        "indexes_truncated": None if are_whole else True,
         "failures": _digest(ledger.failures) or None,
-        "items": _items(seen, facts),
+        "items": _items(seen, shown),
     }
 
 
-def state_of(facts: StatusInput, *, suspended: bool) -> State:
+def state_of(shown: StatusInput, *, suspended: bool) -> State:
     """One word for the whole."""
-    if facts.phase is Phase.FINISHED:
-        return State.COMPLETE if facts.verdict and facts.verdict.success else State.FAILED
+    if shown.phase is Phase.FINISHED:
+        return State.COMPLETE if shown.verdict and shown.verdict.success else State.FAILED
     if suspended:
         return State.SUSPENDED
-    return State.PENDING if facts.phase is Phase.NEW else State.RUNNING
+    return State.PENDING if shown.phase is Phase.NEW else State.RUNNING
 
 
 def _digest(groups: tuple[FailureGroup, ...]) -> list[Failure]:
     ordered = sorted(groups, key=lambda group: (-len(group.indexes), group.indexes.min()))
-    shown: list[Failure] = []
+    failures: list[Failure] = []
     left = MAX_FAILURES_BYTES
     for failure in map(_failure, ordered[:MAX_FAILURES]):
         left -= len(failure.model_dump_json().encode())
-        if shown and left < 0:
+        if failures and left < 0:
             break
-        shown.append(failure)
-    return shown
+        failures.append(failure)
+    return failures
 
 
 def _failure(group: FailureGroup) -> Failure:
     text, whole = format_indexes(group.indexes, FAILURE_INDEXES - 2)
     return Failure(
-        reason=group.reason[:256],
-        message=group.message[:1024],
+        reason=group.failure.reason[:256],
+        message=group.failure.message[:1024],
         count=len(group.indexes),
         indexes=text if whole else f"{text},…",
         last_time=timestamp(group.last_time),
     )
 
 
-def _workers(seen: Observed) -> WorkersStatus:
-    deployment = seen.workers.deployment
-    busy = sum(1 for count in seen.broker.unacked.values() if count) if seen.broker else 0
-    alive = sum(1 for pod in seen.workers.pods if not pod.ended)
-    return WorkersStatus(replicas=alive, ready=deployment.ready if deployment else 0, busy=busy)
+def _workers(seen: Observed) -> WorkersStatus | None:
+    """As the pool says; while it has said nothing, as it was written last."""
+    view = seen.view
+    if view is None:
+        return seen.status.workers or WorkersStatus(replicas=0, ready=0, busy=0)
+    return WorkersStatus(replicas=view.replicas, ready=view.ready, busy=view.busy)
 
 
-def _items(seen: Observed, facts: StatusInput) -> ItemsStatus | None:
+def _items(seen: Observed, shown: StatusInput) -> ItemsStatus | None:
     """The fingerprint follows appended items, but never ones that contradict those already taken over."""
-    contradicted = facts.configuration is not None and facts.configuration.reason != Reason.UNKNOWN_TASK
+    contradicted = shown.configuration is not None and shown.configuration.reason != Reason.UNKNOWN_TASK
     if seen.work is None or contradicted:
         return seen.status.items
     return ItemsStatus(count=seen.work.total, sha256=seen.work.digest(seen.work.total))

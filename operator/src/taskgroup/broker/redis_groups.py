@@ -1,0 +1,180 @@
+"""Every change of a group's books in Redis. Each is one Lua script: it happens as a whole or not at all."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pyroaring import BitMap, FrozenBitMap
+
+from taskgroup.api.signature import Leaf
+from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.keys import BookKeys, PoolKeys, kombu_priority, list_number
+from taskgroup.broker.port import Opening, Owner, Redispatch, Route, Withdrawn
+from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
+from taskgroup.core.task_id import LUA_PATTERN
+from taskgroup.transport.connection import RedisConnection, literal
+from taskgroup.transport.errors import broker_errors, foreign_value
+
+_TOMBSTONE_SECONDS = 86_400
+_CURSOR = "cursor:"
+_UID = re.compile(r"[0-9a-f-]{36}")
+
+
+class RedisGroups:
+    """`GroupBroker` on Redis."""
+
+    def __init__(self, redis: RedisConnection, prefix: str) -> None:
+        """`prefix` is the user's globalKeyPrefix."""
+        self._redis = redis
+        self._prefix = prefix
+
+    def template(self, leaf: Leaf, route: Route) -> MessageTemplate:
+        """See GroupBroker."""
+        return MessageTemplate(leaf, route.uid, PoolKeys("", route.pool).queue)
+
+    async def open(self, route: Route, opening: Opening) -> GroupState:
+        """See GroupBroker."""
+        keys = self._books(route.uid)
+        names = [keys.state, keys.returned, keys.attempts, keys.losses, *self._pool(route.pool).lists]
+        args: list[Any] = [opening.nonce, opening.instead_of, TOMBSTONE, str(opening.owner or "")]
+        args += [len(opening.cursors), len(opening.attempts), *_flat(opening.cursors), *_flat(opening.attempts)]
+        fields = await self._redis.run("open", names, [*args, *opening.returned])
+        return _state(dict(zip(fields[::2], fields[1::2], strict=True)))
+
+    async def observe(self, route: Route, pods: Sequence[str]) -> QueueState:
+        """See GroupBroker."""
+        pool = self._pool(route.pool)
+        with broker_errors(self._redis.address):
+            async with self._redis.client.pipeline(transaction=True) as pipe:
+                pipe.hgetall(self._books(route.uid).state)
+                for name in pool.lists:
+                    pipe.llen(name)
+                for pod in pods:
+                    pipe.hlen(pool.unacked(pod))
+                state, *lengths = await pipe.execute()
+        lists = len(pool.lists)
+        return QueueState(_state(state) if state else None, queued=sum(lengths[:lists]), held=sum(lengths[lists:]))
+
+    async def books(self, uid: str) -> BrokerBooks:
+        """See GroupBroker."""
+        keys = self._books(uid)
+        with broker_errors(self._redis.address):
+            async with self._redis.client.pipeline(transaction=True) as pipe:
+                pipe.smembers(keys.returned)
+                pipe.hgetall(keys.attempts)
+                pipe.hgetall(keys.losses)
+                returned, attempts, losses = await pipe.execute()
+        return BrokerBooks(FrozenBitMap(_bitmap(returned)), _numbers(attempts), _numbers(losses))
+
+    async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
+        """See GroupBroker."""
+        target = self._pool(route.pool).lists[list_number(kombu_priority(priority))]
+        names = [self._books(route.uid).state, target]
+        args = [fence.nonce, fence.epoch, f"{_CURSOR}{priority}", start, start + len(messages), *messages]
+        return bool(await self._redis.run("dispatch", names, args))
+
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[Redispatch]) -> BitMap:
+        """See GroupBroker."""
+        keys = self._books(route.uid)
+        names = [keys.state, keys.returned, keys.attempts, *self._pool(route.pool).lists]
+        args: list[Any] = [fence.nonce, fence.epoch]
+        for entry in entries:
+            args += [entry.index, entry.attempt, list_number(kombu_priority(entry.priority)), entry.message]
+        return _bitmap(await self._redis.run("redispatch", names, args))
+
+    async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
+        """See GroupBroker."""
+        keys, pool = self._books(route.uid), self._pool(route.pool)
+        names = [keys.state, keys.returned, keys.attempts, *pool.lists]
+        if running:
+            names += [key(pod) for pod in pods for key in (pool.unacked, pool.unacked_index)]
+        args = [fence.nonce, fence.epoch, route.uid, int(running), LUA_PATTERN]
+        answer = await self._redis.run("withdraw", names, args)
+        if answer is None:
+            return None
+        epoch, queued, held = answer
+        return Withdrawn(Fence(fence.nonce, epoch), _bitmap(queued), _bitmap(held))
+
+    async def renew(self, uid: str, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
+        """See GroupBroker."""
+        wanted, keys = list(indexes), self._books(uid)
+        names = [keys.state, keys.returned, keys.attempts]
+        attempts = await self._redis.run("renew", names, [fence.nonce, fence.epoch, *wanted])
+        return None if attempts is None else dict(zip(wanted, attempts, strict=True))
+
+    async def mark_missing(self, uid: str, fence: Fence, indexes: Iterable[int]) -> bool:
+        """See GroupBroker."""
+        keys = self._books(uid)
+        args = [fence.nonce, fence.epoch, *indexes]
+        return bool(await self._redis.run("mark_missing", [keys.state, keys.returned], args))
+
+    async def present(self, pool: str, pods: Sequence[str]) -> set[str]:
+        """See GroupBroker; all at one instant."""
+        keys = self._pool(pool)
+        ids = await self._redis.run("present", [*keys.lists, *map(keys.unacked, pods)], [])
+        return {value.decode() for value in ids}
+
+    async def erase(self, uid: str, *, tombstone: bool) -> None:
+        """See GroupBroker."""
+        keys = self._books(uid)
+        with broker_errors(self._redis.address):
+            async with self._redis.client.pipeline(transaction=True) as pipe:
+                pipe.delete(keys.state, keys.returned, keys.attempts, keys.losses)
+                if tombstone:
+                    pipe.hset(keys.state, "nonce", TOMBSTONE)
+                    pipe.expire(keys.state, _TOMBSTONE_SECONDS)
+                await pipe.execute()
+
+    async def owners(self) -> dict[str, Owner]:
+        """See GroupBroker."""
+        beginning = self._books("").state
+        owners: dict[str, Owner] = {}
+        with broker_errors(self._redis.address):
+            async for key in self._redis.client.scan_iter(match=f"{literal(beginning)}*", count=1000, _type="hash"):
+                uid = key.decode(errors="replace").removeprefix(beginning)
+                text: Any = await self._redis.client.hget(key, "owner") if _UID.fullmatch(uid) else None
+                if text and (owner := Owner.parse(text.decode(errors="replace"))):
+                    owners[uid] = owner
+        return owners
+
+    def _books(self, uid: str) -> BookKeys:
+        return BookKeys(self._prefix, uid)
+
+    def _pool(self, pool: str) -> PoolKeys:
+        return PoolKeys(self._prefix, pool)
+
+
+def _state(fields: Mapping[bytes, bytes]) -> GroupState:
+    """BrokerError for what no script of ours has written."""
+    try:
+        return _parsed(fields)
+    except ValueError:
+        raise foreign_value() from None
+
+
+def _parsed(fields: Mapping[bytes, bytes]) -> GroupState:
+    cursors = {
+        int(name.removeprefix(_CURSOR.encode())): int(value)
+        for name, value in fields.items()
+        if name.startswith(_CURSOR.encode())
+    }
+    return GroupState(fields.get(b"nonce", b"").decode(), int(fields.get(b"epoch", 0)), cursors)
+
+
+def _bitmap(indexes: Iterable[bytes]) -> BitMap:
+    try:
+        return BitMap([int(index) for index in indexes])
+    except (ValueError, OverflowError):
+        raise foreign_value() from None
+
+
+def _numbers(fields: Mapping[bytes, bytes]) -> dict[int, int]:
+    """Entries by index; the losses of what is no item are kept under its task id and left out here."""
+    try:
+        return {int(name): int(value) for name, value in fields.items() if name.isdigit()}
+    except ValueError:
+        raise foreign_value() from None
+
+
+def _flat(numbers: Mapping[int, int]) -> list[int]:
+    return [part for pair in numbers.items() for part in pair]

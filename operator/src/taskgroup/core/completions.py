@@ -1,0 +1,40 @@
+"""How items end: the one form that a result has between its key in the result backend and the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from taskgroup.core.indexes import NONE, Indexes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an item did not succeed: the exception's class, or a Reason of ours, and its text."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completions:
+    """Items whose newest attempt ended."""
+
+    succeeded: Indexes = NONE
+    failed: Mapping[int, Failure] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def count(self) -> int:
+        """How many items."""
+        return len(self.succeeded) + len(self.failed)
+
+    def __bool__(self) -> bool:
+        return bool(self.succeeded) or bool(self.failed)
+
+    def plus(self, later: "Completions") -> "Completions":
+        """Both; what is said twice of an item is said once, SUCCESS first."""
+        return Completions(self.succeeded | later.succeeded, MappingProxyType({**self.failed, **later.failed}))
+
+    def minus(self, counted: "Completions") -> "Completions":
+        """Without those that were counted."""
+        left = {index: failure for index, failure in self.failed.items() if index not in counted.failed}
+        return Completions(self.succeeded - counted.succeeded, MappingProxyType(left))

@@ -1,0 +1,53 @@
+"""What a group and a pool of workers tell each other. Neither loop knows more of the other than these two values."""
+
+from dataclasses import dataclass
+
+from taskgroup.core.task_id import TaskId
+from taskgroup.core.trouble import Trouble
+
+
+MAX_LOSSES = 3
+"""Workers that may die with an item before it is given up: the pool counts, the group says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """A group's word to its pool."""
+
+    items: int = 0
+    """Items that have not ended and that workers could run now; 0 while the group is suspended."""
+    ended: bool = False
+    """Nothing more will be dispatched: workers may go even while the broker cannot be asked."""
+    leftovers: bool = False
+    """After the end: what the items' own tasks put on the queue may still be run."""
+    give_back: bool = True
+    """What a dead worker held belongs back on the queue; False when the rest of the group was cancelled."""
+    reason: str = "The group has not started."
+    """Why, as the log of an action shows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The pool's answer to a group."""
+
+    slots: int = 0
+    """Items that the wanted pods run at once for this group."""
+    wanted: int = 0
+    """Worker pods that there should be."""
+    replicas: int = 0
+    """Worker pods that have not ended."""
+    ready: int = 0
+    busy: int = 0
+    """Pods that hold unacknowledged messages."""
+    trouble: Trouble | None = None
+    """What keeps workers from running."""
+    early_ack_tasks: frozenset[str] | None = None
+    """Tasks whose messages workers acknowledge before they run them; None while no worker was asked."""
+    pods: tuple[str, ...] = ()
+    """Names of all pods that may hold messages, ended ones whose messages are not given back yet included."""
+    containers: frozenset[str] = frozenset()
+    """The containers (pod/restarts) that may run items now."""
+    given_up: frozenset[TaskId] = frozenset()
+    """Attempts of this group that too many workers died with."""
+    current: bool = True
+    """False when the last look at the pods failed: then a pod may be missing above."""

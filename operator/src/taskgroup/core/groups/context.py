@@ -1,0 +1,25 @@
+"""What the parts of the decision about a running group share."""
+
+from dataclasses import dataclass
+
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core.groups.observed import Observed
+from taskgroup.core.indexes import Indexes
+from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One look, and what was counted from it."""
+
+    seen: Observed
+    spec: TaskGroupSpec
+    work: Work
+    now: float
+    """Seconds since the epoch."""
+    ledger: Ledger
+    """After the completions were counted; the one in `seen` is from before."""
+    in_flight: Indexes
+    unknown: Indexes
+    """Items that came back because no worker knows their task."""

@@ -1,0 +1,84 @@
+"""One look at a pool of workers: the whole input of its decision, as frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from taskgroup.api.workers import Workers
+from taskgroup.core.exchange import Demand
+from taskgroup.core.task_id import TaskId
+from taskgroup.core.trouble import Trouble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFacts:
+    """One worker pod; a pod that is gone from the API stays here until its unacknowledged messages are given back."""
+
+    name: str
+    ready: bool = False
+    terminating: bool = False
+    ended: bool = False
+    """No container runs and none will run again under this name."""
+    restarts: int = 0
+    started_at: float | None = None
+    """Seconds since the epoch: after all that ended containers took from the queue, before anything that the running
+    one took."""
+    trouble: Trouble | None = None
+
+    @property
+    def container(self) -> str:
+        """One container's life: a restart in the same pod is another one."""
+        return f"{self.name}/{self.restarts}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentFacts:
+    """The workers' Deployment."""
+
+    replicas: int
+    ready: int
+    settled: bool
+    """It still is as it was last applied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFacts:
+    """What the cluster runs for the pool."""
+
+    deployment: DeploymentFacts | None = None
+    pods: tuple[PodFacts, ...] = ()
+    trouble: Trouble | None = None
+    """The first thing that keeps workers from starting."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolQueue:
+    """The pool's queue and what its pods hold, read in one round trip."""
+
+    queued: int = 0
+    held: Mapping[str, int] = field(default_factory=dict)
+    """Pod to the number of its unacknowledged messages."""
+
+    @property
+    def messages(self) -> int:
+        """All of them."""
+        return self.queued + sum(self.held.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolObserved:
+    """Everything that a decision about a pool may depend on."""
+
+    workers_spec: Workers | None
+    """None when the workers cannot be described now (a Secret is missing, say): then they can only be stopped."""
+    demand: Demand = field(default_factory=Demand)
+    workers: WorkerFacts = field(default_factory=WorkerFacts)
+    queue: PoolQueue | None = None
+    """None: the broker cannot be asked."""
+    requeued: frozenset[str] = frozenset()
+    """Containers (pod/restarts) whose messages were given back after an end."""
+    given_up: frozenset[TaskId] = frozenset()
+    """Items that too many workers died with, since the operator started."""
+    early_ack_tasks: frozenset[str] | None = None
+    """None while no worker was asked."""
+    resync_seconds: float = 30.0
+    """Longest time between two looks."""

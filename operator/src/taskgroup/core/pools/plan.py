@@ -1,0 +1,54 @@
+"""What to do next for a pool of workers, as data."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from taskgroup.core.action import Action
+from taskgroup.core.exchange import MAX_LOSSES, View
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyWorkers(Action):
+    """Make the Deployment as the spec wants it, with this many pods."""
+
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPods(Action):
+    """Tell Kubernetes which pods to stop first: idle ones are cheap."""
+
+    frequent: ClassVar[bool] = True
+    idle: tuple[str, ...]
+    busy: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue(Action):
+    """Put what a worker held when its container ended back on the queue."""
+
+    pod: str
+    restarts: int
+    before: float | None
+    """Only what was taken up to this time (seconds since the epoch); None for all."""
+    count_loss: bool
+    loss_limit: int = MAX_LOSSES
+    """An item that more workers died with is not put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskWorker(Action):
+    """Ask one worker which tasks it acknowledges before it runs them."""
+
+    frequent: ClassVar[bool] = True
+    pod: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolPlan:
+    """One step: tell the group what the pool is like, then do the actions in order."""
+
+    view: View
+    actions: tuple[Action, ...] = ()
+    wake_after: float = 30.0
+    """Seconds until the next look when nothing wakes the loop before."""

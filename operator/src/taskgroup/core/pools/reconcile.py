@@ -1,0 +1,44 @@
+"""The decision about a pool of workers: one observation in, one plan out. Pure and total, like that of a group."""
+
+from taskgroup.core.exchange import View
+from taskgroup.core.pools.early_acks import ask
+from taskgroup.core.pools.giving_back import requeues
+from taskgroup.core.pools.observed import PoolObserved
+from taskgroup.core.pools.plan import PoolPlan
+from taskgroup.core.pools.scaling import pods_wanted, scale
+
+FOLLOW_SECONDS = 1.0
+"""Between two looks while something is being done, or busy pods are more than are wanted."""
+WORKING_SECONDS = 5.0
+"""Between two looks while there are items: workers take and end them without a sign to the operator."""
+
+
+def reconcile_pool(seen: PoolObserved, now: float) -> PoolPlan:
+    """What to do now; `now` is in seconds since the epoch."""
+    wanted = pods_wanted(seen)
+    actions = (*requeues(seen), *scale(seen, wanted), *ask(seen, now))
+    return PoolPlan(view=_view(seen, wanted), actions=actions, wake_after=_wake_after(seen, wanted, bool(actions)))
+
+
+def _view(seen: PoolObserved, wanted: int) -> View:
+    deployment, pods = seen.workers.deployment, seen.workers.pods
+    held = seen.queue.held if seen.queue else {}
+    return View(
+        slots=wanted * seen.workers_spec.concurrency if seen.workers_spec else 0,
+        wanted=wanted,
+        replicas=sum(1 for pod in pods if not pod.ended),
+        ready=deployment.ready if deployment else 0,
+        busy=sum(1 for count in held.values() if count),
+        trouble=seen.workers.trouble,
+        early_ack_tasks=seen.early_ack_tasks,
+        pods=tuple(pod.name for pod in pods),
+        containers=frozenset(pod.container for pod in pods if not pod.ended),
+        given_up=seen.given_up,
+    )
+
+
+def _wake_after(seen: PoolObserved, wanted: int, is_acting: bool) -> float:
+    deployment = seen.workers.deployment
+    if is_acting or (deployment is not None and deployment.replicas > wanted):
+        return min(FOLLOW_SECONDS, seen.resync_seconds)
+    return min(WORKING_SECONDS, seen.resync_seconds) if seen.demand.items else seen.resync_seconds

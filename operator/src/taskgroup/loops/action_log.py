@@ -1,0 +1,30 @@
+"""One line for every action that was carried out: what, for whom, how much, and why."""
+
+import logging
+from dataclasses import fields
+
+from pyroaring import AbstractBitMap
+
+from taskgroup.core.action import Action
+from taskgroup.core.meta import Meta
+
+_log = logging.getLogger("taskgroup.actions")
+
+
+def log_action(meta: Meta, action: Action) -> None:
+    """At DEBUG when it is done many times a second, at INFO otherwise; names and values as key=value."""
+    level = logging.DEBUG if action.frequent else logging.INFO
+    if _log.isEnabledFor(level):
+        _log.log(level, "%s", action_line(meta, action))
+
+
+def action_line(meta: Meta, action: Action) -> str:
+    """`group=shop/thumbnails action=Dispatch priority=0 start=0 indexes=500 reason="The window has room."`."""
+    values = {field.name: getattr(action, field.name) for field in fields(action) if field.name != "reason"}
+    numbers = [f"{name}={_number(value)}" for name, value in values.items()]
+    return " ".join([f"group={meta}", f"action={type(action).__name__}", *numbers, f'reason="{action.reason}"'])
+
+
+def _number(value: object) -> object:
+    """Sets and lists by their size."""
+    return len(value) if isinstance(value, (AbstractBitMap, tuple)) else value

@@ -1,0 +1,68 @@
+"""What each action of a pool's plan does outside. All can be repeated."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from taskgroup.api.names import Reason
+from taskgroup.cluster.errors import ForbiddenError, RefusedError
+from taskgroup.cluster.port import WorkerStore
+from taskgroup.core.action import Action
+from taskgroup.core.pools import plan
+from taskgroup.core.trouble import Trouble
+from taskgroup.loops.action_log import log_action
+from taskgroup.loops.clock import Clock
+from taskgroup.loops.meeting import Assignment, Meeting
+from taskgroup.pools import asking
+from taskgroup.pools.memory import PoolMemory
+
+
+class PoolActions:
+    """The actions on one pool, for one plan."""
+
+    def __init__(
+        self, workers: WorkerStore, memory: PoolMemory, assignment: Assignment, meeting: Meeting, clock: Clock
+    ) -> None:
+        self._workers = workers
+        self._memory = memory
+        self._assignment = assignment
+        self._meeting = meeting
+        self._clock = clock
+        self._methods: dict[type[Action], Callable[[Any], Awaitable[None]]] = {
+            plan.ApplyWorkers: self._apply_workers,
+            plan.MarkPods: self._mark_pods,
+            plan.Requeue: self._requeue,
+            plan.AskWorker: self._ask_worker,
+        }
+
+    async def perform(self, action: Action) -> None:
+        """BrokerError or ApiError when it could not be done."""
+        await self._methods[type(action)](action)
+        log_action(self._assignment.meta, action)
+
+    async def _apply_workers(self, action: plan.ApplyWorkers) -> None:
+        """A Deployment that the API refuses is a trouble of the pool, not of the operator."""
+        meta, spec = self._assignment.meta, self._assignment.spec
+        if spec is None:
+            # The end needs no Secret: without it workers can be stopped, though not described.
+            await self._workers.stop(meta)
+            return
+        try:
+            await self._workers.apply(meta, spec, action.replicas)
+            self._memory.done.refused = None
+        except (RefusedError, ForbiddenError) as error:
+            self._memory.done.refused = Trouble(Reason.WORKER_CANNOT_START, error.message)
+
+    async def _mark_pods(self, action: plan.MarkPods) -> None:
+        await self._workers.mark(self._assignment.meta, action.idle, action.busy)
+
+    async def _requeue(self, action: plan.Requeue) -> None:
+        connection, pool, done = self._memory.intake.connection, self._assignment.meta.uid, self._memory.done
+        if connection is None:
+            return
+        done.given_up |= await connection.pools.requeue(
+            pool, action.pod, [pool], before=action.before, count_loss=action.count_loss, loss_limit=action.loss_limit
+        )
+        done.requeued |= {f"{action.pod}/{action.restarts}"}
+
+    async def _ask_worker(self, action: plan.AskWorker) -> None:
+        asking.start(self._memory, self._assignment, self._meeting, action.pod, self._clock.monotonic())

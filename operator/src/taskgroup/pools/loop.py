@@ -1,0 +1,96 @@
+"""The loop of one pool of workers: look, tell the group, do, wait."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from taskgroup.api.names import Reason
+from taskgroup.cluster.errors import ApiError
+from taskgroup.cluster.port import WorkerStore
+from taskgroup.core.exchange import View
+from taskgroup.core.pools.plan import PoolPlan
+from taskgroup.core.pools.reconcile import reconcile_pool
+from taskgroup.core.trouble import Trouble
+from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff
+from taskgroup.loops.clock import Clock
+from taskgroup.loops.meeting import Assignment, Meeting, Meetings
+from taskgroup.pools.actions import PoolActions
+from taskgroup.pools.asking import forget_other_image
+from taskgroup.pools.memory import PoolMemory
+from taskgroup.pools.observe import PoolObserver
+from taskgroup.transport.errors import BrokerError
+
+RETRY_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Following:
+    """What one run of the loop keeps."""
+
+    memory: PoolMemory = field(default_factory=PoolMemory)
+    failures: Backoff = field(default_factory=lambda: Backoff(RETRY_SECONDS))
+
+
+class PoolLoop:
+    """Runs the loop of any pool, from what all of them share."""
+
+    def __init__(
+        self, workers: WorkerStore, observer: PoolObserver, meetings: Meetings, clock: Clock, log: logging.Logger
+    ) -> None:
+        self._workers = workers
+        self._observer = observer
+        self._meetings = meetings
+        self._clock = clock
+        self._log = log
+
+    async def run(self, uid: str, is_stopped: Callable[[], bool]) -> None:
+        """Until stopped; there is nothing to do before the group has said what the pool is."""
+        meeting, following = self._meetings.of(uid), Following()
+        try:
+            while not is_stopped():
+                meeting.pool.clear()
+                assignment = meeting.assignment
+                seconds = await self._step(assignment, meeting, following) if assignment else LAST_RETRY_SECONDS
+                await meeting.pool.wait(seconds)
+        finally:
+            await self.detach(uid, following)
+
+    async def _step(self, assignment: Assignment, meeting: Meeting, following: Following) -> float:
+        """One look, or what follows from its failure; returns the seconds until the next."""
+        try:
+            plan = await self.look(assignment, meeting, following)
+        except (ApiError, BrokerError) as error:
+            self._log.warning("%s: workers: %s", assignment.meta, error)
+            if isinstance(error, ApiError):
+                _show_hindrance(meeting, error)
+            return following.failures.delay()
+        following.failures.reset()
+        return plan.wake_after
+
+    async def look(self, assignment: Assignment, meeting: Meeting, following: Following) -> PoolPlan:
+        """Observe, decide, tell the group, act; returns what was decided."""
+        memory = following.memory
+        forget_other_image(memory.question, assignment)
+        seen = await self._observer.observe(memory, assignment, meeting)
+        plan = reconcile_pool(seen, self._clock.now())
+        meeting.show(plan.view)
+        actions = PoolActions(self._workers, memory, assignment, meeting, self._clock)
+        for action in plan.actions if assignment.demand else ():
+            await actions.perform(action)
+        meeting.show(replace(plan.view, given_up=memory.done.given_up))
+        return plan
+
+    async def detach(self, uid: str, following: Following) -> None:
+        """The loop ends."""
+        if following.memory.question.task is not None:
+            following.memory.question.task.cancel()
+        await self._observer.disconnect(following.memory.intake, uid)
+
+
+def _show_hindrance(meeting: Meeting, error: ApiError) -> None:
+    """The group goes on counting, and says what keeps its workers from being looked after.
+
+    An API server that does not answer at all is no news: then nothing could be written either.
+    """
+    view = replace(meeting.view or View(), current=False)
+    meeting.show(replace(view, trouble=Trouble(Reason.OPERATOR_HINDERED, error.message)) if error.status else view)

@@ -1,0 +1,59 @@
+"""What a pool's loop remembers between two looks, one class for each writer. Losing it costs a look at everything."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from taskgroup.connections.shared import Address, Connection
+from taskgroup.core.pools.observed import WorkerFacts
+from taskgroup.core.task_id import TaskId
+from taskgroup.core.trouble import Trouble
+
+NEVER = float("-inf")
+"""Monotonic time of what has not happened yet."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Written by `observe` alone."""
+
+    address: Address | None = None
+    connection: Connection | None = None
+    """What is open at the address."""
+    knows_strays: bool = False
+    """Pods that nobody lists any more, but that left messages, are among the workers."""
+    workers: WorkerFacts = field(default_factory=WorkerFacts)
+    workers_read: float = NEVER
+
+
+@dataclass(slots=True)
+class Done:
+    """Written by `actions` alone."""
+
+    refused: Trouble | None = None
+    """Why the API server refused the Deployment."""
+    requeued: frozenset[str] = frozenset()
+    """Containers (pod/restarts) whose messages were given back after an end."""
+    given_up: frozenset[TaskId] = frozenset()
+    """Items that too many workers died with."""
+
+
+@dataclass(slots=True)
+class Question:
+    """Written by `asking` alone: how workers acknowledge tasks."""
+
+    early_ack_tasks: frozenset[str] | None = None
+    """None while no worker of this image has said so."""
+    image: tuple[str, str] | None = None
+    """Image and app that the answer speaks of."""
+    asked: float = NEVER
+    task: asyncio.Task[None] | None = None
+    """The question under way."""
+
+
+@dataclass(slots=True)
+class PoolMemory:
+    """One loop owns it."""
+
+    intake: Intake = field(default_factory=Intake)
+    done: Done = field(default_factory=Done)
+    question: Question = field(default_factory=Question)

@@ -1,0 +1,111 @@
+"""The look at a pool: its Deployment and pods, its queue, and what its pods hold."""
+
+from dataclasses import replace
+
+from taskgroup.cluster.port import WorkerStore
+from taskgroup.connections.shared import Connection, Connections
+from taskgroup.core.exchange import Demand
+from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue, WorkerFacts
+from taskgroup.loops.clock import Clock
+from taskgroup.loops.meeting import Assignment, Meeting
+from taskgroup.pools.memory import Intake, PoolMemory
+from taskgroup.transport.errors import BrokerError
+
+
+def user_of(uid: str) -> str:
+    """The name under which the pool's loop uses a connection; its group uses the same one under its own."""
+    return f"{uid}/pool"
+
+
+class PoolObserver:
+    """Looks at one pool; the same one serves all pools."""
+
+    def __init__(self, workers: WorkerStore, connections: Connections, clock: Clock, resync_seconds: float) -> None:
+        self._workers = workers
+        self._connections = connections
+        self._clock = clock
+        self._resync = resync_seconds
+
+    async def observe(self, memory: PoolMemory, assignment: Assignment, meeting: Meeting) -> PoolObserved:
+        """One look. A broker that fails is part of what is seen; ApiError when the cluster cannot be asked."""
+        intake = memory.intake
+        await self._connect(intake, assignment)
+        await self._read_workers(intake, assignment, meeting)
+        queue = await self._read_queue(intake, assignment.meta.uid)
+        spec = assignment.spec
+        return PoolObserved(
+            workers_spec=spec.workers if spec else None,
+            demand=assignment.demand or Demand(),
+            workers=replace(intake.workers, trouble=memory.done.refused or intake.workers.trouble),
+            queue=queue,
+            requeued=memory.done.requeued,
+            given_up=memory.done.given_up,
+            early_ack_tasks=memory.question.early_ack_tasks,
+            resync_seconds=self._resync,
+        )
+
+    async def _connect(self, intake: Intake, assignment: Assignment) -> None:
+        if intake.address == assignment.address:
+            return
+        await self.disconnect(intake, assignment.meta.uid)
+        if assignment.address is not None:
+            intake.connection = self._connections.use(assignment.address, user_of(assignment.meta.uid))
+        intake.address, intake.knows_strays = assignment.address, False
+
+    async def disconnect(self, intake: Intake, uid: str) -> None:
+        """The pool is done with its connection."""
+        address, intake.address, intake.connection = intake.address, None, None
+        if address is not None:
+            await self._connections.release(address, user_of(uid))
+
+    async def _read_workers(self, intake: Intake, assignment: Assignment, meeting: Meeting) -> None:
+        """From the API server when the watch said that something changed, and every resync time."""
+        is_due = self._clock.monotonic() - intake.workers_read >= self._resync
+        if not meeting.workers_changed and not is_due:
+            return
+        meeting.workers_changed = False
+        try:
+            workers = await self._workers.observe(assignment.meta, assignment.spec)
+        except BaseException:
+            meeting.workers_changed = True
+            raise
+        intake.workers_read = self._clock.monotonic()
+        intake.workers = replace(workers, pods=(*workers.pods, *_gone(intake.workers, workers)))
+
+    async def _read_queue(self, intake: Intake, pool: str) -> PoolQueue | None:
+        connection = intake.connection
+        if connection is None:
+            return None
+        try:
+            await self._find_strays(intake, connection, pool)
+            queue = await connection.pools.observe(pool, [pod.name for pod in intake.workers.pods])
+        except BrokerError:
+            intake.knows_strays = False
+            return None
+        intake.workers = _without_settled(intake.workers, queue)
+        return queue
+
+    async def _find_strays(self, intake: Intake, connection: Connection, pool: str) -> None:
+        """Pods that ended while no operator looked are known from what they held."""
+        if intake.knows_strays:
+            return
+        strays = await connection.pools.stray_pods(pool) - {pod.name for pod in intake.workers.pods}
+        lost = tuple(PodFacts(name=name, ended=True, terminating=True) for name in sorted(strays))
+        intake.workers = replace(intake.workers, pods=(*intake.workers.pods, *lost))
+        intake.knows_strays = True
+
+
+def _gone(before: WorkerFacts, now: WorkerFacts) -> tuple[PodFacts, ...]:
+    """Pods that vanished from the API: their unacknowledged messages are still to be given back."""
+    names = {pod.name for pod in now.pods}
+    return tuple(
+        replace(pod, ended=True, terminating=True, ready=False, trouble=None)
+        for pod in before.pods
+        if pod.name not in names
+    )
+
+
+def _without_settled(workers: WorkerFacts, queue: PoolQueue) -> WorkerFacts:
+    """A vanished pod without messages needs no more attention; one that is listed shows up again anyway."""
+    needed = tuple(pod for pod in workers.pods if not pod.ended or queue.held.get(pod.name, 1))
+    return workers if len(needed) == len(workers.pods) else replace(workers, pods=needed)

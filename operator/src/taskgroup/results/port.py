@@ -1,0 +1,31 @@
+"""What the operator needs of a result backend, as a Protocol. Redis is one implementation (`redis_results`); tests hold
+another one to the same contract.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from taskgroup.core.completions import Failure
+from taskgroup.results.decode import StoredResult
+
+Ends = Mapping[str, Failure | None]
+"""Task ids that have ended; None is SUCCESS."""
+
+
+class Results(Protocol):
+    """Every method raises BrokerError when the backend cannot be used."""
+
+    address: str
+    """What a sentence may show: no credentials."""
+
+    async def ping(self) -> None:
+        """BrokerError unless the backend answers and accepts the credentials."""
+
+    async def ended(self, ids: Sequence[str]) -> Ends:
+        """Those of the ids that have ended, each with its failure or None. A value that cannot be read is a failure."""
+
+    async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
+        """Whole results, in order; None where there is none, or none that is JSON."""
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Delete results; missing ones do not matter."""

@@ -1,0 +1,81 @@
+"""One group's place in the sweep: what it waits for, and what has ended and was not counted yet."""
+
+from collections.abc import Callable, Mapping
+
+from pyroaring import AbstractBitMap, BitMap, FrozenBitMap
+
+from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.task_id import task_id
+from taskgroup.results.port import Ends
+from taskgroup.transport.errors import BrokerError
+
+
+class Subscription:
+    """An attempt is reported once; who forgets what was reported subscribes anew."""
+
+    def __init__(self, uid: str, wake: Callable[[], None], changed: Callable[[], None]) -> None:
+        """`wake` makes the group's loop look at once; `changed` makes the sweep look at once."""
+        self.trouble: BrokerError | None = None
+        """Why nothing can be read now; None while reading works."""
+        self.completions = Completions()
+        """Delivered by the sweep and not counted yet."""
+        self.wake = wake
+        self._uid = uid
+        self._changed = changed
+        self._followed = BitMap()
+        self._attempts: Mapping[int, int] = {}
+        self._waiting: dict[str, int] = {}
+        self._reported = BitMap()
+
+    def follow(self, in_flight: AbstractBitMap, attempts: Mapping[int, int]) -> None:
+        """Look for the ends of exactly these indexes from now on, each in its newest attempt (absent = 0).
+
+        Takes time for what changed since the last call, not for all that is followed; so `attempts` must be another
+        mapping whenever it says something else.
+        """
+        before, renewed = self._attempts, BitMap()
+        if attempts is not before:
+            stayed = self._followed & in_flight
+            renewed = BitMap([index for index in stayed if before.get(index, 0) != attempts.get(index, 0)])
+        gone = (self._followed - in_flight) | renewed
+        for index in gone - self._reported:
+            self._waiting.pop(task_id(self._uid, index, before.get(index, 0)), None)
+        fresh = (in_flight - self._followed) | renewed
+        for index in fresh:
+            self._waiting[task_id(self._uid, index, attempts.get(index, 0))] = index
+        self._followed, self._attempts = BitMap(in_flight), attempts
+        self._reported -= gone
+        if fresh:
+            self._changed()
+
+    def confirm(self, counted: Completions) -> None:
+        """These are in the ledger."""
+        self.completions = self.completions.minus(counted)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Task ids to look up."""
+        return tuple(self._waiting)
+
+    def deliver(self, ends: Ends) -> None:
+        """Called by the sweeper; ids that are no longer followed are dropped."""
+        succeeded, failed = BitMap(), dict[int, Failure]()
+        for name, failure in ends.items():
+            index = self._waiting.pop(name, None)
+            if index is None:
+                continue
+            self._reported.add(index)
+            if failure is None:
+                succeeded.add(index)
+            else:
+                failed[index] = failure
+        if ends:
+            self.completions = self.completions.plus(Completions(FrozenBitMap(succeeded), failed))
+            self.wake()
+
+    def report(self, trouble: BrokerError | None) -> None:
+        """Called by the sweeper: reading fails, or works again."""
+        before = self.trouble and self.trouble.message
+        self.trouble = trouble
+        if before != (trouble and trouble.message):
+            self.wake()
