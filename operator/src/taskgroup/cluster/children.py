@@ -34,4 +34,4 @@ def refuse_foreign(meta: Meta, found: dict[str, Any], kind: str) -> None:
         text = (
             f'{kind} "{name}" in namespace "{meta.namespace}" does not belong to this TaskGroup: delete or rename it.'
         )
-        raise ForeignError(text, status=409, retryable=True)
+        raise ForeignError(text, status=409)

@@ -196,9 +196,9 @@ class Cluster:
             return response.status, await response.read()
         except TimeoutError:
             text = f"The Kubernetes API did not answer within {self._timeout:g} s ({doing})."
-            raise ApiError(text, retryable=True) from None
+            raise ApiError(text) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise ApiError(f"The Kubernetes API cannot be reached ({doing}): {error}.", retryable=True) from None
+            raise ApiError(f"The Kubernetes API cannot be reached ({doing}): {error}.") from None
 
 
 def _typed(resource: Resource, body: Object) -> Object:

@@ -1,6 +1,6 @@
 """What can go wrong between the operator and the Kubernetes API, each with one sentence for the user.
 
-ApiError            the request was not carried out; `retryable` says whether the same request may work later
+ApiError            the request was not carried out
   NotFoundError     the object, or the kind, does not exist
   ConflictError     the object changed since it was read, exists already, or is not the one that was meant
   ForeignError      an object of the wanted name belongs to somebody else
@@ -21,11 +21,10 @@ _UNKNOWN_FIELD = "failed to create typed patch object"
 class ApiError(Exception):
     """A request failed. `message` is one sentence; `status` the HTTP status, 0 when there was no answer."""
 
-    def __init__(self, message: str, *, status: int = 0, retryable: bool = False) -> None:
+    def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
-        self.retryable = retryable
 
 
 class NotFoundError(ApiError):
@@ -44,7 +43,7 @@ class ForbiddenError(ApiError):
     """The operator may not do this. Healed by whoever grants it, so it is worth another try later."""
 
     def __init__(self, message: str, *, verb: str, resource: str) -> None:
-        super().__init__(message, status=403, retryable=True)
+        super().__init__(message, status=403)
         self.verb = verb
         self.resource = resource
 
@@ -61,7 +60,7 @@ class SecretMissingError(ApiError):
     """A Secret or its key is missing; whoever creates it heals this."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, status=404, retryable=True)
+        super().__init__(message, status=404)
 
 
 def from_response(status: int, body: bytes, verb: str, resource: str, what: str) -> ApiError:
@@ -71,7 +70,7 @@ def from_response(status: int, body: bytes, verb: str, resource: str, what: str)
     """
     said = _said(body)
     if status == 401:
-        return ApiError("The Kubernetes API refuses the operator's credentials.", status=status, retryable=True)
+        return ApiError("The Kubernetes API refuses the operator's credentials.", status=status)
     if status == 403:
         return _forbidden(said, verb, resource, what)
     if status == 404:
@@ -85,9 +84,7 @@ def from_response(status: int, body: bytes, verb: str, resource: str, what: str)
         return TooLargeError(f"{what} is larger than the Kubernetes API takes: {said}", status=status)
     if status in (400, 415, 422) or _UNKNOWN_FIELD in said:
         return RefusedError(f"The Kubernetes API refuses {what}: {said}", status=status)
-    return ApiError(
-        f"The Kubernetes API could not {verb} {what}: {said} (HTTP {status})", status=status, retryable=True
-    )
+    return ApiError(f"The Kubernetes API could not {verb} {what}: {said} (HTTP {status})", status=status)
 
 
 def _forbidden(said: str, verb: str, resource: str, what: str) -> ForbiddenError:

@@ -74,7 +74,7 @@ class Lease:
             async with asyncio.timeout_at(limit):
                 await self._take()
         except TimeoutError:
-            return ApiError("the Kubernetes API did not answer in time.", retryable=True)
+            return ApiError("the Kubernetes API did not answer in time.")
         except ApiError as error:
             return error
         self._held_until = started + self._seconds * 2 / 3

@@ -25,7 +25,6 @@ from taskgroup.core.groups.observed import (
 )
 from taskgroup.core.groups.recovery import MAX_LOSSES, POISON
 from taskgroup.core.indexes import Indexes
-from taskgroup.core.status.conditions import seconds
 from taskgroup.groups.compiling import compile_beside
 from taskgroup.groups.memory import Memory
 from taskgroup.loops.wakeups import Wakeup
@@ -47,7 +46,6 @@ def read_meta(body: Mapping[str, Any]) -> Meta:
         name=metadata["name"],
         namespace=metadata["namespace"],
         generation=metadata.get("generation", 0),
-        created=seconds(metadata["creationTimestamp"]),
         finalized=FINALIZER in metadata.get("finalizers", ()),
         deleting="deletionTimestamp" in metadata,
     )

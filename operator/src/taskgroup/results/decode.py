@@ -34,7 +34,6 @@ class StoredResult:
 
     status: str
     value: Any
-    traceback: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,7 @@ def decode(raw: bytes | None, limit: int = _MAX_BYTES) -> StoredResult | None:
     meta = _json(_plain(raw, limit)) if raw else None
     if not isinstance(meta, dict) or not isinstance(meta.get("status"), str):
         return None
-    traceback = meta.get("traceback")
-    return StoredResult(meta["status"], meta.get("result"), traceback if isinstance(traceback, str) else None)
+    return StoredResult(meta["status"], meta.get("result"))
 
 
 def outcome(head: bytes | None) -> tuple[str, Failure] | None:
@@ -104,7 +102,7 @@ def _beginning(text: bytes) -> StoredResult | None:
     if status is None:
         return None
     described = {name: found for name in ("exc_type", "exc_message") if (found := _text_of(name, text)) is not None}
-    return StoredResult(status[1].decode(), described or None, None)
+    return StoredResult(status[1].decode(), described or None)
 
 
 def _text_of(name: str, text: bytes) -> str | None:

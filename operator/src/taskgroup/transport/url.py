@@ -33,14 +33,6 @@ class RedisURL:
         return f"{self.scheme}://{host}:{self.port}/{self.database}"
 
 
-def redacted(url: str) -> str:
-    """The address in `url` without user, password and query; never raises."""
-    try:
-        return parse(url).address
-    except ValueError:
-        return "the given URL"
-
-
 def parse(url: str) -> RedisURL:
     """Raises ValueError with a sentence for the user when this is not a URL of one Redis."""
     parts = _split(url.strip())

@@ -32,15 +32,10 @@ def worker_facts(deployment: Part | None, pods: Sequence[Part], now: float, *, s
 
 
 def deployment_facts(deployment: Part, *, settled: bool) -> DeploymentFacts:
-    """Counts of the Deployment; those of an older generation count as not rolled out."""
-    status, wanted = deployment.get("status") or {}, int(deployment["spec"].get("replicas", 1))
-    current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    updated, existing = status.get("updatedReplicas", 0), status.get("replicas", 0)
+    """Number of pods that the Deployment wants and that are ready, and whether it is `settled`."""
+    status = deployment.get("status") or {}
     return DeploymentFacts(
-        replicas=wanted,
-        ready=int(status.get("readyReplicas", 0)),
-        settled=settled,
-        rolled_out=bool(current and updated == existing == wanted),
+        replicas=int(deployment["spec"].get("replicas", 1)), ready=int(status.get("readyReplicas", 0)), settled=settled
     )
 
 

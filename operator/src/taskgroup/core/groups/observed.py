@@ -17,7 +17,6 @@ class Meta:
     name: str
     namespace: str
     generation: int
-    created: float = 0.0
     finalized: bool = True
     """Our finalizer is in the object that was read; nothing outside may be touched before."""
     deleting: bool = False
@@ -55,8 +54,6 @@ class DeploymentFacts:
     ready: int
     settled: bool
     """It still is as it was last applied."""
-    rolled_out: bool = True
-    """Every pod is of the newest template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
