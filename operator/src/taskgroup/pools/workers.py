@@ -7,6 +7,7 @@ from taskgroup.broker.keys import GroupKeys
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
+from taskgroup.cluster.workers.command import WorkerSettings
 from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.cluster.workers.manifest import worker_deployment
 from taskgroup.connections.linking import Link, Linker
@@ -34,18 +35,17 @@ class Scaler:
         """The Deployment that the spec asks for."""
         broker = self._linker.broker_of(meta, spec)
         keys = GroupKeys("", meta.uid)
-        return worker_deployment(
-            meta,
-            spec.workers,
-            broker,
-            spec.result_backend or broker,
-            replicas=replicas,
-            grace_seconds=grace_seconds(work),
-            result_expires_seconds=result_seconds(spec),
-            backend_hash=backend_hash(link),
+        settings = WorkerSettings(
+            workers=spec.workers,
+            broker=broker,
+            results=spec.result_backend or broker,
             queue=keys.queue,
             unacked_options=keys.worker_options("$(POD_NAME)"),
+            grace_seconds=grace_seconds(work),
+            backend_hash=backend_hash(link),
+            result_expires_seconds=result_seconds(spec),
         )
+        return worker_deployment(meta, settings, replicas)
 
     async def observe(self, meta: Meta, compiled: Compiled, link: Link | None) -> WorkerFacts:
         """What runs, and whether it is what the spec asks for."""

@@ -5,7 +5,6 @@ at a time, the rest goes on working. Workers have no probes, so a pod counts as 
 that cannot be imported has ended by then, and a broken template stops the rollout at its first quarter.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from taskgroup.api.environment import EnvironmentVariable
@@ -25,30 +24,8 @@ _BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROK
 """An app that was made with a broker of its own obeys the latter two only."""
 
 
-def worker_deployment(
-    meta: Meta,
-    workers: Workers,
-    broker: Backend,
-    results: Backend,
-    *,
-    replicas: int,
-    grace_seconds: int,
-    result_expires_seconds: int | None,
-    backend_hash: str,
-    queue: str,
-    unacked_options: Mapping[str, str],
-) -> Manifest:
-    """The manifest for server-side apply; `WorkerSettings` says what the values mean."""
-    settings = WorkerSettings(
-        workers=workers,
-        broker=broker,
-        results=results,
-        queue=queue,
-        unacked_options=unacked_options,
-        grace_seconds=grace_seconds,
-        backend_hash=backend_hash,
-        result_expires_seconds=result_expires_seconds,
-    )
+def worker_deployment(meta: Meta, settings: WorkerSettings, replicas: int) -> Manifest:
+    """The manifest for server-side apply."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
