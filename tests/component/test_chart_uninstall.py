@@ -89,7 +89,7 @@ async def test_all_is_stopped_and_freed_with_the_rights_of_the_hook(
     assert home.get("deployment", FULLNAME)["spec"]["replicas"] == 0, out.getvalue()
     assert team.get("deployment", WORKERS)["spec"]["replicas"] == 0, out.getvalue()
     assert team.get("taskgroup", "squares")["metadata"]["finalizers"] == ["example.com/other"], out.getvalue()
-    assert "1 worker Deployments at 0, 1 TaskGroups freed" in out.getvalue()
+    assert "Scaled 1 worker Deployments to 0.\nRemoved the finalizer of 1 TaskGroups.\n" in out.getvalue()
 
 
 async def test_the_rights_end_at_the_watched_namespaces(

@@ -33,7 +33,6 @@ async def test_a_missing_secret(cluster: Cluster, namespace: str) -> None:
 
     where = f'Secret "redis" in namespace "{namespace}"'
     assert caught.value.message == f'{where} does not exist: create it with the URL under the key "url".'
-    assert caught.value.retryable
 
 
 async def test_a_missing_key(cluster: Cluster, namespace: str) -> None:

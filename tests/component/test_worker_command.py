@@ -16,6 +16,7 @@ from support.celery_worker import CeleryWorker
 from support.wait import eventually
 from taskgroup.api.spec import Backend, SecretKeyRef
 from taskgroup.api.workers import Workers
+from taskgroup.cluster.workers.command import WorkerSettings
 from taskgroup.cluster.workers.manifest import worker_deployment
 from taskgroup.core.groups.observed import Meta
 
@@ -38,29 +39,27 @@ app.config_from_object(Settings, namespace="CELERY")
 
 
 def container(app: str) -> dict[str, Any]:
-    manifest = worker_deployment(
-        META,
-        Workers.model_validate({"image": "any", "app": app, "concurrency": 1, "pool": "solo"}),
-        REDIS,
-        REDIS,
-        replicas=1,
-        grace_seconds=30,
-        result_expires_seconds=1000,
-        backend_hash="abc",
+    settings = WorkerSettings(
+        workers=Workers.model_validate({"image": "any", "app": app, "concurrency": 1, "pool": "solo"}),
+        broker=REDIS,
+        results=REDIS,
         queue=QUEUE,
         unacked_options={"unacked_key": "held:$(POD_NAME)", "unacked_index_key": "index:$(POD_NAME)"},
+        grace_seconds=30,
+        backend_hash="abc",
+        result_expires_seconds=1000,
     )
-    found: dict[str, Any] = manifest["spec"]["template"]["spec"]["containers"][0]
-    return found
+    containers: list[dict[str, Any]] = worker_deployment(META, settings, 1)["spec"]["template"]["spec"]["containers"]
+    return containers[0]
 
 
 @contextmanager
 def started(url: str, folder: Path, app: str) -> Iterator[CeleryWorker]:
     """What the kubelet does: replace $(POD_NAME), set the variables, run command and arguments."""
-    made = container(app)
-    variables = {variable["name"]: url for variable in made["env"] if "secretKeyRef" in variable.get("valueFrom", {})}
+    spec = container(app)
+    variables = {variable["name"]: url for variable in spec["env"] if "secretKeyRef" in variable.get("valueFrom", {})}
     variables |= {"POD_NAME": POD, "PYTHONPATH": f"{TESTS}:{folder}"}
-    command = made["command"] + [part.replace("$(POD_NAME)", POD) for part in made["args"]]
+    command = spec["command"] + [part.replace("$(POD_NAME)", POD) for part in spec["args"]]
     path = folder / "worker.log"
     with path.open("wb") as output:
         process = subprocess.Popen(

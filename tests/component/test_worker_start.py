@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.wait import eventually
 
-BOOT = files("taskgroup.cluster").joinpath("boot.py").read_text()
+BOOT = files("taskgroup.cluster.workers").joinpath("boot.py").read_text()
 APP = """import pathlib, time
 pathlib.Path("imported").touch()
 time.sleep(60)

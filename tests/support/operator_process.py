@@ -55,11 +55,6 @@ class OperatorProcess:
         """Undo `pause`."""
         self._signal(signal.SIGCONT)
 
-    @property
-    def is_running(self) -> bool:
-        """Whether the process lives."""
-        return self._process is not None and self._process.poll() is None
-
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)

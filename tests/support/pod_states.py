@@ -53,7 +53,6 @@ def deployment(message: str | None = None, **status: Any) -> dict[str, Any]:
     """A Deployment of two pods; with a message, its pods cannot be created."""
     failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
     return {
-        "metadata": {"generation": 4},
         "spec": {"replicas": 2},
-        "status": {"observedGeneration": 4, "conditions": [failure] if message else [], **status},
+        "status": {"conditions": [failure] if message else [], **status},
     }

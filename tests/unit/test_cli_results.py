@@ -9,8 +9,8 @@ from taskgroup.cli.results import NOT_KEPT, line_of
 from taskgroup.core.ledger import Ledger
 from taskgroup.results.decode import StoredResult
 
-VALUE = StoredResult("SUCCESS", 42, None)
-ERROR = StoredResult("FAILURE", {"exc_type": "KeyError", "exc_message": ["lost"]}, None)
+VALUE = StoredResult("SUCCESS", 42)
+ERROR = StoredResult("FAILURE", {"exc_type": "KeyError", "exc_message": ["lost"]})
 BOOKS = ledger(succeeded=indexes(1), failed=indexes(2), cancelled=indexes(3))
 
 

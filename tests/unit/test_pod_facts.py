@@ -6,7 +6,7 @@ import pytest
 
 from support.pod_states import ENDED, NOW, READY, deployment, ended, pod, running, waiting
 from taskgroup.cluster.workers.pods import pod_facts, worker_facts
-from taskgroup.core.groups.observed import PodFacts, WorkerFacts
+from taskgroup.core.groups.observed import DeploymentFacts, PodFacts, WorkerFacts
 
 
 def test_a_running_worker_has_no_trouble() -> None:
@@ -68,21 +68,10 @@ def test_an_end_without_a_time_leaves_the_start() -> None:
     assert pod_facts(pod(running(), lost, restarts=1), NOW).started_at == 1_799_996_400.0
 
 
-@pytest.mark.parametrize(
-    ("status", "rolled_out"),
-    [
-        ({"replicas": 2, "updatedReplicas": 2}, True),
-        ({"replicas": 2, "updatedReplicas": 2, "observedGeneration": 3}, False),
-        ({"replicas": 3, "updatedReplicas": 2}, False),
-        ({"replicas": 2, "updatedReplicas": 1}, False),
-        ({}, False),
-    ],
-)
-def test_a_rollout_is_over_when_every_pod_is_new(status: dict[str, Any], rolled_out: bool) -> None:
-    facts = worker_facts(deployment(**status), [], NOW).deployment
+def test_the_deployment_says_how_many_pods_it_wants_and_has() -> None:
+    facts = worker_facts(deployment(readyReplicas=1), [], NOW, settled=False).deployment
 
-    assert facts is not None
-    assert facts.rolled_out is rolled_out
+    assert facts == DeploymentFacts(replicas=2, ready=1, settled=False)
 
 
 def test_without_a_deployment_there_are_no_facts_of_it() -> None:

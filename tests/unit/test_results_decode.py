@@ -21,14 +21,14 @@ def stored(result: Any, status: str = "FAILURE") -> StoredResult:
 
 @pytest.mark.parametrize("value", [None, 0, 2**70, "é", [1, {"a": [None]}], {}])
 def test_values_come_back_as_they_were(value: object) -> None:
-    assert stored(value, "SUCCESS") == StoredResult("SUCCESS", value, None)
+    assert stored(value, "SUCCESS") == StoredResult("SUCCESS", value)
 
 
 @pytest.mark.parametrize("method", ["gzip", "bzip2"])
 def test_compressed_results_are_read(method: str) -> None:
     plain = b'{"status": "SUCCESS", "result": 3, "traceback": null}'
 
-    assert decode(compress_payload(plain, method)) == StoredResult("SUCCESS", 3, None)
+    assert decode(compress_payload(plain, method)) == StoredResult("SUCCESS", 3)
 
 
 @pytest.mark.parametrize(

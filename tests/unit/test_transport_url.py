@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from taskgroup.transport.url import parse, redacted
+from taskgroup.transport.url import parse
 
 
 def test_parts_are_decoded() -> None:
@@ -47,12 +47,11 @@ def test_a_url_that_cannot_work_gets_a_sentence_without_the_password(url: str, s
         parse(url)
 
     assert "cret" not in str(caught.value)
-    assert redacted(url) == "the given URL"
 
 
 def test_the_shown_address_has_no_credentials() -> None:
-    url = "redis://shop:secret@redis.example:6379/0?x=secret"
+    url = parse("redis://shop:secret@redis.example:6379/0?x=secret")
 
-    assert redacted(url) == "redis://redis.example:6379/0"
-    assert "secret" not in repr(parse(url))
-    assert redacted("redis://:secret@[::1]:6379") == "redis://[::1]:6379/0"
+    assert url.address == "redis://redis.example:6379/0"
+    assert "secret" not in repr(url)
+    assert parse("redis://:secret@[::1]:6379").address == "redis://[::1]:6379/0"

@@ -8,6 +8,7 @@ import pytest
 from taskgroup.api.spec import Backend, SecretKeyRef, TransportOptions
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_name
+from taskgroup.cluster.workers.command import WorkerSettings
 from taskgroup.cluster.workers.manifest import worker_deployment
 from taskgroup.core.groups.observed import Meta
 
@@ -23,19 +24,17 @@ def backend(name: str = "redis", **options: Any) -> Backend:
 
 
 def build(broker: Backend | None = None, results: Backend | None = None, **workers: Any) -> dict[str, Any]:
-    wanted = {"image": "shop:1", "app": "shop.celery", **workers}
-    return worker_deployment(
-        META,
-        Workers.model_validate(wanted),
-        broker or backend(),
-        results or backend(),
-        replicas=3,
-        grace_seconds=90,
-        result_expires_seconds=3600,
-        backend_hash="abc",
+    settings = WorkerSettings(
+        workers=Workers.model_validate({"image": "shop:1", "app": "shop.celery", **workers}),
+        broker=broker or backend(),
+        results=results or backend(),
         queue=QUEUE,
         unacked_options=OPTIONS,
+        grace_seconds=90,
+        backend_hash="abc",
+        result_expires_seconds=3600,
     )
+    return worker_deployment(META, settings, 3)
 
 
 def pod(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What kopf calls: one daemon per TaskGroup for its two loops, watchers that only wake them, the cleanup."""
+"""The kopf handlers: a daemon per TaskGroup for its two loops, event handlers that wake them, the cleanup, the probe."""
 
 import asyncio
 import os
@@ -20,31 +20,32 @@ from taskgroup.pools.loop import PoolLoop
 _OURS = f"{LABEL_MANAGED_BY}={MANAGER}"
 _EXIT_SECONDS = 5.0
 _WATCHES = 4
-"""Streams for each watched namespace: TaskGroups, Deployments, pods, and room for one that is being renewed."""
+"""Watch streams of each namespace: TaskGroups, Deployments and pods, and a spare one for a stream that restarts."""
 
 Body = Mapping[str, Any]
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """Nothing here asks what changed since the last event, so nothing is written into the user's object for it.
+    """Stores no last-handled state in the user's object, because no handler needs a diff.
 
-    kopf would copy whole objects at every event, level by level; ours may have a million bytes and 10,000 levels.
+    kopf would also copy the whole object, recursively, at every event; a TaskGroup may have a million bytes and 10,000
+    levels of nesting.
     """
 
     def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence:
-        """What was seen last equals what is seen now: to kopf nothing ever changes, and it has nothing to do."""
+        """Return the essence of the current object, so that kopf never sees a difference."""
         return self.build(body=body)
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Nothing is kept."""
+        """Store nothing."""
 
     def build(self, *, body: kopf.Body, extra_fields: Iterable[Any] | None = None) -> kopf.BodyEssence:
-        small: Any = {name: value for name, value in body.items() if name not in ("spec", "status")}
-        return super().build(body=kopf.Body(small), extra_fields=extra_fields)
+        metadata_only: Any = {name: value for name, value in body.items() if name not in ("spec", "status")}
+        return super().build(body=kopf.Body(metadata_only), extra_fields=extra_fields)
 
 
 def operator_settings() -> kopf.OperatorSettings:
-    """kopf's settings: no annotations, no events of its own, only our pods watched."""
+    """Return kopf's settings: it posts no events, stores no diffs, and watches only labelled pods and Deployments."""
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = FINALIZER
     settings.persistence.diffbase_storage = _NoDiffs()
@@ -69,9 +70,9 @@ def build_registry(
     stop: asyncio.Event,
     namespaces: int,
 ) -> kopf.OperatorRegistry:
-    """Explicit registrations, so that importing this module does nothing.
+    """Return a registry with all handlers; importing this module registers none.
 
-    `namespaces` is how many are watched, 0 for all: each watch keeps a connection for itself.
+    `namespaces` is the number of watched namespaces, 0 for all: each watch stream takes a connection.
     """
     registry = kopf.OperatorRegistry()
     _login(registry, kubeconfig, CONNECTIONS + _WATCHES * max(namespaces, 1))
@@ -84,14 +85,14 @@ def build_registry(
 
 def _login(registry: kopf.OperatorRegistry, kubeconfig: str | None, connections: int) -> None:
     async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
-        """kopf's own session opens a connection for each object that it patches at the same time."""
-        found = _credentials(kubeconfig, **kwargs)
-        if found is None:
+        """Limit the connections: kopf's own session opens one for each object that it patches at the same time."""
+        credentials = _credentials(kubeconfig, **kwargs)
+        if credentials is None:
             return None
-        connector = aiohttp.TCPConnector(limit=connections, ssl=found.as_ssl_context())
-        session = aiohttp.ClientSession(connector=connector, headers=found.as_http_headers())
+        connector = aiohttp.TCPConnector(limit=connections, ssl=credentials.as_ssl_context())
+        session = aiohttp.ClientSession(connector=connector, headers=credentials.as_http_headers())
         return kopf.AiohttpSession(
-            server=found.server, default_namespace=found.default_namespace, aiohttp_session=session
+            server=credentials.server, default_namespace=credentials.default_namespace, aiohttp_session=session
         )
 
     kopf.on.login(registry=registry, retries=3)(login)
@@ -108,16 +109,16 @@ def _task_groups(
     registry: kopf.OperatorRegistry, groups: GroupLoop, pools: PoolLoop, cleaner: Cleaner, meetings: Meetings
 ) -> None:
     async def follow(body: Body, stopped: kopf.DaemonStopped, uid: str, **_: Any) -> None:
-        waking = asyncio.create_task(_wake_when_stopped(stopped, meetings, uid))
+        wake_task = asyncio.create_task(_wake_when_stopped(stopped, meetings, uid))
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(groups.run(body, lambda: bool(stopped)))
                 both.create_task(pools.run(uid, lambda: bool(stopped)))
         finally:
-            waking.cancel()
+            wake_task.cancel()
 
     async def changed(uid: str, type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name for it
-        # kopf keeps the last event of every object; who set which field is the larger half of it.
+        # kopf keeps the last event of every object in memory, and managedFields are the larger half of it.
         event["object"]["metadata"].pop("managedFields", None)
         if type == "DELETED":
             cleaner.forget(uid)
@@ -131,12 +132,12 @@ def _task_groups(
         except ApiError as error:
             raise kopf.TemporaryError(str(error), delay=5) from None
 
-    where = (GROUP, VERSION, PLURAL)
+    resource = (GROUP, VERSION, PLURAL)
     kopf.daemon(
-        *where, registry=registry, id="loop", cancellation_backoff=_EXIT_SECONDS, cancellation_timeout=_EXIT_SECONDS
+        *resource, registry=registry, id="loop", cancellation_backoff=_EXIT_SECONDS, cancellation_timeout=_EXIT_SECONDS
     )(follow)
-    kopf.on.event(*where, registry=registry, id="changed")(changed)
-    kopf.on.delete(*where, registry=registry, id="cleanup")(deleted)
+    kopf.on.event(*resource, registry=registry, id="changed")(changed)
+    kopf.on.delete(*resource, registry=registry, id="cleanup")(deleted)
 
 
 async def _wake_when_stopped(stopped: kopf.DaemonStopped, meetings: Meetings, uid: str) -> None:
@@ -151,14 +152,14 @@ def _children(registry: kopf.OperatorRegistry, meetings: Meetings) -> None:
         if meeting := meetings.find(labels[LABEL_UID]):
             meeting.change_workers()
 
-    ours = {LABEL_UID: kopf.PRESENT}
-    kopf.on.event("apps", "v1", "deployments", registry=registry, id="deployment", labels=ours)(changed)
-    kopf.on.event("", "v1", "pods", registry=registry, id="pod", labels=ours)(changed)
+    with_uid = {LABEL_UID: kopf.PRESENT}
+    kopf.on.event("apps", "v1", "deployments", registry=registry, id="deployment", labels=with_uid)(changed)
+    kopf.on.event("", "v1", "pods", registry=registry, id="pod", labels=with_uid)(changed)
 
 
 def _probe(registry: kopf.OperatorRegistry, connections: Connections) -> None:
     def sweeping(**_: Any) -> int:
-        """Fails the liveness probe when a sweep has died: nothing would ever be counted again."""
+        """Fail the liveness probe when a sweep task has ended, because no result would be counted any more."""
         return connections.check()
 
     kopf.on.probe(registry=registry, id="sweeping", errors=kopf.ErrorsMode.PERMANENT)(sweeping)
@@ -166,7 +167,7 @@ def _probe(registry: kopf.OperatorRegistry, connections: Connections) -> None:
 
 def _exit(registry: kopf.OperatorRegistry, connections: Connections, stop: asyncio.Event) -> None:
     async def close(**_: Any) -> None:
-        """kopf waits five seconds for whatever still runs: the sweeps, and its own waiter for the stop flag."""
+        """End the sweeps and kopf's wait for the stop flag; kopf would wait five seconds for them."""
         stop.set()
         await connections.close()
 

@@ -9,28 +9,28 @@ from taskgroup.api.names import Environment
 
 
 class Settings(BaseModel):
-    """What the operator is told at its start; every field has a default that serves outside a cluster too."""
+    """The operator's settings; the defaults also work outside a cluster."""
 
     model_config = ConfigDict(frozen=True)
 
     namespace: str = "default"
-    """Namespace of the operator itself: its Lease is there."""
+    """Namespace of the operator and of its Lease."""
     pod_name: str = "taskgroup-operator"
-    """Identity of this process in the Lease."""
+    """Holder identity in the Lease."""
     watch_namespaces: tuple[str, ...] = ()
     """Namespaces to serve; empty means all."""
     redis_secret: str = ""
     """Name of the Secret (key `url`) of the default broker; empty when there is none."""
     redis_namespaces: tuple[str, ...] = ()
-    """Namespaces that hold this Secret, so that their TaskGroups may use the default broker."""
+    """Namespaces that contain this Secret; only their TaskGroups may use the default broker."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     lease_name: str = "taskgroup-operator"
     lease_seconds: Annotated[int, Field(ge=5, le=300)] = 15
-    """How long a dead operator keeps others out."""
+    """Lease time in seconds: how long another operator waits after the last renewal."""
     resync_seconds: Annotated[int, Field(ge=1, le=600)] = 30
-    """Longest time between two looks at a group's workers, Secret and broker."""
+    """Longest time, in seconds, between two reads of a group's workers, Secret and broker."""
     liveness_port: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    """Where /healthz answers."""
+    """Port of /healthz."""
 
     @field_validator("watch_namespaces", "redis_namespaces", mode="before")
     @classmethod
@@ -39,10 +39,10 @@ class Settings(BaseModel):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """ValueError with a sentence that names the variable when one cannot be used."""
-    given = {name.name.lower(): environment[name] for name in Environment if environment.get(name)}
+    """Read the settings. Raises ValueError with a sentence that names the variable when a value is not valid."""
+    values = {variable.name.lower(): environment[variable] for variable in Environment if environment.get(variable)}
     try:
-        return Settings.model_validate(given)
+        return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         variable = Environment[str(first["loc"][0]).upper()]

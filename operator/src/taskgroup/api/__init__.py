@@ -1,1 +1,1 @@
-"""The resources: their fields, names, conditions and reasons. The one truth the CRDs are generated from."""
+"""The resource: its fields, names, conditions and reasons. The CRD is generated from it."""

@@ -1,4 +1,4 @@
-"""The base of every resource model: frozen values, camelCase on the wire, unknown fields refused."""
+"""Base classes and types of the resource models: frozen, camelCase in JSON, without unknown fields."""
 
 from typing import Annotated, Any
 
@@ -22,16 +22,16 @@ Quantity = Annotated[
         }
     ),
 ]
-"""Kubernetes' quantity, such as 500m, 2 or 1.5Gi; whole numbers need no quotes."""
+"""A Kubernetes quantity, such as 500m, 2 or 1.5Gi. Integers need no quotes."""
 
 
 class Model(BaseModel):
-    """A part of a resource; compare, hash and share it freely."""
+    """A part of a resource. It is frozen, so it can be compared, hashed and shared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     def dump(self) -> dict[str, Any]:
-        """As the API server stores it: camelCase, absent fields left out."""
+        """Return the JSON object that the API server stores: camelCase, without absent fields."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -41,22 +41,22 @@ class Opaque(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     def dump(self) -> dict[str, Any]:
-        """The part exactly as the user wrote it."""
+        """Return the JSON object as the user wrote it."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
-    """CEL rules with their messages, as `json_schema_extra` of a model."""
+    """Return `json_schema_extra` of a model with CEL rules; each pair is a rule and its message."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
 def keyed_by(*keys: str) -> dict[str, Any]:
-    """A list whose entries are told apart by these fields, as `json_schema_extra`: several writers may share it."""
+    """Return `json_schema_extra` of a list of type map with these keys, which several writers may share."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
 def exactly_one(subject: str, *fields: str) -> ConfigDict:
-    """The rule that exactly one of the fields is present."""
+    """Return a model configuration with the rule that exactly one of the fields is present."""
     present = ", ".join(f"has(self.{field})" for field in fields)
     message = f"{subject} has exactly one of {', '.join(fields)}"
     return ConfigDict(json_schema_extra=rules((f"[{present}].filter(x, x).size() == 1", message)))

@@ -1,4 +1,4 @@
-"""Every name that other systems see, each written once: API group, labels, condition types, reasons, environment."""
+"""The names that users and other programs see: API group, labels, condition types, reasons, environment variables."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ LABEL_UID = f"{GROUP}/uid"
 LABEL_NAME = f"{GROUP}/name"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 ANNOTATION_BACKEND_HASH = f"{GROUP}/backend-hash"
-"""On the worker pod template: a digest of the broker and backend URLs, so that a rotated Secret rolls the workers."""
+"""On the worker pod template: a digest of the broker and backend URLs. A changed Secret restarts the workers."""
 ANNOTATION_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 
 WORKER_CONTAINER = "worker"
@@ -24,7 +24,7 @@ CHILD_NAME_LENGTH = 40
 
 
 class ConditionType(StrEnum):
-    """Condition types of a TaskGroup; every one exists from the first status write."""
+    """Condition types of a TaskGroup. The first status write has all of them."""
 
     COMPLETE = "Complete"
     FAILED = "Failed"
@@ -41,7 +41,7 @@ class ConditionType(StrEnum):
 
 
 class State(StrEnum):
-    """`status.state`: one printed word, derived from the conditions."""
+    """Values of `status.state`, which is derived from the conditions."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -97,7 +97,7 @@ class Reason(StrEnum):
 
 
 class EventReason(StrEnum):
-    """Reasons of Kubernetes events, in the order a group's life shows them."""
+    """Reasons of Kubernetes events, in the order in which they occur."""
 
     STARTED = "Started"
     PROGRESS = "Progress"
@@ -113,7 +113,7 @@ class EventReason(StrEnum):
 
 
 class Environment(StrEnum):
-    """Environment variables that the operator reads; the chart sets them."""
+    """Environment variables of the operator; the chart sets them."""
 
     NAMESPACE = "TASKGROUP_NAMESPACE"
     POD_NAME = "TASKGROUP_POD_NAME"

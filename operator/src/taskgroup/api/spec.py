@@ -9,12 +9,12 @@ from taskgroup.api.signature import Leaf
 from taskgroup.api.workers import Workers
 
 MAX_ITEMS = 100_000
-"""Inline items and tasks; an object is at most 1.5 MB anyway."""
+"""Most inline items or tasks. The API server also limits an object to 1.5 MB."""
 MAX_COUNT = 10_000_000
 
 
 def _limited_to(pools: list[str], option: str) -> str:
-    """The rule that only these pools are used with this option of the template or of any task."""
+    """Return the rule that the option of the template or of a task needs one of these pools."""
     absent = f".?options.?{option}.hasValue()"
     return (
         f"self.workers.pool in {pools} || (!self.?template{absent}"

@@ -16,7 +16,7 @@ NEVER_OBSERVED = -1
 MAX_INDEXES_BYTES = 4096
 MAX_FAILURES = 20
 MAX_FAILURES_BYTES = 8_192
-"""All together, as JSON; one alone may be longer."""
+"""Most bytes of all failures together, as JSON; a single one may be longer."""
 
 
 class Condition(Model):

@@ -1,4 +1,4 @@
-"""The worker pods of a group: the safe part of a pod template, by name."""
+"""The worker pods of a group: those fields of a pod template that are safe, each by name."""
 
 from enum import StrEnum
 from typing import Annotated, Literal

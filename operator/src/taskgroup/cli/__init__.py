@@ -1,1 +1,1 @@
-"""Commands a person runs: reading results, cleaning up before an uninstall."""
+"""The commands besides `operator`: read results, run the self-test, prepare an uninstall."""

@@ -1,4 +1,4 @@
-"""The values of a group, read where its workers stored them: in the cluster, or through a port-forward from outside."""
+"""Prints the results of a group from its result backend; outside the cluster, through a port-forward."""
 
 import json
 import os
@@ -30,7 +30,10 @@ NOT_KEPT = "the value is not kept: ignoreResult, it has expired, or Redis lost i
 
 
 async def print_results(name: str, namespace: str, kubeconfig: str | None, context: str | None, out: TextIO) -> None:
-    """One JSON object a line: index, status, and result or error. Raises ApiError or BrokerError with a sentence."""
+    """Print one JSON object a line: index, status, and result or error.
+
+    Raises ApiError, BrokerError or ValueError with a sentence.
+    """
     path = kubeconfig or _kubeconfig()
     async with await connect(path, context) as cluster:
         async for line in _lines(cluster, namespace, name, path, context):
@@ -38,7 +41,7 @@ async def print_results(name: str, namespace: str, kubeconfig: str | None, conte
 
 
 def _kubeconfig() -> str | None:
-    """As kubectl finds it; None inside a pod."""
+    """The path that kubectl would use; None inside a pod."""
     if "KUBECONFIG" in os.environ:
         return os.environ["KUBECONFIG"]
     return None if in_cluster() else str(Path.home() / ".kube" / "config")
@@ -47,20 +50,20 @@ def _kubeconfig() -> str | None:
 async def _lines(
     cluster: Cluster, namespace: str, name: str, kubeconfig: str | None, context: str | None
 ) -> AsyncIterator[dict[str, Any]]:
-    found = await cluster.get(TASK_GROUPS, namespace, name)
-    group = TaskGroup.model_validate({key: found[key] for key in ("spec", "status") if key in found})
-    uid, status = found["metadata"]["uid"], group.status or TaskGroupStatus()
+    body = await cluster.get(TASK_GROUPS, namespace, name)
+    group = TaskGroup.model_validate({key: body[key] for key in ("spec", "status") if key in body})
+    uid, status = body["metadata"]["uid"], group.status or TaskGroupStatus()
     broker_url, results_url = await _urls(cluster, namespace, name, uid)
     broker_options = group.spec.broker.transport_options if group.spec.broker else TransportOptions()
     results_options = group.spec.result_backend.transport_options if group.spec.result_backend else broker_options
     async with AsyncExitStack() as stack:
-        places = {
+        reachable_urls = {
             url: await stack.enter_async_context(reachable(url, namespace, kubeconfig, context))
             for url in {broker_url, results_url}
         }
-        attempts = await _attempts(RedisBroker(places[broker_url], broker_options), uid)
-        ledger = await _ledger(cluster, found)
-        backend = RedisResults(places[results_url], results_options)
+        attempts = await _attempts(RedisBroker(reachable_urls[broker_url], broker_options), uid)
+        ledger = await _ledger(cluster, body)
+        backend = RedisResults(reachable_urls[results_url], results_options)
         stack.push_async_callback(backend.close)
         for start in range(0, status.total or 0, _CHUNK):
             indexes = range(start, min(start + _CHUNK, status.total or 0))
@@ -70,7 +73,7 @@ async def _lines(
 
 
 async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[str, str]:
-    """From the Secrets that the group's own workers use."""
+    """The URLs of broker and result backend, from the Secrets that the group's workers use."""
     try:
         deployment = await cluster.get(DEPLOYMENTS, namespace, child_name(name, uid))
     except NotFoundError:
@@ -86,9 +89,9 @@ async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[
     return broker, backend
 
 
-async def _ledger(cluster: Cluster, group: dict[str, Any]) -> Ledger:
-    """How each item ended, as the operator saved it; empty when it has not saved anything."""
-    metadata = group["metadata"]
+async def _ledger(cluster: Cluster, body: dict[str, Any]) -> Ledger:
+    """The ledger that the operator saved; an empty one when it has saved none."""
+    metadata = body["metadata"]
     meta = Meta(uid=metadata["uid"], name=metadata["name"], namespace=metadata["namespace"])
     saved = await load(cluster, meta)
     return decode(saved[0]) if saved else Ledger()
@@ -102,26 +105,26 @@ async def _attempts(broker: RedisBroker, uid: str) -> Mapping[int, int]:
 
 
 def line_of(index: int, stored: StoredResult | None, ledger: Ledger) -> dict[str, Any]:
-    """What is printed of one item: how it ended by the books, and what it returned if the backend still keeps it."""
+    """The line of one item: its outcome by the ledger, and its value if the backend still has it."""
     if index in ledger.cancelled:
         return {"index": index, "status": "CANCELLED"}
     if index in ledger.succeeded:
-        kept = {"result": stored.value} if stored and stored.status == "SUCCESS" else {"note": NOT_KEPT}
-        return {"index": index, "status": "SUCCESS", **kept}
+        value = {"result": stored.value} if stored and stored.status == "SUCCESS" else {"note": NOT_KEPT}
+        return {"index": index, "status": "SUCCESS", **value}
     if index in ledger.failed:
         return {"index": index, "status": "FAILURE", "error": _error(stored, ledger.failure_of(index))}
     return _unfinished(index, stored)
 
 
-def _error(stored: StoredResult | None, known: FailureGroup | None) -> str:
+def _error(stored: StoredResult | None, failures: FailureGroup | None) -> str:
     if stored and stored.status != "SUCCESS":
-        why = failure(stored)
-        return f"{why.exception}: {why.message}"
-    return f"{known.reason}: {known.message}" if known else "unknown"
+        cause = failure(stored)
+        return f"{cause.exception}: {cause.message}"
+    return f"{failures.reason}: {failures.message}" if failures else "unknown"
 
 
 def _unfinished(index: int, stored: StoredResult | None) -> dict[str, Any]:
-    """Not counted yet."""
+    """The line of an item that the operator has not counted yet."""
     if stored is None:
         return {"index": index, "status": "PENDING"}
     if stored.status == "SUCCESS":

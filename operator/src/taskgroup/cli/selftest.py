@@ -1,4 +1,4 @@
-"""A tiny TaskGroup run to its end: what `helm test` does to see that everything plays together."""
+"""Runs a small TaskGroup to its end, for `helm test`."""
 
 import asyncio
 import secrets
@@ -17,7 +17,7 @@ _POLL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Selftest:
-    """What to run, where, and how long it may take."""
+    """Worker image, app and task to run, the namespace, and the time limit in seconds."""
 
     image: str
     app: str
@@ -27,12 +27,12 @@ class Selftest:
 
 
 async def run_selftest(test: Selftest, out: TextIO) -> None:
-    """RuntimeError when the group does not complete in time."""
+    """Run the group, print its outcome and delete it. Raises RuntimeError when it does not complete in time."""
     async with await connect() as cluster:
         name = f"selftest-{secrets.token_hex(3)}"
         await cluster.create(TASK_GROUPS, test.namespace, _manifest(name, test))
         try:
-            status = await _ended(cluster, test, name)
+            status = await _final_status(cluster, test, name)
         finally:
             await cluster.delete(TASK_GROUPS, test.namespace, name)
         finished = find(status, ConditionType.FINISHED)
@@ -49,11 +49,11 @@ def _manifest(name: str, test: Selftest) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": spec}
 
 
-async def _ended(cluster: Cluster, test: Selftest, name: str) -> TaskGroupStatus:
+async def _final_status(cluster: Cluster, test: Selftest, name: str) -> TaskGroupStatus:
     deadline = time.monotonic() + test.seconds
     while True:
-        found = await cluster.get(TASK_GROUPS, test.namespace, name)
-        status = TaskGroupStatus.model_validate(found.get("status") or {})
+        group = await cluster.get(TASK_GROUPS, test.namespace, name)
+        status = TaskGroupStatus.model_validate(group.get("status") or {})
         if is_true(status, ConditionType.FINISHED):
             return status
         if time.monotonic() > deadline:

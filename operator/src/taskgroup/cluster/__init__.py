@@ -1,1 +1,1 @@
-"""How Kubernetes is read and written; the only package that imports its client."""
+"""Reads and writes Kubernetes objects. No other package imports the Kubernetes client."""

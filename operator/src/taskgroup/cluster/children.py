@@ -8,30 +8,30 @@ from taskgroup.core.groups.observed import Meta
 
 
 def child_name(name: str, uid: str) -> str:
-    """Unlike for another TaskGroup that had the same name before."""
+    """Name of a child object. It contains a part of the uid: a later TaskGroup of the same name gets another one."""
     return f"{name[:CHILD_NAME_LENGTH].rstrip('.-')}-{uid[:8]}"
 
 
 def child_labels(meta: Meta) -> dict[str, str]:
-    """Labels by which people and the operator find what belongs to a group."""
+    """The labels that select the children of a TaskGroup."""
     return {LABEL_UID: meta.uid, LABEL_NAME: meta.name, LABEL_MANAGED_BY: MANAGER}
 
 
 def child_metadata(meta: Meta, name: str) -> dict[str, Any]:
-    """Metadata of an object that goes when the TaskGroup goes.
+    """Metadata of a child object, which is deleted with its TaskGroup.
 
-    Without blockOwnerDeletion, which would need the right to update TaskGroups' finalizers on some clusters.
+    blockOwnerDeletion is not set: on some clusters it needs the right to update TaskGroups' finalizers.
     """
     owner = {"apiVersion": API_VERSION, "kind": KIND, "name": meta.name, "uid": meta.uid, "controller": True}
     return {"name": name, "namespace": meta.namespace, "labels": child_labels(meta), "ownerReferences": [owner]}
 
 
-def refuse_foreign(meta: Meta, found: dict[str, Any], kind: str) -> None:
-    """ForeignError when an object of a child's name belongs to somebody else: it is never adopted."""
-    owners = found["metadata"].get("ownerReferences") or ()
+def refuse_foreign(meta: Meta, child: dict[str, Any], kind: str) -> None:
+    """Raise ForeignError when the TaskGroup does not own the object; such an object is never adopted."""
+    owners = child["metadata"].get("ownerReferences") or ()
     if not any(owner.get("uid") == meta.uid for owner in owners):
-        name = found["metadata"]["name"]
+        name = child["metadata"]["name"]
         text = (
             f'{kind} "{name}" in namespace "{meta.namespace}" does not belong to this TaskGroup: delete or rename it.'
         )
-        raise ForeignError(text, status=409, retryable=True)
+        raise ForeignError(text, status=409)

@@ -1,7 +1,7 @@
-"""The only door to the Kubernetes API: plain dicts in and out, a time limit on every request, our errors.
+"""Requests to the Kubernetes API: objects are plain dicts, every request has a time limit, failures are ApiError.
 
-The typed models of the client are left aside on purpose: they drop fields that a newer API server knows, and cost more
-than the request itself. What the client gives is the part worth having: kubeconfigs, tokens that rotate, TLS, pooling.
+The Kubernetes client loads kubeconfigs, rotates tokens and keeps the TLS connections. Its typed models are not used:
+they drop fields that only a newer API server knows, and they cost more time than the request.
 """
 
 import json
@@ -21,9 +21,9 @@ from taskgroup.cluster.resources import Resource
 
 REQUEST_SECONDS = 10.0
 CONNECTIONS = 32
-"""Each costs up to 256 KB for its TLS buffers; the API server answers no faster over more."""
+"""Most connections at once. Each takes up to 256 KB for its TLS buffers, and more of them are not faster."""
 PAGE = 500
-"""Objects per answer of a list."""
+"""Most objects in one page of a list."""
 
 Object = dict[str, Any]
 _Body = Object | Sequence[Object] | None
@@ -36,37 +36,37 @@ _JSON = "application/json"
 
 
 async def connect(kubeconfig: str | None = None, context: str | None = None) -> "Cluster":
-    """A client of the cluster that a kubeconfig names, or of the one this process runs in when there is none.
+    """Return a client of the cluster in the kubeconfig; without one, of the cluster that this pod runs in.
 
-    Raises ApiError when neither can be read; the user's default kubeconfig is never looked at.
+    Raises ApiError when the configuration cannot be read. The user's default kubeconfig is never used.
     """
     settings = _client.Configuration(connection_pool_maxsize=CONNECTIONS)
     try:
         if kubeconfig:
             for path in kubeconfig.split(os.pathsep):
-                _check(path)
+                _check_kubeconfig(path)
             await _config.load_kube_config(kubeconfig, context=context, client_configuration=settings)
         else:
             _config.load_incluster_config(client_configuration=settings)
     except (_config.ConfigException, OSError) as error:
-        place = f"the kubeconfig {kubeconfig}" if kubeconfig else "this pod's service account"
-        raise ApiError(f"The cluster's address cannot be read from {place}: {error}") from None
+        source = f"the kubeconfig {kubeconfig}" if kubeconfig else "this pod's service account"
+        raise ApiError(f"The cluster's address cannot be read from {source}: {error}") from None
     return Cluster(_client.ApiClient(settings))
 
 
-def _check(path: str) -> None:
-    """What the client would answer with a stack trace: OSError for a file that is no kubeconfig."""
+def _check_kubeconfig(path: str) -> None:
+    """Raise OSError for a file that is not a kubeconfig; the client would fail with a stack trace."""
     with Path(path).open(encoding="utf-8") as file:
         try:
-            found = yaml.safe_load(file)
+            content = yaml.safe_load(file)
         except (yaml.YAMLError, UnicodeDecodeError):
             raise OSError("it is not YAML; name another file with --kubeconfig") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise OSError("it is empty or no kubeconfig; name another file with --kubeconfig")
 
 
 class Cluster:
-    """Requests for the few resources of `resources`. Close it, or use it as a context."""
+    """A client for the kinds in `resources`. Close it after use, or use it as an asynchronous context manager."""
 
     def __init__(self, api: Any, timeout: float = REQUEST_SECONDS) -> None:
         self._api = api
@@ -83,27 +83,27 @@ class Cluster:
         await self._api.close()
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """One object; NotFoundError when there is none."""
+        """Return one object. Raises NotFoundError when it does not exist."""
         return await self._call("get", "GET", resource, namespace, name)
 
     async def list_all(self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "") -> list[Object]:
-        """All objects that match both selectors, read page by page."""
+        """Return all objects that match the label selector and the field selector; reads page by page."""
         query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
-        found: list[Object] = []
+        objects: list[Object] = []
         while True:
             page = await self._call("list", "GET", resource, namespace, query=query)
-            found += page["items"]
+            objects += page["items"]
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
-                return found
+                return objects
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Make a new object; ConflictError when the name is taken."""
+        """Create an object and return it as stored. Raises ConflictError when the name is taken."""
         query = {"fieldManager": MANAGER}
         return await self._call("create", "POST", resource, namespace, body=_typed(resource, body), query=query)
 
     async def apply(self, resource: Resource, body: Object) -> Object:
-        """Server-side apply: these fields become so, whoever changed them; all others are left alone."""
+        """Server-side apply: set the fields of `body`, also those that others changed, and leave all other fields."""
         meta = body["metadata"]
         query = {"fieldManager": MANAGER, "force": "true"}
         return await self._call(
@@ -118,14 +118,17 @@ class Cluster:
         )
 
     async def replace(self, resource: Resource, body: Object) -> Object:
-        """Write the whole object; ConflictError when its resourceVersion is not the newest."""
+        """Replace the whole object. Raises ConflictError when its resourceVersion is not the newest."""
         meta, query = body["metadata"], {"fieldManager": MANAGER}
         return await self._call(
             "update", "PUT", resource, meta["namespace"], meta["name"], body=_typed(resource, body), query=query
         )
 
     async def merge_patch(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
-        """RFC 7386: null removes a field, lists are replaced. A metadata.resourceVersion in the body is a condition."""
+        """Merge patch (RFC 7386): null removes a field, lists are replaced as a whole.
+
+        With a metadata.resourceVersion in the body, raises ConflictError when the object has another one.
+        """
         query = {"fieldManager": MANAGER}
         return await self._call("patch", "PATCH", resource, namespace, name, body=body, query=query, media=_MERGE)
 
@@ -138,14 +141,17 @@ class Cluster:
         *,
         subresource: str | None = None,
     ) -> Object:
-        """RFC 6902: all operations or none; ConflictError when a `test` among them does not hold."""
+        """JSON patch (RFC 6902): all operations or none. Raises ConflictError when a `test` operation fails."""
         query, body = {"fieldManager": MANAGER}, list(operations)
         return await self._call(
             "patch", "PATCH", resource, namespace, name, subresource=subresource, body=body, query=query, media=_PATCH
         )
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> bool:
-        """Delete in the foreground of nobody: children go by garbage collection. False when it is gone already."""
+        """Delete an object; the garbage collector deletes its children. Returns False when it did not exist.
+
+        With `uid`, raises ConflictError when the object has another uid.
+        """
         body: Object = {"propagationPolicy": "Background"}
         if uid:
             body["preconditions"] = {"uid": uid}
@@ -170,9 +176,9 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         media: str = _JSON,
     ) -> Object:
-        what = resource.label(namespace, name or _name(body))
+        label = resource.label(namespace, name or _name(body))
         status, data = await self._send(
-            f"{verb} {what}",
+            f"{verb} {label}",
             method,
             resource.path(namespace, name, subresource),
             [(key, value) for key, value in (query or {}).items() if value],
@@ -181,11 +187,11 @@ class Cluster:
         )
         if not 200 <= status <= 299:
             plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
-            raise from_response(status, data, verb, plural, what)
+            raise from_response(status, data, verb, plural, label)
         return _decoded(data)
 
     async def _send(
-        self, doing: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, media: str
+        self, action: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, media: str
     ) -> tuple[int, bytes]:
         headers = {"Accept": _JSON, "Content-Type": media, "User-Agent": MANAGER}
         try:
@@ -195,10 +201,10 @@ class Cluster:
             response = await self._api.call_api(*parts, _request_timeout=self._timeout)
             return response.status, await response.read()
         except TimeoutError:
-            text = f"The Kubernetes API did not answer within {self._timeout:g} s ({doing})."
-            raise ApiError(text, retryable=True) from None
+            text = f"The Kubernetes API did not answer within {self._timeout:g} s ({action})."
+            raise ApiError(text) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise ApiError(f"The Kubernetes API cannot be reached ({doing}): {error}.", retryable=True) from None
+            raise ApiError(f"The Kubernetes API cannot be reached ({action}): {error}.") from None
 
 
 def _typed(resource: Resource, body: Object) -> Object:
@@ -207,11 +213,11 @@ def _typed(resource: Resource, body: Object) -> Object:
 
 def _decoded(data: bytes) -> Object:
     try:
-        answer: Object = orjson.loads(data)
+        content: Object = orjson.loads(data)
     except orjson.JSONDecodeError:
-        # It gives up at 1,024 levels, the API server takes 10,000.
-        answer = json.loads(data)
-    return answer
+        # orjson reads 1,024 levels of nesting, and the API server allows 10,000.
+        content = json.loads(data)
+    return content
 
 
 def _name(body: _Body) -> str | None:

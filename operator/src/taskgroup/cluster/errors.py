@@ -1,13 +1,13 @@
-"""What can go wrong between the operator and the Kubernetes API, each with one sentence for the user.
+"""Errors of requests to the Kubernetes API, each with one sentence for the user.
 
-ApiError            the request was not carried out; `retryable` says whether the same request may work later
-  NotFoundError     the object, or the kind, does not exist
-  ConflictError     the object changed since it was read, exists already, or is not the one that was meant
-  ForeignError      an object of the wanted name belongs to somebody else
-  ForbiddenError    RBAC or a policy says no; names verb and resource
-  RefusedError      the API server finds the object itself wrong
-  TooLargeError     the object would be larger than the API server takes
-  SecretMissingError  a Secret, or its key, that a TaskGroup names is not there
+ApiError              the request failed
+  NotFoundError       the object or the kind does not exist
+  ConflictError       the object has changed since it was read, exists already, or has another uid
+  ForeignError        an object with the name of a child does not belong to the TaskGroup
+  ForbiddenError      RBAC or a policy forbids the request; names verb and resource
+  RefusedError        the object is not valid
+  TooLargeError       the object is larger than the API server accepts
+  SecretMissingError  a Secret that a TaskGroup names, or its key, does not exist
 """
 
 from typing import Any
@@ -15,17 +15,16 @@ from typing import Any
 import orjson
 
 _UNKNOWN_FIELD = "failed to create typed patch object"
-"""Server-side apply answers with HTTP 500 when the object has a field that the schema does not know."""
+"""Part of the message of the HTTP 500 that server-side apply returns for a field that is not in the schema."""
 
 
 class ApiError(Exception):
-    """A request failed. `message` is one sentence; `status` the HTTP status, 0 when there was no answer."""
+    """A request failed. `message` is one sentence, `status` the HTTP status, or 0 without a response."""
 
-    def __init__(self, message: str, *, status: int = 0, retryable: bool = False) -> None:
+    def __init__(self, message: str, *, status: int = 0) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
-        self.retryable = retryable
 
 
 class NotFoundError(ApiError):
@@ -33,70 +32,69 @@ class NotFoundError(ApiError):
 
 
 class ConflictError(ApiError):
-    """Somebody else wrote first: read again and decide anew."""
+    """The object is not as expected: it changed since it was read, exists already, or has another uid."""
 
 
 class ForeignError(ApiError):
-    """An object of a child's name belongs to somebody else; whoever removes it heals this."""
+    """An object with the name of a child does not belong to the TaskGroup. It must be deleted or renamed."""
 
 
 class ForbiddenError(ApiError):
-    """The operator may not do this. Healed by whoever grants it, so it is worth another try later."""
+    """RBAC or a policy forbids the request. A later attempt succeeds once the right is granted."""
 
     def __init__(self, message: str, *, verb: str, resource: str) -> None:
-        super().__init__(message, status=403, retryable=True)
+        super().__init__(message, status=403)
         self.verb = verb
         self.resource = resource
 
 
 class RefusedError(ApiError):
-    """The API server validated the object and refused it."""
+    """The API server refused the object as invalid."""
 
 
 class TooLargeError(ApiError):
-    """More bytes than one object may hold."""
+    """The object is larger than the API server accepts."""
 
 
 class SecretMissingError(ApiError):
-    """A Secret or its key is missing; whoever creates it heals this."""
+    """A Secret or its key does not exist. It must be created."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, status=404, retryable=True)
+        super().__init__(message, status=404)
 
 
-def from_response(status: int, body: bytes, verb: str, resource: str, what: str) -> ApiError:
-    """The error of an answer outside 2xx.
+def from_response(status: int, body: bytes, verb: str, resource: str, label: str) -> ApiError:
+    """Return the error for a response whose status is not 2xx.
 
-    `resource` is plural and may carry a subresource; `what` names the object in words ('Secret "a" in namespace "b"').
+    `resource` is the plural name, with a subresource if there is one; `label` is the object in words
+    ('Secret "a" in namespace "b"').
     """
-    said = _said(body)
+    message = _message(body)
     if status == 401:
-        return ApiError("The Kubernetes API refuses the operator's credentials.", status=status, retryable=True)
+        return ApiError("The Kubernetes API refuses the operator's credentials.", status=status)
     if status == 403:
-        return _forbidden(said, verb, resource, what)
+        return _forbidden(message, verb, resource, label)
     if status == 404:
-        return NotFoundError(f"{what} does not exist.", status=status)
+        return NotFoundError(f"{label} does not exist.", status=status)
     if status == 422 and not _has_causes(body):
-        # A JSON patch whose test fails: it names no field, unlike the refusal of a wrong object.
-        return ConflictError(f"{what} changed since it was read.", status=status)
+        # A failed test of a JSON patch names no field; the refusal of an invalid object does.
+        return ConflictError(f"{label} changed since it was read.", status=status)
     if status == 409:
-        return ConflictError(f"{what} changed or exists already: {said}", status=status)
+        return ConflictError(f"{label} changed or exists already: {message}", status=status)
     if status == 413:
-        return TooLargeError(f"{what} is larger than the Kubernetes API takes: {said}", status=status)
-    if status in (400, 415, 422) or _UNKNOWN_FIELD in said:
-        return RefusedError(f"The Kubernetes API refuses {what}: {said}", status=status)
-    return ApiError(
-        f"The Kubernetes API could not {verb} {what}: {said} (HTTP {status})", status=status, retryable=True
-    )
+        return TooLargeError(f"{label} is larger than the Kubernetes API accepts: {message}", status=status)
+    if status in (400, 415, 422) or _UNKNOWN_FIELD in message:
+        return RefusedError(f"The Kubernetes API refuses {label}: {message}", status=status)
+    return ApiError(f"The Kubernetes API could not {verb} {label}: {message} (HTTP {status})", status=status)
 
 
-def _forbidden(said: str, verb: str, resource: str, what: str) -> ForbiddenError:
-    """RBAC's text names a user nobody knows; the text of a policy or quota alone tells what to change."""
-    if 'User "' in said and '" cannot ' in said:
-        hint = f"The operator may not {verb} {resource} ({what}): grant it that verb in its ClusterRole or Role."
+def _forbidden(message: str, verb: str, resource: str, label: str) -> ForbiddenError:
+    """RBAC's message names the service account, not the remedy; the message of a policy or quota is shown as it is."""
+    if 'User "' in message and '" cannot ' in message:
+        text = f"The operator may not {verb} {resource} ({label}): grant it that verb in its ClusterRole or Role."
     else:
-        hint = f"The cluster forbids to {verb} {what}: {said}"
-    return ForbiddenError(hint, verb=verb, resource=resource)
+        text = f"The cluster does not allow the operator to {verb} {label}: {message}"
+    return ForbiddenError(text, verb=verb, resource=resource)
 
 
 def _has_causes(body: bytes) -> bool:
@@ -106,8 +104,8 @@ def _has_causes(body: bytes) -> bool:
         return False
 
 
-def _said(body: bytes) -> str:
-    """The message of a metav1.Status in one line, or the start of whatever came instead."""
+def _message(body: bytes) -> str:
+    """Return the message of a metav1.Status in one line; for any other body, its first 200 bytes."""
     try:
         status: Any = orjson.loads(body)
         text = str(status["message"])

@@ -1,4 +1,4 @@
-"""Kubernetes events about a TaskGroup, as `kubectl describe` shows them."""
+"""Kubernetes events about a TaskGroup, which `kubectl describe` shows."""
 
 import logging
 import uuid
@@ -12,13 +12,13 @@ from taskgroup.core.groups.observed import Meta
 from taskgroup.core.groups.plan import Event
 
 MAX_MESSAGE = 1024
-"""Characters; the events API takes no more."""
+"""Most characters that the events API accepts."""
 
 _log = logging.getLogger(__name__)
 
 
 async def post(cluster: Cluster, meta: Meta, event: Event, reporter: str = MANAGER) -> None:
-    """Post one event; `reporter` is the operator's pod. A failure is logged only: events are no part of the outcome."""
+    """Post one event; `reporter` is the operator's pod. A failure is logged, not raised."""
     try:
         await cluster.create(EVENTS, meta.namespace, _event(meta, event, reporter, datetime.now(UTC)))
     except ApiError as error:

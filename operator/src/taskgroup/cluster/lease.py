@@ -1,7 +1,7 @@
-"""One operator at a time: a Lease that a process must hold while it works, and whose loss must end it.
+"""A Lease that lets one operator work at a time. An operator that loses it must end.
 
-Whether another holder is dead is judged by this process's own clock: its record must stand unchanged for the whole
-lease time. Clocks of two nodes are never compared.
+Another holder counts as dead when its record has not changed for the whole lease time, measured by the clock of this
+process. Clocks of two nodes are never compared.
 """
 
 import asyncio
@@ -18,14 +18,15 @@ _log = logging.getLogger(__name__)
 
 
 class _HeldByAnotherError(ApiError):
-    """Somebody else shows signs of life."""
+    """Another process holds the Lease, and its lease time is not over."""
 
 
 class Lease:
-    """The right to work, as an object of the operator's namespace.
+    """A Lease object in the operator's namespace.
 
-    `identity` is the pod's name: a container that restarts in the same pod goes on at once. `seconds` is how long
-    others wait after the last sign of life; the holder gives up after two thirds of that.
+    `identity` is the pod's name, so that a container that restarts in the same pod holds the Lease at once. `seconds`
+    is the lease time: others wait that long after the last renewal, and a holder that cannot renew gives up after two
+    thirds of it.
     """
 
     def __init__(self, cluster: Cluster, namespace: str, name: str, identity: str, seconds: float = 15.0) -> None:
@@ -34,47 +35,48 @@ class Lease:
         self._name = name
         self._identity = identity
         self._seconds = seconds
-        self._seen: tuple[object, float] = (None, 0.0)
+        self._last_record: tuple[object, float] = (None, 0.0)
         self._held_until = 0.0
 
     async def acquire(self) -> None:
-        """Wait until the Lease is ours. What stands in the way is logged once and tried again."""
-        said = ""
-        while (trouble := await self._attempt(None)) is not None:
-            if trouble.message != said:
-                said = trouble.message
-                _log.info("Waiting for the Lease %s/%s: %s", self._namespace, self._name, said)
+        """Wait until this process holds the Lease. The cause of the delay is logged when it changes."""
+        logged = ""
+        while (error := await self._attempt(None)) is not None:
+            if error.message != logged:
+                logged = error.message
+                _log.info("Waiting for the Lease %s/%s: %s", self._namespace, self._name, error.message)
             await asyncio.sleep(self._seconds / 5)
 
     async def keep(self, lost: Callable[[str], None]) -> None:
-        """Renew for ever; call `lost` with a sentence, once, as soon as the Lease is not surely ours."""
-        trouble: ApiError | None = ApiError("it was never held.")
-        while (left := self._held_until - _now()) > 0:
-            await asyncio.sleep(min(left, self._seconds / 5))
-            trouble = await self._attempt(self._held_until)
-            if isinstance(trouble, _HeldByAnotherError):
+        """Renew the Lease until it is lost, then call `lost` once with a sentence and return."""
+        error: ApiError | None = ApiError("it was never held.")
+        while (remaining := self._held_until - _now()) > 0:
+            await asyncio.sleep(min(remaining, self._seconds / 5))
+            error = await self._attempt(self._held_until)
+            if isinstance(error, _HeldByAnotherError):
                 break
-        lost(f"The Lease {self._namespace}/{self._name} is lost: {trouble.message if trouble else 'time is over.'}")
+        cause = error.message if error else "the lease time is over."
+        lost(f"The Lease {self._namespace}/{self._name} is lost: {cause}")
 
     async def release(self) -> None:
-        """Let the next operator start at once; call it after the last write."""
+        """Give up the Lease, so that the next operator starts at once. Call it after the last write."""
         self._held_until = 0.0
         try:
-            found = await self._cluster.get(LEASES, self._namespace, self._name)
-            if found["spec"].get("holderIdentity") == self._identity:
-                found["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
-                await self._cluster.replace(LEASES, found)
+            lease = await self._cluster.get(LEASES, self._namespace, self._name)
+            if lease["spec"].get("holderIdentity") == self._identity:
+                lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
+                await self._cluster.replace(LEASES, lease)
         except ApiError as error:
             _log.warning("The Lease %s/%s was not released: %s", self._namespace, self._name, error.message)
 
     async def _attempt(self, limit: float | None) -> ApiError | None:
-        """Take or renew the Lease, until `limit` on the loop's clock; None when it worked."""
+        """Take or renew the Lease and return None, or the error. `limit` is a time of the event loop's clock."""
         started = _now()
         try:
             async with asyncio.timeout_at(limit):
                 await self._take()
         except TimeoutError:
-            return ApiError("the Kubernetes API did not answer in time.", retryable=True)
+            return ApiError("the Kubernetes API did not answer in time.")
         except ApiError as error:
             return error
         self._held_until = started + self._seconds * 2 / 3
@@ -82,22 +84,22 @@ class Lease:
 
     async def _take(self) -> None:
         try:
-            found = await self._cluster.get(LEASES, self._namespace, self._name)
+            lease = await self._cluster.get(LEASES, self._namespace, self._name)
         except NotFoundError:
             body = {"metadata": {"name": self._name, "namespace": self._namespace}, "spec": self._record({})}
             await self._cluster.create(LEASES, self._namespace, body)
             return
-        spec: Object = found.get("spec") or {}
+        spec: Object = lease.get("spec") or {}
         holder = spec.get("holderIdentity")
         if holder and holder != self._identity and not self._is_expired(spec):
             raise _HeldByAnotherError(f"{holder} holds it.")
-        await self._cluster.replace(LEASES, {**found, "spec": self._record(spec)})
+        await self._cluster.replace(LEASES, {**lease, "spec": self._record(spec)})
 
     def _is_expired(self, spec: Object) -> bool:
         record = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
-        if record != self._seen[0]:
-            self._seen = (record, _now())
-        return _now() - self._seen[1] > float(spec.get("leaseDurationSeconds") or self._seconds)
+        if record != self._last_record[0]:
+            self._last_record = (record, _now())
+        return _now() - self._last_record[1] > float(spec.get("leaseDurationSeconds") or self._seconds)
 
     def _record(self, old: Object) -> dict[str, Any]:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

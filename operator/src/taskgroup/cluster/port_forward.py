@@ -1,4 +1,4 @@
-"""Reaching a Service of the cluster from outside it, by the kubectl that its users have anyway."""
+"""Reaches a Service of the cluster from outside of it, by `kubectl port-forward`."""
 
 import asyncio
 import re
@@ -16,15 +16,17 @@ _SECONDS = 15.0
 
 
 def in_cluster() -> bool:
-    """Whether this process runs in a pod that may speak to the API server."""
+    """Whether this process runs in a pod with a service account token."""
     return _TOKEN.exists()
 
 
 @asynccontextmanager
 async def reachable(url: str, namespace: str, kubeconfig: str | None, context: str | None) -> AsyncIterator[str]:
-    """The URL to use from here: itself, or a forwarded port of this machine for as long as the context lasts.
+    """Yield a URL that this process can connect to: the given one, or a port of this machine that is forwarded to it.
 
-    A host of the form NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc… is taken for a Service; ApiError when kubectl fails.
+    Inside a cluster nothing is forwarded. Outside, a host of the form NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc…,
+    except localhost, is taken for a Service, and its port is forwarded until the context ends. Raises ApiError when
+    kubectl fails.
     """
     parts = urlsplit(url)
     service = _SERVICE.match(parts.hostname or "")
@@ -64,9 +66,9 @@ async def _port(process: asyncio.subprocess.Process, target: str) -> int:
     try:
         line = await asyncio.wait_for(process.stdout.readline(), _SECONDS)
     except TimeoutError:
-        raise ApiError(f"kubectl port-forward {target} did not begin within {_SECONDS:g} s.") from None
+        raise ApiError(f"kubectl port-forward {target} did not start within {_SECONDS:g} s.") from None
     listening = _LISTENING.search(line)
     if listening is None:
-        said = (await process.stderr.read()).decode(errors="replace").strip()
-        raise ApiError(f"kubectl port-forward {target} failed: {said}")
+        message = (await process.stderr.read()).decode(errors="replace").strip()
+        raise ApiError(f"kubectl port-forward {target} failed: {message}")
     return int(listening[1])

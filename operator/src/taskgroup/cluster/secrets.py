@@ -1,4 +1,4 @@
-"""Broker and backend URLs, read from the Secrets that TaskGroups name and from nowhere else."""
+"""Reads the URLs of broker and result backend from the Secrets that TaskGroups name."""
 
 from base64 import b64decode
 from binascii import Error as Base64Error
@@ -10,27 +10,28 @@ from taskgroup.cluster.resources import SECRETS
 
 
 async def read_url(cluster: Cluster, namespace: str, ref: SecretKeyRef) -> str:
-    """The value of one key, without white space around it (files end with a newline).
+    """Return the value of one key without surrounding white space, since files end with a newline.
 
-    SecretMissingError when Secret, key or value is not there; the value is never part of a message.
+    Raises SecretMissingError when the Secret or the key does not exist, or its value is empty or not text. The value is
+    never part of a message.
     """
-    where = f'Secret "{ref.name}" in namespace "{namespace}"'
+    label = f'Secret "{ref.name}" in namespace "{namespace}"'
     try:
         secret = await cluster.get(SECRETS, namespace, ref.name)
     except NotFoundError:
-        raise SecretMissingError(f'{where} does not exist: create it with the URL under the key "{ref.key}".') from None
+        raise SecretMissingError(f'{label} does not exist: create it with the URL under the key "{ref.key}".') from None
     except ForbiddenError as error:
-        text = f"The operator may not read {where}: grant it the verb get on secrets."
+        text = f"The operator may not read {label}: grant it the verb get on secrets."
         raise ForbiddenError(text, verb=error.verb, resource=error.resource) from None
     data = secret.get("data") or {}
     if ref.key not in data:
         keys = ", ".join(f'"{key}"' for key in sorted(data)[:10]) or "none"
-        text = f'{where} has no key "{ref.key}" (keys: {keys}): add the URL under that key, or name the right key.'
+        text = f'{label} has no key "{ref.key}" (keys: {keys}): add the URL under that key, or name the right key.'
         raise SecretMissingError(text)
     try:
         url = b64decode(data[ref.key]).decode().strip()
     except (Base64Error, UnicodeDecodeError):
-        raise SecretMissingError(f'The key "{ref.key}" of {where} is not text: store the URL there.') from None
+        raise SecretMissingError(f'The key "{ref.key}" of {label} is not text: store the URL there.') from None
     if not url:
-        raise SecretMissingError(f'The key "{ref.key}" of {where} is empty: store the URL there.')
+        raise SecretMissingError(f'The key "{ref.key}" of {label} is empty: store the URL there.')
     return url

@@ -1,4 +1,4 @@
-"""Writing what was decided where users read it: the status subresource."""
+"""Writes the status of a TaskGroup."""
 
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.client import Cluster, Object
@@ -7,10 +7,10 @@ from taskgroup.core.groups.observed import Meta
 
 
 async def write(cluster: Cluster, meta: Meta, status: TaskGroupStatus, resource_version: str | None = None) -> Object:
-    """Make the stored status equal to this one and return the new object.
+    """Replace the stored status and return the new object.
 
-    ConflictError when the object of that name has another uid by now or, with a resource version, when it changed
-    since. A merge patch cannot do this: its uid is ignored for a status, and it keeps fields that are absent.
+    Raises ConflictError when the object has another uid or, with `resource_version`, another resource version. A merge
+    patch would not do: the API server ignores its uid in a write of the status, and it keeps absent fields.
     """
     tests = {"/metadata/uid": meta.uid} | ({"/metadata/resourceVersion": resource_version} if resource_version else {})
     operations: list[Object] = [{"op": "test", "path": path, "value": value} for path, value in tests.items()]

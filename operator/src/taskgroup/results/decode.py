@@ -1,4 +1,4 @@
-"""What Celery stores as a result, read without trusting it: any bytes give a value or None, never an exception."""
+"""Decodes the results that Celery stores. No bytes raise an exception: what is not a result gives None."""
 
 import bz2
 import json
@@ -17,14 +17,13 @@ from taskgroup.core.completions import Failure
 MESSAGE_LENGTH = 1024
 _EXCEPTION_LENGTH = 256
 HEAD_BYTES = 65_536
-"""As much of a value tells state and reason."""
+"""The first bytes of a value, which contain state and reason."""
 _MAX_BYTES = 512 * 1024 * 1024
-"""What Redis holds in one value; a compressed one could claim to be far more."""
+"""Most bytes of one Redis value, and the limit of a compressed one after decompression."""
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
-
 _STATUS = re.compile(rb'\{"status": ?"([A-Z]+)"')
-_OPENERS: Mapping[bytes, Callable[[], Any]] = {
+_DECOMPRESSORS: Mapping[bytes, Callable[[], Any]] = {
     b"application/x-gzip": zlib.decompressobj,
     b"application/x-bz2": bz2.BZ2Decompressor,
     b"application/x-lzma": lzma.LZMADecompressor,
@@ -33,11 +32,10 @@ _OPENERS: Mapping[bytes, Callable[[], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """A result as it was stored: `value` is what the task returned, or Celery's description of its exception."""
+    """A stored result: `value` is the return value of the task, or Celery's description of its exception."""
 
     status: str
     value: Any
-    traceback: str | None
 
 
 UNREADABLE = Failure(
@@ -47,80 +45,80 @@ UNREADABLE = Failure(
 
 
 def decode(raw: bytes | None, limit: int = _MAX_BYTES) -> StoredResult | None:
-    """None for a missing value and for everything that is no JSON result of Celery, compressed or not.
+    """Decode a value, compressed or not; None when it is missing or not a JSON result of Celery.
 
-    `limit` bounds what a compressed value may become.
+    `limit` is the most bytes that are read of a compressed value after decompression.
     """
-    meta = _json(_plain(raw, limit)) if raw else None
+    meta = _json(_decompressed(raw, limit)) if raw else None
     if not isinstance(meta, dict) or not isinstance(meta.get("status"), str):
         return None
-    traceback = meta.get("traceback")
-    return StoredResult(meta["status"], meta.get("result"), traceback if isinstance(traceback, str) else None)
+    return StoredResult(meta["status"], meta.get("result"))
 
 
 def ending(head: bytes | None) -> tuple[str, Failure] | None:
-    """State and reason from the first HEAD_BYTES of a value; None for a missing one and for what shows no state.
+    """Decode state and reason from the first HEAD_BYTES of a value; None when it is missing or has no state.
 
-    Whatever a worker stored, this takes little memory: the traceback is left out, and a value that is too long or
-    broken off is read as far as it goes.
+    The memory for this is bounded: the traceback is ignored, and a value that is longer or incomplete is read up to
+    its cut.
     """
     stored = decode(head, HEAD_BYTES)
     if stored is None:
-        stored = _beginning(_plain(head, HEAD_BYTES)) if head else None
+        stored = _decode_incomplete(_decompressed(head, HEAD_BYTES)) if head else None
     return (stored.status, failure(stored)) if stored else None
 
 
 def failure(stored: StoredResult) -> Failure:
-    """The reason of a FAILURE or REVOKED result: the exception's class, or what became of the task."""
-    described = stored.value if isinstance(stored.value, dict) else {}
-    message = _clean(_message(described, stored.value)[:MESSAGE_LENGTH])
+    """Return the reason of a FAILURE or REVOKED result: the exception's class, or what became of the task."""
+    description = stored.value if isinstance(stored.value, dict) else {}
+    message = _clean(_message(description, stored.value)[:MESSAGE_LENGTH])
     if stored.status == "REVOKED":
         return Failure(Reason.EXPIRED if "expired" in message.lower() else Reason.REVOKED, message)
-    return Failure(_clean(str(described.get("exc_type") or "Unknown")[:_EXCEPTION_LENGTH]), message)
+    return Failure(_clean(str(description.get("exc_type") or "Unknown")[:_EXCEPTION_LENGTH]), message)
 
 
-def _message(described: Mapping[str, Any], value: object) -> str:
-    """Celery stores the exception's arguments; one alone is the text, several are shown side by side."""
-    said = described.get("exc_message", "" if described else value)
-    if isinstance(said, list):
-        return ", ".join(map(str, said))
-    return "" if said is None else str(said)
+def _message(description: Mapping[str, Any], value: object) -> str:
+    """The text of an exception. Celery stores its arguments, which are joined by commas."""
+    message = description.get("exc_message", "" if description else value)
+    if isinstance(message, list):
+        return ", ".join(map(str, message))
+    return "" if message is None else str(message)
 
 
 def _clean(text: str) -> str:
-    """JSON can hold halves of characters, which nothing behind this takes."""
+    """Replace lone surrogates, which JSON allows and UTF-8 does not."""
     return text.encode(errors="replace").decode()
 
 
-def _beginning(text: bytes) -> StoredResult | None:
-    """As Celery writes it: the state first, then type and message of the exception."""
+def _decode_incomplete(text: bytes) -> StoredResult | None:
+    """Decode the beginning of a value; Celery writes the state first, then type and message of the exception."""
     status = _STATUS.match(text)
     if status is None:
         return None
-    described = {name: found for name in ("exc_type", "exc_message") if (found := _text_of(name, text)) is not None}
-    return StoredResult(status[1].decode(), described or None, None)
+    fields = {name: _text_of(name, text) for name in ("exc_type", "exc_message")}
+    description = {name: value for name, value in fields.items() if value is not None}
+    return StoredResult(status[1].decode(), description or None)
 
 
 def _text_of(name: str, text: bytes) -> str | None:
-    found = re.search(rb'"%b": ?\[?"((?:[^"\\]|\\.)*)' % name.encode(), text)
-    said = _json(b'"%b"' % found[1]) if found else None
-    return said if isinstance(said, str) else None
+    match = re.search(rb'"%b": ?\[?"((?:[^"\\]|\\.)*)' % name.encode(), text)
+    value = _json(b'"%b"' % match[1]) if match else None
+    return value if isinstance(value, str) else None
 
 
-def _plain(raw: bytes, limit: int) -> bytes:
-    """Undo result_compression by the methods that come with Python, up to `limit` bytes; never raises."""
+def _decompressed(raw: bytes, limit: int) -> bytes:
+    """Undo result_compression, up to `limit` bytes, for the methods in the standard library; empty for other ones."""
     if not raw.startswith(COMPRESSED_PAYLOAD_MAGIC):
         return raw
     method, _, body = raw.removeprefix(COMPRESSED_PAYLOAD_MAGIC).partition(b"\0")
-    opener = _OPENERS.get(method)
+    decompressor = _DECOMPRESSORS.get(method)
     try:
-        return opener().decompress(body, limit) if opener else b""
+        return decompressor().decompress(body, limit) if decompressor else b""
     except (ValueError, OSError, EOFError, zlib.error, lzma.LZMAError):
         return b""
 
 
 def _json(text: bytes) -> Any:
-    """json, not orjson: Celery writes NaN, and integers beyond 64 bits must not become floats."""
+    """Parse by json: orjson refuses NaN, which Celery writes, and turns integers beyond 64 bits into floats."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

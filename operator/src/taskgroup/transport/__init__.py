@@ -1,1 +1,1 @@
-"""How Redis is reached: connection, URL and errors, which broker and results share."""
+"""Connections to Redis, their URLs and errors; shared by broker and results."""

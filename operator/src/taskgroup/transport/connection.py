@@ -1,7 +1,7 @@
-"""One pool of connections per URL, and the Lua scripts that run over it.
+"""Redis clients with one connection pool per URL, and the Lua scripts that they run.
 
-Client retries are off: a command whose answer was lost must reach the caller as an error, because only the caller can
-look whether it took effect.
+redis-py's retries are off: a command without a response must raise an error, because only the caller can find out
+whether the command was executed.
 """
 
 from collections.abc import Sequence
@@ -21,34 +21,34 @@ from taskgroup.transport.url import parse
 
 _TIMEOUT_SECONDS = 5
 _MAX_CONNECTIONS = 8
-_MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""Twice what a group's window can hold."""
+_MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+"""Twice the bytes of a group's largest window."""
 
 
 class _BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]
-    """redis-py keeps an answer of any length in memory, and the server may be any tenant's."""
+    """Limits the bytes of one response: redis-py has no limit, and the server may belong to any tenant."""
 
     _size = 0
 
     async def read_from_socket(self) -> bool:
-        """ConnectionError at the end of the stream, InvalidResponse when the answer is too long."""
+        """Read once. Raises ConnectionError at the end of the stream, InvalidResponse when the response is too long."""
         data = await self._stream.read(self._read_size)
         if not data:
             raise RedisConnectionError("Connection closed by server.")
         self._size += len(data)
-        if self._size > _MAX_ANSWER_BYTES:
-            raise InvalidResponse("the answer is too long")
+        if self._size > _MAX_RESPONSE_BYTES:
+            raise InvalidResponse("the response is too long")
         self._reader.feed(data)
         return True
 
     async def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """One answer."""
+        """Read one response."""
         self._size = 0
         return await super().read_response(*args, **kwargs)
 
 
 def redis_client(url: str, options: TransportOptions) -> Redis:
-    """A client that speaks RESP2 and returns bytes. Raises ValueError with a sentence for an URL that is none."""
+    """Return a client that uses RESP2 and returns bytes. Raises ValueError with a sentence for an invalid URL."""
     target = parse(url)
     pool = BlockingConnectionPool(
         max_connections=_MAX_CONNECTIONS,
@@ -72,7 +72,7 @@ def redis_client(url: str, options: TransportOptions) -> Redis:
 
 
 class RedisConnection:
-    """A Redis and the scripts in the folder `lua` of one package. Every failure is a BrokerError."""
+    """A client, and the scripts in the folder `lua` of a package. Failures are raised as BrokerError."""
 
     def __init__(self, url: str, options: TransportOptions, package: str) -> None:
         self.address = parse(url).address
@@ -81,26 +81,26 @@ class RedisConnection:
         self._digests: dict[str, str] = {}
 
     async def ping(self) -> None:
-        """BrokerError unless the server answers and accepts the credentials."""
+        """Raise BrokerError unless the server responds and accepts the credentials."""
         with broker_errors(self.address):
             await self.client.ping()
 
     async def close(self) -> None:
-        """Give all connections back; the object is of no use afterwards."""
+        """Close all connections. The object cannot be used afterwards."""
         await self.client.aclose()
 
     async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """One script, atomically; its answer as redis-py decodes it (bytes, int, list, None)."""
+        """Run a script, atomically, and return its response as redis-py decodes it (bytes, int, list or None)."""
         return (await self.run_each(script, [(keys, args)]))[0]
 
     async def run_each(self, script: str, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
-        """One script called several times, in one round trip."""
+        """Run a script once for each pair of keys and arguments, in one round trip. Returns the responses in order."""
         with broker_errors(self.address):
             digest = self._digests.get(script) or await self._load(script)
             try:
                 return await self._send(digest, calls)
             except NoScriptError:
-                # A restarted server knows no scripts; the check comes before any effect, so nothing ran.
+                # A restarted server has no scripts. It checks this before it runs one, so nothing was executed.
                 return await self._send(await self._load(script), calls)
 
     async def _load(self, script: str) -> str:
@@ -113,12 +113,12 @@ class RedisConnection:
         async with self.client.pipeline(transaction=False) as pipe:
             for keys, args in calls:
                 pipe.evalsha(digest, len(keys), *keys, *args)
-            # raise_on_error would put the command's arguments into the error's text.
-            answers: list[Any] = await pipe.execute(raise_on_error=False)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return answers
+            # With raise_on_error the error's text would contain the command's arguments.
+            responses: list[Any] = await pipe.execute(raise_on_error=False)
+        for response in responses:
+            if isinstance(response, Exception):
+                raise response
+        return responses
 
 
 def literal(text: str) -> str:

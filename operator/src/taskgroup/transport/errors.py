@@ -1,6 +1,6 @@
-"""One error for everything that can be wrong between the operator and a Redis, in a sentence that a condition can show.
+"""The error for every failure between the operator and a Redis, with a sentence that a condition can show.
 
-The sentence never holds credentials: it is built from the redacted address and, at most, the server's own words.
+The sentence never contains credentials: it is built from the address without them and, at most, the server's message.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ _SENTENCES = {
 
 
 class BrokerError(Exception):
-    """The broker or result backend cannot be used now. `message` is one sentence for the user, free of credentials."""
+    """The broker or result backend cannot be used now. `message` is one sentence for the user, without credentials."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -47,68 +47,68 @@ class BrokerError(Exception):
 
 
 def foreign_value() -> BrokerError:
-    """For an answer that no script of ours has written; Redis itself says so only of another type."""
+    """Return the error for a value that no script of the operator writes; Redis only detects values of another type."""
     return BrokerError(Reason.UNREACHABLE, f"Redis {_FOREIGN}.")
 
 
 @contextmanager
-def broker_errors(where: str) -> Iterator[None]:
-    """Turn what redis-py raises into BrokerError; `where` is the redacted address."""
+def broker_errors(address: str) -> Iterator[None]:
+    """Raise the errors of redis-py and of the operating system as BrokerError; `address` has no credentials."""
     try:
         yield
     except (exceptions.RedisError, OSError) as error:
-        raise _translate(error, where) from None
+        raise _translate(error, address) from None
 
 
-def _translate(error: Exception, where: str) -> BrokerError:
-    # redis-py keeps the operating system's words in the context only.
+def _translate(error: Exception, address: str) -> BrokerError:
+    # redis-py leaves the operating system's message in the cause or context.
     text = f"{error} {error.__cause__ or error.__context__!r}"
     if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)) or _any_in(_DENIED, text):
-        return BrokerError(Reason.ACCESS_DENIED, _denied(text, where))
-    # It also cuts the codes off those answers that it has a class for.
-    sign = next((code for kind, code in _CLASSES.items() if isinstance(error, kind)), text)
-    sentence = next((said for code, said in _SENTENCES.items() if code in sign), None)
+        return BrokerError(Reason.ACCESS_DENIED, _denied(text, address))
+    # redis-py removes the code from a response for which it has an exception class.
+    code_or_text = next((code for kind, code in _CLASSES.items() if isinstance(error, kind)), text)
+    sentence = next((sentence for code, sentence in _SENTENCES.items() if code in code_or_text), None)
     if sentence:
-        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} {sentence}.")
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {address} {sentence}.")
     if isinstance(error, (exceptions.TimeoutError, TimeoutError)):
-        check = "address, network and TLS" if where.startswith("rediss:") else "address and network"
-        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} does not answer in time; check {check}.")
+        check = "address, network and TLS" if address.startswith("rediss:") else "address and network"
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {address} does not answer in time; check {check}.")
     if isinstance(error, (exceptions.ConnectionError, OSError)):
-        return BrokerError(Reason.UNREACHABLE, f"Redis at {where} cannot be reached: {_cause(text)}.")
-    return BrokerError(Reason.UNREACHABLE, f"Redis at {where} refused a command: {_first_line(str(error))}.")
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {address} cannot be reached: {_connection_failure(text)}.")
+    return BrokerError(Reason.UNREACHABLE, f"Redis at {address} refused a command: {_first_line(str(error))}.")
 
 
-def _denied(text: str, where: str) -> str:
+def _denied(text: str, address: str) -> str:
     if "NOPERM" in text or "no permissions" in text or "permissions to" in text:
-        return f"Redis at {where} denies the user a command or key; extend the user's ACL."
+        return f"Redis at {address} denies the user a command or key; extend the user's ACL."
     if "without any password configured" in text:
-        return f"Redis at {where} has no password but the URL gives one; remove it from the URL in the Secret."
-    return f"Redis at {where} refuses the credentials; correct user and password in the Secret."
+        return f"Redis at {address} has no password but the URL gives one; remove it from the URL in the Secret."
+    return f"Redis at {address} refuses the credentials; correct user and password in the Secret."
 
 
-def _cause(text: str) -> str:
-    """Connection errors name the address once more; what follows it is the cause."""
-    known = {
+def _connection_failure(text: str) -> str:
+    """The cause of a connection error in words, without the address that redis-py adds."""
+    causes = {
         "refused": "connection refused",
         "Name or service not known": "its name is unknown to DNS",
         "name resolution": "its name cannot be resolved now",
         "No address": "its name is unknown to DNS",
         "No route": "no route to it",
-        "unreachable": "the network does not lead there",
+        "unreachable": "the network is unreachable",
         "reset": "the connection was reset",
         "closed": "the connection was closed",
         "certificate": "its certificate is not trusted",
         "SSL": "TLS could not be agreed; check redis:// against rediss://",
         "max number of clients": "it has too many clients",
     }
-    return next((said for sign, said in known.items() if sign.lower() in text.lower()), "the connection failed")
+    return next((cause for words, cause in causes.items() if words.lower() in text.lower()), "the connection failed")
 
 
 def _first_line(text: str) -> str:
-    """The server's own words; redis-py puts the command, and so the user's data, before them."""
+    """The server's message; redis-py puts the command, which contains the user's data, before it."""
     lines = text.rpartition("caused error: ")[2].splitlines()
     return (lines or ["no reason given"])[0][:200].rstrip(".")
 
 
-def _any_in(signs: tuple[str, ...], text: str) -> bool:
-    return any(sign in text for sign in signs)
+def _any_in(parts: tuple[str, ...], text: str) -> bool:
+    return any(part in text for part in parts)

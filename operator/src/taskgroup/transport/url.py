@@ -1,4 +1,4 @@
-"""Redis URLs as they stand in Secrets: checked once, and shown to people without the password."""
+"""Parses the Redis URLs in Secrets."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 @dataclass(frozen=True, slots=True)
 class RedisURL:
-    """The parts of a Redis URL; printing it shows no password."""
+    """The parts of a Redis URL. Its repr does not contain the password."""
 
     scheme: str
     host: str
@@ -28,21 +28,13 @@ class RedisURL:
 
     @property
     def address(self) -> str:
-        """`redis://host:port/0`: what a sentence may show."""
+        """`redis://host:port/0`, without credentials, for messages."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}/{self.database}"
 
 
-def redacted(url: str) -> str:
-    """The address in `url` without user, password and query; never raises."""
-    try:
-        return parse(url).address
-    except ValueError:
-        return "the given URL"
-
-
 def parse(url: str) -> RedisURL:
-    """Raises ValueError with a sentence for the user when this is not a URL of one Redis."""
+    """Parse the URL of one Redis. Raises ValueError with a sentence for the user when it is not valid."""
     parts = _split(url.strip())
     return RedisURL(
         scheme=parts.scheme,
@@ -84,12 +76,12 @@ def _database(parts: SplitResult) -> int:
 
 
 def _tls(parts: SplitResult) -> dict[str, Any]:
-    """redis-py's TLS arguments from the query that Celery reads, too."""
+    """redis-py's TLS arguments, from the query parameters that Celery reads as well."""
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    wanted = query.get("ssl_cert_reqs", "required").lower()
-    if wanted not in _CERTIFICATES:
+    requirement = query.get("ssl_cert_reqs", "required").lower()
+    if requirement not in _CERTIFICATES:
         raise ValueError("ssl_cert_reqs in the URL must be required, optional or none.")
     options: dict[str, Any] = {name: query[name] for name in _FILES if name in query}
-    options["ssl_cert_reqs"] = _CERTIFICATES[wanted]
-    options["ssl_check_hostname"] = wanted.endswith("required") and query.get("ssl_check_hostname") != "false"
+    options["ssl_cert_reqs"] = _CERTIFICATES[requirement]
+    options["ssl_check_hostname"] = requirement.endswith("required") and query.get("ssl_check_hostname") != "false"
     return options

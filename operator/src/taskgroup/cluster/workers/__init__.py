@@ -1,1 +1,1 @@
-"""The worker pods as Kubernetes objects: manifest, command line, and what their state means."""
+"""The worker pods as Kubernetes objects: their manifest, command line and state."""

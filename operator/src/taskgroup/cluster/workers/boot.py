@@ -1,10 +1,11 @@
-"""Starts `celery` so that its command line holds in every app. Read as text and given to the pods' `python3 -c`.
+"""Starts `celery` with a command line that overrides the app's settings. The pods run this text by `python3 -c`.
 
-Up to Celery 5.6 a setting that an app gives under a prefix (CELERY_..., as Django projects do) beats the command line.
-Here the command line is written under that prefix too; later versions do the same by themselves.
+Up to Celery 5.6 a setting that the app gives under a prefix (CELERY_..., as Django projects do) overrides the command
+line. Therefore the command line is written under that prefix too; later versions do so themselves.
 
-The first process of a container ignores signals that it has no handler for, and Celery sets its own after the app is
-imported: a pod that is stopped before that would stay until its grace period is over.
+The first process of a container ignores signals for which it has no handler, and Celery sets its handlers only after
+the app is imported. Without the handler below, a pod that is stopped before that would run to the end of its grace
+period.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import Any
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 
-# Importing them takes a second in which the handler is needed.
+# These imports take about a second, so the handler is set before them.
 from celery import Celery
 from celery.__main__ import main
 
@@ -23,7 +24,7 @@ from_command_line = Celery.config_from_cmdline
 
 
 def with_prefix(app: Any, argv: list[str], namespace: str = "celery") -> None:
-    """Take the settings of the command line, plain and under the app's own prefix."""
+    """Apply the settings of the command line, without a prefix and under the prefix of the app."""
     from_command_line(app, argv, namespace)
     if app.conf.prefix:
         for name, value in app.loader.cmdline_config_parser(argv, namespace).items():

@@ -1,6 +1,6 @@
-"""The command line of a stock Celery worker with the settings that make it safe for a group, whatever its app says.
+"""The command line of a Celery worker, with the settings that a group needs; they override those of the app.
 
-Kubernetes replaces $(POD_NAME) in arguments; every other dollar sign is doubled so that it stays one.
+Kubernetes replaces $(POD_NAME) in arguments. Every other dollar sign is doubled, which Kubernetes reads as one.
 """
 
 import json
@@ -14,34 +14,34 @@ from taskgroup.api.spec import Backend, TransportOptions
 from taskgroup.api.workers import Workers
 
 POD_NAME = "$(POD_NAME)"
-"""Stands for the pod's name in arguments of the worker."""
+"""Kubernetes replaces it by the pod's name in the worker's arguments."""
 CONNECT_SECONDS = 5
-"""Celery has no limit of its own, and the kernel gives up after two minutes: a connection that is begun while a Service
-changes its endpoints may go nowhere, with all its repetitions."""
+"""Time limit of a connection attempt. Celery has none and the kernel's is two minutes; an attempt that starts while a
+Service changes its endpoints may never be answered."""
 VISIBILITY_SECONDS = 2_592_000
-"""Redis' own redelivery is put off for 30 days: the operator gives back what an ended pod held."""
+"""30 days, so that Kombu does not redeliver: the operator requeues the items of an ended pod."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """Everything that a group's workers are made of, besides how many there are."""
+    """Everything that determines the pods of a group's workers."""
 
     workers: Workers
     broker: Backend
     results: Backend
     queue: str
     unacked_options: Mapping[str, str]
-    """Transport options that name the pod's own unacked keys, without the user's prefix; they hold POD_NAME."""
+    """Transport options that name the pod's own unacked keys, without the user's prefix. They contain POD_NAME."""
     grace_seconds: int
-    """How long a stopped worker may finish what it runs."""
+    """How long a stopping worker may go on with its running items."""
     backend_hash: str
-    """Changes when the URL in a Secret does."""
+    """Changes when a URL in a Secret changes."""
     result_expires_seconds: int | None = None
-    """Least time that results must stay; None leaves it to the app."""
+    """How long results are kept; None leaves it to the app."""
 
 
 def command() -> list[str]:
-    """What the container runs. Every Python installation has a python3; some have no python."""
+    """The container's command. It uses python3, because some Python installations have no `python`."""
     return ["python3", "-c", _boot()]
 
 
@@ -51,7 +51,7 @@ def _boot() -> str:
 
 
 def arguments(settings: WorkerSettings) -> list[str]:
-    """Celery's arguments, one element each; no shell reads them."""
+    """Celery's arguments, as a list; they are not interpreted by a shell."""
     workers, queue = settings.workers, settings.queue
     return [
         *("-A", _literal(workers.app), "worker", "-Q", queue, "-n", f"celery@{POD_NAME}"),
@@ -80,24 +80,24 @@ def _connections(settings: WorkerSettings) -> Iterator[str]:
     if settings.result_expires_seconds is not None:
         yield f"result_expires=(int){settings.result_expires_seconds}"
     yield "broker_connection_retry_on_startup=(bool)1"
-    # A result that cannot be stored would be stored as the task's own failure once the backend is back.
+    # Otherwise a result that cannot be stored is later stored as a failure of the task.
     yield "result_backend_always_retry=(bool)1"
-    chosen = _cast(_transport(settings.broker.transport_options))
-    own = _json({"visibility_timeout": VISIBILITY_SECONDS, **settings.unacked_options})
-    yield f"broker_transport_options=(dict){_joined(chosen, own)}"
-    yield f"result_backend_transport_options=(dict){_cast(_prefix(settings.results.transport_options))}"
+    user_options = _literal_json(_transport(settings.broker.transport_options))
+    own_options = _json({"visibility_timeout": VISIBILITY_SECONDS, **settings.unacked_options})
+    yield f"broker_transport_options=(dict){_joined(user_options, own_options)}"
+    yield f"result_backend_transport_options=(dict){_literal_json(_prefix(settings.results.transport_options))}"
     yield from _backend_connection(settings.results.transport_options)
 
 
 def _transport(options: TransportOptions) -> dict[str, Any]:
-    """Kombu's names of the listed options."""
-    named = {
+    """The options under the names that Kombu uses."""
+    by_name = {
         "socket_timeout": options.socket_timeout_seconds,
         "socket_connect_timeout": options.socket_connect_timeout_seconds or CONNECT_SECONDS,
         "socket_keepalive": options.socket_keepalive,
         "health_check_interval": options.health_check_interval_seconds,
     }
-    return _prefix(options) | {name: value for name, value in named.items() if value is not None}
+    return _prefix(options) | {name: value for name, value in by_name.items() if value is not None}
 
 
 def _prefix(options: TransportOptions) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _prefix(options: TransportOptions) -> dict[str, Any]:
 
 
 def _backend_connection(options: TransportOptions) -> Iterator[str]:
-    """Celery's Redis backend takes these as settings of their own, not from its transport options."""
+    """Settings of Celery's Redis backend, which does not read them from its transport options."""
     if options.socket_timeout_seconds is not None:
         yield f"redis_socket_timeout=(float){options.socket_timeout_seconds}"
     yield f"redis_socket_connect_timeout=(float){options.socket_connect_timeout_seconds or CONNECT_SECONDS}"
@@ -116,11 +116,11 @@ def _backend_connection(options: TransportOptions) -> Iterator[str]:
 
 
 def _joined(first: str, second: str) -> str:
-    """Two JSON objects as one; the members of the second come last and so win."""
+    """Join two JSON objects. The members of the second come last, so they override those of the first."""
     return second if first == "{}" else f"{first[:-1]},{second[1:]}"
 
 
-def _cast(values: Mapping[str, Any]) -> str:
+def _literal_json(values: Mapping[str, Any]) -> str:
     return _literal(_json(values))
 
 

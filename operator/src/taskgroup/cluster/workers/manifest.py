@@ -1,11 +1,10 @@
-"""The Deployment of a group's workers, as a plain dict made afresh on every call.
+"""Builds the Deployment of a group's workers, as a new plain dict on every call.
 
-Rollout: `maxReplicas` promises the most pods at once and quotas are cut to it, so nothing surges; a quarter is replaced
-at a time, the rest goes on working. Workers have no probes, so a pod counts as available only after ten seconds: an app
-that cannot be imported has ended by then, and a broken template stops the rollout at its first quarter.
+Rollout: there are never more than `maxReplicas` pods, because quotas are set by it, so maxSurge is 0. A quarter of the
+pods is replaced at a time. Workers have no probes, so a pod counts as available after ten seconds: an app that cannot
+be imported has ended by then, and a broken template stops the rollout at its first quarter.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from taskgroup.api.environment import EnvironmentVariable
@@ -22,33 +21,11 @@ Manifest = dict[str, Any]
 _SCRATCH, _SCRATCH_PATH = "taskgroup-tmp", "/tmp"  # noqa: S108
 _AVAILABLE_SECONDS = 10
 _BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
-"""An app that was made with a broker of its own obeys the latter two only."""
+"""An app that sets a broker URL of its own reads only the last two."""
 
 
-def worker_deployment(
-    meta: Meta,
-    workers: Workers,
-    broker: Backend,
-    results: Backend,
-    *,
-    replicas: int,
-    grace_seconds: int,
-    result_expires_seconds: int | None,
-    backend_hash: str,
-    queue: str,
-    unacked_options: Mapping[str, str],
-) -> Manifest:
-    """The manifest for server-side apply; `WorkerSettings` says what the values mean."""
-    settings = WorkerSettings(
-        workers=workers,
-        broker=broker,
-        results=results,
-        queue=queue,
-        unacked_options=unacked_options,
-        grace_seconds=grace_seconds,
-        backend_hash=backend_hash,
-        result_expires_seconds=result_expires_seconds,
-    )
+def worker_deployment(meta: Meta, settings: WorkerSettings, replicas: int) -> Manifest:
+    """Return the Deployment for server-side apply."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -65,7 +42,7 @@ def worker_deployment(
 
 
 def pod_template(meta: Meta, settings: WorkerSettings) -> Manifest:
-    """The worker pod: no rights, no token, restricted pod security."""
+    """Return the pod template: no service account token, and valid under the restricted Pod Security Standard."""
     workers = settings.workers
     spec: Manifest = {
         "automountServiceAccountToken": False,
@@ -85,19 +62,19 @@ def pod_template(meta: Meta, settings: WorkerSettings) -> Manifest:
 
 
 def _placement(workers: Workers) -> Manifest:
-    chosen = {
+    placement = {
         "imagePullSecrets": [secret.dump() for secret in workers.image_pull_secrets or ()],
         "nodeSelector": dict(workers.node_selector or {}),
         "tolerations": [toleration.dump() for toleration in workers.tolerations or ()],
         "affinity": workers.affinity.dump() if workers.affinity else None,
         "serviceAccountName": workers.service_account_name,
     }
-    return {name: value for name, value in chosen.items() if value}
+    return {name: value for name, value in placement.items() if value}
 
 
 def _container(settings: WorkerSettings) -> Manifest:
     workers = settings.workers
-    made = {
+    container = {
         "name": WORKER_CONTAINER,
         "image": workers.image,
         "imagePullPolicy": workers.image_pull_policy.value if workers.image_pull_policy else None,
@@ -110,22 +87,22 @@ def _container(settings: WorkerSettings) -> Manifest:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": _container_security(workers),
     }
-    return {name: value for name, value in made.items() if value}
+    return {name: value for name, value in container.items() if value}
 
 
 def _environment(settings: WorkerSettings) -> list[Manifest]:
-    """The user's variables, then ours in place of any of the same name (two of one name cannot be applied)."""
-    own = [
+    """The user's variables, then the operator's, which replace those of the same name: names must be unique."""
+    own_variables = [
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         *(_from_secret(name, settings.broker) for name in _BROKER_VARIABLES),
         _from_secret("CELERY_RESULT_BACKEND", settings.results),
-        # An image that asks for a cold shutdown on SIGTERM would drop what it runs.
+        # Images may set it to request a cold shutdown on SIGTERM, which drops the running items.
         {"name": "REMAP_SIGTERM", "value": ""},
     ]
-    taken = {variable["name"] for variable in own}
-    # As in a pod, the last of several variables with one name counts.
-    chosen: dict[str, EnvironmentVariable] = {variable.name: variable for variable in settings.workers.env or ()}
-    return [variable.dump() for name, variable in chosen.items() if name not in taken] + own
+    own_names = {variable["name"] for variable in own_variables}
+    # As in a pod, the last of several variables with the same name counts.
+    by_name: dict[str, EnvironmentVariable] = {variable.name: variable for variable in settings.workers.env or ()}
+    return [variable.dump() for name, variable in by_name.items() if name not in own_names] + own_variables
 
 
 def _from_secret(name: str, backend: Backend) -> Manifest:
@@ -139,11 +116,11 @@ def _volumes(workers: Workers) -> list[Manifest]:
 
 
 def _volume(volume: Volume) -> Manifest:
-    made = volume.dump()
+    manifest = volume.dump()
     if volume.empty_dir is not None:
-        # Applied field by field, an empty dict still has to be there.
-        made["emptyDir"] = volume.empty_dir.dump()
-    return made
+        # An empty emptyDir has to be present.
+        manifest["emptyDir"] = volume.empty_dir.dump()
+    return manifest
 
 
 def _mounts(workers: Workers) -> list[Manifest]:
@@ -159,12 +136,12 @@ def _has_scratch(workers: Workers) -> bool:
 
 
 def _pod_security(workers: Workers) -> Manifest:
-    chosen = workers.security_context
+    context = workers.security_context
     optional = {
-        "runAsUser": chosen.run_as_user,
-        "runAsGroup": chosen.run_as_group,
-        "fsGroup": chosen.fs_group,
-        "supplementalGroups": chosen.supplemental_groups,
+        "runAsUser": context.run_as_user,
+        "runAsGroup": context.run_as_group,
+        "fsGroup": context.fs_group,
+        "supplementalGroups": context.supplemental_groups,
     }
     fixed: Manifest = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     return fixed | {name: value for name, value in optional.items() if value is not None}
