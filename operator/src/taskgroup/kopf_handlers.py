@@ -1,4 +1,4 @@
-"""The kopf handlers: a daemon per TaskGroup for its two loops, event handlers that wake them, the cleanup, the probe."""
+"""The kopf handlers: a daemon per TaskGroup for its two loops, events that wake them, the cleanup and the probe."""
 
 import asyncio
 import os
@@ -122,7 +122,7 @@ def _task_groups(
         event["object"]["metadata"].pop("managedFields", None)
         if type == "DELETED":
             cleaner.forget(uid)
-            meetings.drop(uid)
+            pools.forget(uid)
         elif meeting := meetings.find(uid):
             meeting.group.wake()
 

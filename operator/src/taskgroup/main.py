@@ -58,9 +58,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
         clock,
         _log,
     )
-    pools = PoolLoop(
-        workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log
-    )
+    pools = PoolLoop(workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log)
     cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
     orphans = Orphans(cluster, linker, connections, cleaner, cluster_id, settings.watch_namespaces, _log)
     sweeping = asyncio.create_task(orphans.run())

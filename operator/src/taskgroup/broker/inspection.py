@@ -76,9 +76,7 @@ def _active_ids(inspect: Inspect) -> dict[str, set[str]]:
     # In the order in which a task moves on, so that none is missed between two answers.
     answers = [inspect.scheduled() or {}, inspect.reserved() or {}, inspect.active() or {}]
     complete = set.intersection(*(set(answer) for answer in answers))
-    return {
-        node.removeprefix(_NODE): {_id(entry) for answer in answers for entry in answer[node]} for node in complete
-    }
+    return {node.removeprefix(_NODE): {_id(entry) for answer in answers for entry in answer[node]} for node in complete}
 
 
 def _id(entry: dict[str, Any]) -> str:

@@ -119,8 +119,8 @@ def line_of(index: int, stored: StoredResult | None, ledger: Ledger) -> dict[str
 def _error(stored: StoredResult | None, failures: FailureGroup | None) -> str:
     if stored and stored.status != "SUCCESS":
         cause = failure(stored)
-        return f"{cause.exception}: {cause.message}"
-    return f"{failures.reason}: {failures.message}" if failures else "unknown"
+        return f"{cause.reason}: {cause.message}"
+    return f"{failures.failure.reason}: {failures.failure.message}" if failures else "unknown"
 
 
 def _unfinished(index: int, stored: StoredResult | None) -> dict[str, Any]:

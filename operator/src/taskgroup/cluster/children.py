@@ -4,7 +4,7 @@ from typing import Any
 
 from taskgroup.api.names import API_VERSION, CHILD_NAME_LENGTH, KIND, LABEL_MANAGED_BY, LABEL_NAME, LABEL_UID, MANAGER
 from taskgroup.cluster.errors import ForeignError
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
 
 
 def child_name(name: str, uid: str) -> str:

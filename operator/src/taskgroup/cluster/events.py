@@ -8,8 +8,8 @@ from taskgroup.api.names import API_VERSION, KIND, MANAGER
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ApiError
 from taskgroup.cluster.resources import EVENTS
-from taskgroup.core.groups.observed import Meta
 from taskgroup.core.groups.plan import Event
+from taskgroup.core.meta import Meta
 
 MAX_MESSAGE = 1024
 """Most characters that the events API accepts."""

@@ -6,7 +6,7 @@ from taskgroup.cluster.children import child_metadata, child_name, refuse_foreig
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ConflictError, NotFoundError, TooLargeError
 from taskgroup.cluster.resources import CONFIG_MAPS
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
 
 KEY = "ledger"
 MAX_BYTES = 1_048_576

@@ -68,3 +68,6 @@ class WorkerStore(Protocol):
 
     async def mark(self, meta: Meta, idle: Iterable[str], busy: Iterable[str]) -> None:
         """Let the next scale-down stop idle pods first."""
+
+    def forget(self, uid: str) -> None:
+        """The object is gone."""

@@ -3,7 +3,7 @@
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.resources import TASK_GROUPS
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
 
 
 async def write(cluster: Cluster, meta: Meta, status: TaskGroupStatus, resource_version: str | None = None) -> Object:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
 
-
 MAX_LOSSES = 3
 """Workers that may die with an item before it is given up: the pool counts, the group says so."""
 

@@ -28,9 +28,7 @@ class FencedError(Exception):
 class Actions:
     """The actions on one group's queue, for one plan."""
 
-    def __init__(
-        self, store: GroupStore, memory: Memory, seen: Observed, clock: Clock, cluster_id: str
-    ) -> None:
+    def __init__(self, store: GroupStore, memory: Memory, seen: Observed, clock: Clock, cluster_id: str) -> None:
         self._store = store
         self._clock = clock
         self._memory = memory

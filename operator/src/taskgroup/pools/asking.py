@@ -29,9 +29,7 @@ def forget_other_image(question: Question, assignment: Assignment) -> None:
         question.image, question.early_ack_tasks = image, None
 
 
-async def _ask(
-    question: Question, connection: Connection, assignment: Assignment, meeting: Meeting, pod: str
-) -> None:
+async def _ask(question: Question, connection: Connection, assignment: Assignment, meeting: Meeting, pod: str) -> None:
     image = question.image
     try:
         tasks = await connection.inspection.early_ack_tasks(pod, _WAIT_SECONDS)

@@ -80,6 +80,11 @@ class PoolLoop:
         meeting.show(replace(plan.view, given_up=memory.done.given_up))
         return plan
 
+    def forget(self, uid: str) -> None:
+        """The object is gone. Not before: where a namespace ends, kopf may ask for the cleanup twice."""
+        self._workers.forget(uid)
+        self._meetings.drop(uid)
+
     async def detach(self, uid: str, following: Following) -> None:
         """The loop ends."""
         if following.memory.question.task is not None:

@@ -43,9 +43,7 @@ class RedisResults:
         ends: dict[str, Failure | None] = {
             name: None for name, code in zip(ids, codes, strict=True) if code == _SUCCEEDED
         }
-        others = {
-            name: code for name, code in zip(ids, codes, strict=True) if code not in (_PENDING, _SUCCEEDED)
-        }
+        others = {name: code for name, code in zip(ids, codes, strict=True) if code not in (_PENDING, _SUCCEEDED)}
         async for name, head in self._heads(others):
             ends |= _end(name, others[name], head)
         return ends

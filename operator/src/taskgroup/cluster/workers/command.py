@@ -5,39 +5,18 @@ Kubernetes replaces $(POD_NAME) in arguments. Every other dollar sign is doubled
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from taskgroup.api.spec import Backend, TransportOptions
-from taskgroup.api.workers import Workers
+from taskgroup.api.spec import TransportOptions
+from taskgroup.core.pools.pool_spec import POD_NAME, PoolSpec
 
-POD_NAME = "$(POD_NAME)"
-"""Kubernetes replaces it by the pod's name in the worker's arguments."""
 CONNECT_SECONDS = 5
 """Time limit of a connection attempt. Celery has none and the kernel's is two minutes; an attempt that starts while a
 Service changes its endpoints may never be answered."""
 VISIBILITY_SECONDS = 2_592_000
 """30 days, so that Kombu does not redeliver: the operator requeues the items of an ended pod."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSettings:
-    """Everything that determines the pods of a group's workers."""
-
-    workers: Workers
-    broker: Backend
-    results: Backend
-    queue: str
-    unacked_options: Mapping[str, str]
-    """Transport options that name the pod's own unacked keys, without the user's prefix. They contain POD_NAME."""
-    grace_seconds: int
-    """How long a stopping worker may go on with its running items."""
-    backend_hash: str
-    """Changes when a URL in a Secret changes."""
-    result_expires_seconds: int | None = None
-    """How long results are kept; None leaves it to the app."""
 
 
 def command() -> list[str]:
@@ -50,16 +29,16 @@ def _boot() -> str:
     return files(__package__).joinpath("boot.py").read_text()
 
 
-def arguments(settings: WorkerSettings) -> list[str]:
+def arguments(spec: PoolSpec) -> list[str]:
     """Celery's arguments, as a list; they are not interpreted by a shell."""
-    workers, queue = settings.workers, settings.queue
+    workers, queue = spec.workers, spec.queue
     return [
         *("-A", _literal(workers.app), "worker", "-Q", queue, "-n", f"celery@{POD_NAME}"),
         *("-c", str(workers.concurrency), "-P", workers.pool.value, "-l", "INFO"),
         *("--without-gossip", "--without-mingle", "--prefetch-multiplier=1"),
         *_delivery(queue),
         *_serialization(),
-        *_connections(settings),
+        *_connections(spec),
     ]
 
 
@@ -76,17 +55,17 @@ def _serialization() -> Iterator[str]:
     yield "result_compression=(string)"
 
 
-def _connections(settings: WorkerSettings) -> Iterator[str]:
-    if settings.result_expires_seconds is not None:
-        yield f"result_expires=(int){settings.result_expires_seconds}"
+def _connections(spec: PoolSpec) -> Iterator[str]:
+    if spec.result_expires_seconds is not None:
+        yield f"result_expires=(int){spec.result_expires_seconds}"
     yield "broker_connection_retry_on_startup=(bool)1"
     # Otherwise a result that cannot be stored is later stored as a failure of the task.
     yield "result_backend_always_retry=(bool)1"
-    user_options = _literal_json(_transport(settings.broker.transport_options))
-    own_options = _json({"visibility_timeout": VISIBILITY_SECONDS, **settings.unacked_options})
+    user_options = _literal_json(_transport(spec.broker.transport_options))
+    own_options = _json({"visibility_timeout": VISIBILITY_SECONDS, **spec.unacked_options})
     yield f"broker_transport_options=(dict){_joined(user_options, own_options)}"
-    yield f"result_backend_transport_options=(dict){_literal_json(_prefix(settings.results.transport_options))}"
-    yield from _backend_connection(settings.results.transport_options)
+    yield f"result_backend_transport_options=(dict){_literal_json(_prefix(spec.results.transport_options))}"
+    yield from _backend_connection(spec.results.transport_options)
 
 
 def _transport(options: TransportOptions) -> dict[str, Any]:

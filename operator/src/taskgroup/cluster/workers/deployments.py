@@ -13,9 +13,11 @@ from taskgroup.cluster.children import child_name, refuse_foreign
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import NotFoundError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
-from taskgroup.cluster.workers.manifest import Manifest
+from taskgroup.cluster.workers.manifest import Manifest, worker_deployment
 from taskgroup.cluster.workers.pods import worker_facts
-from taskgroup.core.groups.observed import Meta, WorkerFacts
+from taskgroup.core.meta import Meta
+from taskgroup.core.pools.observed import WorkerFacts
+from taskgroup.core.pools.pool_spec import PoolSpec
 
 _IDLE_COST, _BUSY_COST = "-100", "100"
 
@@ -29,30 +31,35 @@ class _Applied:
 
 
 class WorkerDeployments:
-    """The Deployments of all groups. What was last applied is kept in memory; after a restart it is applied again."""
+    """`WorkerStore` on the Kubernetes API. It keeps in memory what was last applied; a new process applies it again."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._applied: dict[str, _Applied] = {}
 
-    async def observe(self, meta: Meta, manifest: Manifest | None) -> WorkerFacts:
-        """Return the state of the Deployment and its pods.
+    async def observe(self, meta: Meta, spec: PoolSpec | None) -> WorkerFacts:
+        """See WorkerStore.
 
-        The Deployment is settled when it is still as last applied and `manifest` differs in its replicas at most. With
-        None, for a manifest that cannot be built, it counts as settled.
+        The Deployment is settled when it is still as last applied and `spec` asks for the same, but for the replicas.
+        Without a spec it counts as settled.
         """
         deployment, pods = await asyncio.gather(self._deployment(meta), self.pods(meta))
-        settled = deployment is None or manifest is None or self._is_settled(meta, manifest, deployment)
+        settled = deployment is None or spec is None or self._is_settled(meta, spec, deployment)
         return worker_facts(deployment, pods, time.time(), settled=settled)
 
     async def pods(self, meta: Meta) -> list[Object]:
         """Return the group's pods, also those that are stopping."""
         return await self._cluster.list_all(PODS, meta.namespace, labels=f"{LABEL_UID}={meta.uid}")
 
-    async def apply(self, meta: Meta, manifest: Manifest) -> None:
-        """Set all fields of the manifest, also those that others changed. Other fields are left as they are."""
+    async def apply(self, meta: Meta, spec: PoolSpec, replicas: int) -> None:
+        """See WorkerStore. Fields that are not in the manifest are left as they are."""
+        manifest = worker_deployment(meta, spec, replicas)
         deployment = await self._cluster.apply(DEPLOYMENTS, manifest)
         self._applied[meta.uid] = _Applied(_digest(manifest), _managed_fields(deployment))
+
+    async def stop(self, meta: Meta) -> None:
+        """See WorkerStore."""
+        await self._cluster.merge_patch(DEPLOYMENTS, meta.namespace, _name(meta), {"spec": {"replicas": 0}})
 
     async def mark(self, meta: Meta, idle: Iterable[str], busy: Iterable[str]) -> None:
         """Set the pods' deletion costs, so that a scale-down stops idle pods first. Deleted pods are ignored."""
@@ -78,8 +85,9 @@ class WorkerDeployments:
         except NotFoundError:
             return
 
-    def _is_settled(self, meta: Meta, manifest: Manifest, deployment: Object) -> bool:
-        return self._applied.get(meta.uid) == _Applied(_digest(manifest), _managed_fields(deployment))
+    def _is_settled(self, meta: Meta, spec: PoolSpec, deployment: Object) -> bool:
+        wanted = _digest(worker_deployment(meta, spec, 0))
+        return self._applied.get(meta.uid) == _Applied(wanted, _managed_fields(deployment))
 
 
 def _name(meta: Meta) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskgroup.api.names import Reason
-from taskgroup.core.groups.observed import Trouble
+from taskgroup.core.trouble import Trouble
 
 Part = dict[str, Any]
 

@@ -13,8 +13,9 @@ from taskgroup.api.spec import Backend
 from taskgroup.api.volumes import Volume, VolumeMount
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_labels, child_metadata, child_name
-from taskgroup.cluster.workers.command import WorkerSettings, arguments, command
-from taskgroup.core.groups.observed import Meta
+from taskgroup.cluster.workers.command import arguments, command
+from taskgroup.core.meta import Meta
+from taskgroup.core.pools.pool_spec import PoolSpec
 
 Manifest = dict[str, Any]
 
@@ -24,7 +25,7 @@ _BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROK
 """An app that sets a broker URL of its own reads only the last two."""
 
 
-def worker_deployment(meta: Meta, settings: WorkerSettings, replicas: int) -> Manifest:
+def worker_deployment(meta: Meta, pool: PoolSpec, replicas: int) -> Manifest:
     """Return the Deployment for server-side apply."""
     return {
         "apiVersion": "apps/v1",
@@ -36,26 +37,26 @@ def worker_deployment(meta: Meta, settings: WorkerSettings, replicas: int) -> Ma
             "minReadySeconds": _AVAILABLE_SECONDS,
             "revisionHistoryLimit": 1,
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": "25%"}},
-            "template": pod_template(meta, settings),
+            "template": pod_template(meta, pool),
         },
     }
 
 
-def pod_template(meta: Meta, settings: WorkerSettings) -> Manifest:
+def pod_template(meta: Meta, pool: PoolSpec) -> Manifest:
     """Return the pod template: no service account token, and valid under the restricted Pod Security Standard."""
-    workers = settings.workers
+    workers = pool.workers
     spec: Manifest = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": settings.grace_seconds,
+        "terminationGracePeriodSeconds": pool.grace_seconds,
         "securityContext": _pod_security(workers),
-        "containers": [_container(settings)],
+        "containers": [_container(pool)],
         "volumes": _volumes(workers),
     }
     return {
         "metadata": {
             "labels": child_labels(meta),
-            "annotations": {ANNOTATION_BACKEND_HASH: settings.backend_hash},
+            "annotations": {ANNOTATION_BACKEND_HASH: pool.backend_hash},
         },
         "spec": spec | _placement(workers),
     }
@@ -72,15 +73,15 @@ def _placement(workers: Workers) -> Manifest:
     return {name: value for name, value in placement.items() if value}
 
 
-def _container(settings: WorkerSettings) -> Manifest:
-    workers = settings.workers
+def _container(pool: PoolSpec) -> Manifest:
+    workers = pool.workers
     container = {
         "name": WORKER_CONTAINER,
         "image": workers.image,
         "imagePullPolicy": workers.image_pull_policy.value if workers.image_pull_policy else None,
         "command": command(),
-        "args": arguments(settings),
-        "env": _environment(settings),
+        "args": arguments(pool),
+        "env": _environment(pool),
         "envFrom": [source.dump() for source in workers.env_from or ()],
         "resources": workers.resources.dump() if workers.resources else None,
         "volumeMounts": _mounts(workers),
@@ -90,18 +91,18 @@ def _container(settings: WorkerSettings) -> Manifest:
     return {name: value for name, value in container.items() if value}
 
 
-def _environment(settings: WorkerSettings) -> list[Manifest]:
+def _environment(pool: PoolSpec) -> list[Manifest]:
     """The user's variables, then the operator's, which replace those of the same name: names must be unique."""
     own_variables = [
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-        *(_from_secret(name, settings.broker) for name in _BROKER_VARIABLES),
-        _from_secret("CELERY_RESULT_BACKEND", settings.results),
+        *(_from_secret(name, pool.broker) for name in _BROKER_VARIABLES),
+        _from_secret("CELERY_RESULT_BACKEND", pool.results),
         # Images may set it to request a cold shutdown on SIGTERM, which drops the running items.
         {"name": "REMAP_SIGTERM", "value": ""},
     ]
     own_names = {variable["name"] for variable in own_variables}
     # As in a pod, the last of several variables with the same name counts.
-    by_name: dict[str, EnvironmentVariable] = {variable.name: variable for variable in settings.workers.env or ()}
+    by_name: dict[str, EnvironmentVariable] = {variable.name: variable for variable in pool.workers.env or ()}
     return [variable.dump() for name, variable in by_name.items() if name not in own_names] + own_variables
 
 

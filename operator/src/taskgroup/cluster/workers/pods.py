@@ -13,7 +13,8 @@ from taskgroup.cluster.workers.diagnosis import (
     waiting_trouble,
     worker_of,
 )
-from taskgroup.core.groups.observed import DeploymentFacts, PodFacts, Trouble, WorkerFacts
+from taskgroup.core.pools.observed import DeploymentFacts, PodFacts, WorkerFacts
+from taskgroup.core.trouble import Trouble
 
 _RECENT_SECONDS = 10.0
 """A worker that runs again after a crash keeps its trouble for this time."""

@@ -27,7 +27,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """The group's state in the broker. `cursors`: by priority, how many of its indexes were dispatched at least once."""
+    """The group's state in the broker. `cursors`: priority to how many of its items were dispatched at least once."""
 
     nonce: str
     epoch: int = 1

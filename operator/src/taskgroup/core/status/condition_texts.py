@@ -128,4 +128,3 @@ def _summary(ready: Desired, *, reconciling: bool, stalled: bool) -> dict[Condit
         ConditionType.RECONCILING: same(reconciling),
         ConditionType.STALLED: same(stalled),
     }
-
