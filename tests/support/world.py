@@ -1,193 +1,185 @@
-"""A world in memory that carries out plans: pods, a clock, an operator that may die at any step. For properties of the
-core alone; how real Redis, Celery and Kubernetes behave is tested against the real ones."""
+"""A world in memory in which the real loops run: their observers, appliers and actions, on the ports of
+`support.memory`. The operator may die at any effect, pods and messages come and go, and time is what a test says.
+"""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any
+import asyncio
+import atexit
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from pyroaring import FrozenBitMap
 
-from support.builders import NAME, NOW
-from support.world_redis import Books, Message
-from support.world_workers import Workers
-from taskgroup.api.names import Reason
-from taskgroup.api.spec import TaskGroupSpec
+from support.builders import NAME
+from support.memory.groups import MemoryGroups
+from support.memory.kubernetes import MemoryGroupStore, MemoryWorkers
+from support.memory.pools import MemoryInspection, MemoryPools
+from support.memory.results import MemoryResults
+from support.memory.store import Books, Message, Store
+from support.world_operator import Killed, Operator, WorldClock
+from taskgroup.api.names import FINALIZER, Reason
+from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.groups import plan as plans
-from taskgroup.core.groups.observed import (
-    Arrivals,
-    BrokerFacts,
-    Meta,
-    Observed,
-    Pace,
-    Suspicion,
-    Trouble,
-)
-from taskgroup.core.groups.reconcile import reconcile
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.cluster.errors import ConflictError, SecretMissingError
+from taskgroup.connections.shared import Address, Connection
+from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.groups.plan import Plan
 from taskgroup.core.items.work import Work, compile_work
-from taskgroup.core.ledger import Ledger, decode, encode
+from taskgroup.core.pools.plan import PoolPlan
 from taskgroup.core.status.phase import Phase, phase_of
+from taskgroup.core.task_id import TaskId
+from taskgroup.groups.actions import FencedError
+from taskgroup.results.sweep import Sweeper
+from taskgroup.transport.errors import BrokerError
 
-STATUS_SECONDS = 1.0
+UID = "6f1c2e52-0000-4000-8000-000000000001"
+POOL = UID
+BEHIND_SECONDS = 2.0
+"""How old a status may be that is not what was decided."""
+AWAY = BrokerError(Reason.UNREACHABLE, "Redis at redis://redis:6379/0 cannot be reached: connection refused.")
 
-
-class Killed(Exception):  # noqa: N818 - it is no error of the operator's
-    """The operator's process ended here."""
-
-
-class Fenced(Exception):  # noqa: N818
-    """Redis was not as the plan saw it: memory is dropped."""
-
-
-@dataclass
-class Memory:
-    """What an operator process knows and loses when it dies."""
-
-    ledger: Ledger
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    pace: Pace = field(default_factory=Pace)
-    suspicions: tuple[Suspicion, ...] = ()
-    early: frozenset[str] | None = None
-    requeued: frozenset[str] = frozenset()
-    merged: bool = False
-    followed: dict[Message, None] = field(default_factory=dict)
-    reported: set[Message] = field(default_factory=set)
-    status_written: float = float("-inf")
-    saved_at: float = float("-inf")
-    forget: Indexes = NONE
+T = TypeVar("T")
+_LOOP = asyncio.new_event_loop()
+atexit.register(_LOOP.close)
 
 
 class World:
     """One TaskGroup and everything around it."""
 
     def __init__(self, spec: TaskGroupSpec) -> None:
-        self.spec = spec
-        self.work: Work = compile_work(spec, NAME)
-        self.now = NOW
-        self.redis = Books()
-        self.status = TaskGroupStatus()
-        self.saved: bytes | None = None
-        self.workers = Workers(self.redis, spec.workers.concurrency)
-        self.invalid: Trouble | None = None
+        self.clock = WorldClock()
+        self.broker = Store(self.effect)
+        self.results = MemoryResults(self.effect)
+        self.store = MemoryGroupStore(self.effect)
+        self.store.on_status = self._check_status
+        self.workers = MemoryWorkers(self.held, self.effect)
         self.fuse: int | None = None
         """Effects until the operator is killed."""
-        self.flaws: list[str] = []
-        self.events: list[plans.Event] = []
-        self.deleted = False
-        self.most_parallel = spec.parallelism  # the loosest bound that the spec ever had
-        self._nonces = 0
-        self.memory: Memory | None = None
+        self.has_secret = True
+        self.knows_task = True
+        """The workers' app registers the task."""
+        self.flaws: list[str] = self.workers.flaws
+        self.most_parallel = spec.parallelism
+        """The loosest bound that the spec ever had."""
+        self.actions: list[object] = []
+        """Everything that was ever planned."""
+        self.pool_plan: PoolPlan | None = None
+        self.repeats = Completions()
+        """Ends that are delivered once more at the next look."""
+        self._ticks = 0
+        self._generation = 0
+        self.change(spec)
+        self.deaths = 0
+        """How often the operator died."""
+        self.operator = self._start()
 
-    # The operator
+    # What a test may do
 
-    def look(self) -> plans.Plan | None:
-        """One turn of the loop; None when the operator died, or was fenced, in it."""
-        try:
-            self.memory = self.memory or Memory(decode(self.saved) if self.saved else Ledger())
-            seen = self.observe(self.memory)
-            plan = reconcile(seen, self.now)
-            self._check_counts(plan)
-            self._apply(plan, self.memory)
-        except (Killed, Fenced):
-            self.memory, self.fuse = None, None
-            return None
-        return plan
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.clock.time
 
-    def observe(self, memory: Memory) -> Observed:
-        """What the operator sees now."""
-        self._merge(memory)
-        self._sweep(memory)
-        redis = self.redis
-        self._nonces += 1
-        return Observed(
-            meta=Meta(uid="6f1c2e52", name=NAME, namespace="shop", generation=1),
-            spec=self.spec,
-            work=self.work,
-            invalid=self.invalid,
-            status=self.status,
-            ledger=memory.ledger,
-            broker=BrokerFacts(
-                nonce=redis.nonce,
-                epoch=redis.epoch,
-                queued=len(redis.queue),
-                unacked=redis.held(),
-            ),
-            workers=replace(self.workers.facts(), early=memory.early),
-            arrivals=memory.arrivals,
-            pace=memory.pace,
-            suspicions=memory.suspicions,
-            requeued=memory.requeued,
-            fresh_nonce=f"nonce{self._nonces}",
+    @now.setter
+    def now(self, seconds: float) -> None:
+        self.clock.time = seconds
+
+    @property
+    def status(self) -> TaskGroupStatus:
+        """As written."""
+        return self.store.status
+
+    @property
+    def books(self) -> Books:
+        """The group's books in the broker."""
+        return self.broker.books.get(UID) or Books("")
+
+    @property
+    def queue(self) -> list[Message]:
+        """Messages that no worker has taken."""
+        return self.broker.queues.get(POOL, [])
+
+    def change(self, spec: TaskGroupSpec) -> None:
+        """Another generation of the object."""
+        self._generation += 1
+        self.spec = spec
+        self.work: Work = compile_work(spec, NAME)
+        metadata = {"uid": UID, "name": NAME, "namespace": "shop", "finalizers": [FINALIZER]}
+        self.body = {"metadata": metadata | {"generation": self._generation}, "spec": spec.dump()}
+
+    def kill(self) -> None:
+        """The operator dies between two looks, and another one starts."""
+        self.deaths += 1
+        self.operator, self.fuse = self._start(), None
+
+    def _start(self) -> Operator:
+        return Operator(UID, self.store, self.workers, self.clock, self.open_connection, self.read_url)
+
+    def look(self, *, pool: bool = True) -> Plan | None:
+        """One look of the group's loop, and one of the pool's; None when the operator died, or was fenced, in it."""
+        return run(self._look(pool=pool))
+
+    def tick(self) -> float:
+        """A moment later than all before, though no time that anybody would notice."""
+        self._ticks += 1
+        return self.now + self._ticks * 1e-6
+
+    def held(self) -> dict[str, int]:
+        """Pod to the number of messages that it, or a container it had before, took and did not acknowledge."""
+        return {pod: len(hand) for pod, hand in self.broker.held(POOL).items()}
+
+    def in_hands(self) -> list[Message]:
+        """Everything unacknowledged."""
+        return [held.message for hand in self.broker.held(POOL).values() for held in hand]
+
+    # Workers
+
+    def take(self, choice: int, concurrency: int) -> None:
+        """A worker with a free slot takes the next message."""
+        free = [pod for pod in self.workers.live() if len(self._own(pod.name)) < concurrency]
+        if free:
+            self.broker.take(POOL, free[choice % len(free)].name, self.tick())
+
+    def end(self, choice: int, failure: str | None = None) -> None:
+        """One running item ends: its result is written, its message acknowledged."""
+        running = [(pod.name, message) for pod in self.workers.live() for message in self._own(pod.name)]
+        if not running:
+            return
+        pod, message = running[choice % len(running)]
+        end = Failure(failure, "bad") if failure else None
+        self.results.store(message.id, end if self.knows_task else Failure("NotRegistered", "'shop.send'"))
+        self.broker.acknowledge(POOL, pod, message)
+
+    def _own(self, pod: str) -> list[Message]:
+        """What the running container took; what a former one held is not in its hands."""
+        started = next((one.started_at or 0.0 for one in self.workers.live() if one.name == pod), 0.0)
+        return [held.message for held in self.broker.hands.get((POOL, pod), ()) if held.taken_at > started]
+
+    # What the operator is connected to
+
+    async def read_url(self, namespace: str, reference: SecretKeyRef) -> str:
+        """The broker's Secret."""
+        if not self.has_secret:
+            raise SecretMissingError(f'Secret "{reference.name}" in namespace "{namespace}" does not exist.')
+        return "redis://redis:6379/0"
+
+    def open_connection(self, address: Address) -> Connection:
+        """Everything in memory; the sweep is called by each look."""
+        del address
+        inspection = MemoryInspection(self.broker, lambda: [pod.name for pod in self.workers.live()])
+        sweeping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def close() -> None:
+            """Nothing is open."""
+
+        return Connection(
+            MemoryGroups(self.broker),
+            MemoryPools(self.broker),
+            inspection,
+            self.results,
+            Sweeper(self.results, clock=self.clock.monotonic),
+            close,
+            sweeping,
         )
-
-    def _merge(self, memory: Memory) -> None:
-        redis, ledger = self.redis, memory.ledger
-        if redis.nonce is None or ledger.nonce not in ("", redis.nonce):
-            return
-        if not memory.merged or dict(ledger.cursors) != redis.cursors:
-            memory.ledger = replace(
-                ledger,
-                cursors=MappingProxyType(dict(redis.cursors)),
-                returned=FrozenBitMap(redis.returned) - ledger.ended,
-                attempts=MappingProxyType({index: number for index, number in redis.attempts.items() if number}),
-            )
-            memory.merged = True
-
-    def _sweep(self, memory: Memory) -> None:
-        ended = [message for message in memory.followed if message in self.redis.results]
-        for message in ended:
-            del memory.followed[message]
-            memory.reported.add(message)
-        memory.arrivals = self.news(ended, memory.arrivals)
-
-    def news(self, messages: list[Message], before: Arrivals = Arrivals()) -> Arrivals:  # noqa: B008 - frozen
-        """The results of these messages as arrivals."""
-        found = {message: self.redis.results[message] for message in messages}
-        good = FrozenBitMap(message.index for message, failure in found.items() if failure is None)
-        bad = tuple(failure for failure in found.values() if failure is not None)
-        return Arrivals(before.succeeded | good, (*before.failed, *bad))
-
-    def _apply(self, plan: plans.Plan, memory: Memory) -> None:
-        young = self.now - memory.status_written < STATUS_SECONDS
-        if plan.transition and young:
-            return
-        memory.ledger, memory.pace = plan.ledger, plan.pace
-        memory.forget |= plan.forget
-        self._save(plan, memory)
-        if plan.transition:
-            self._write(plan, memory)
-        for action in plan.actions:
-            self.effect()
-            self._perform(action, memory)
-        if plan.consumed:
-            memory.arrivals = Arrivals()
-        self._follow(memory)
-        if not plan.transition and not young and plan.status != self.status:
-            self._write(plan, memory)
-
-    def _save(self, plan: plans.Plan, memory: Memory) -> None:
-        due = plan.save or self.now - memory.saved_at >= 1.0
-        if not memory.ledger.nonce or not due:
-            return
-        self.effect()
-        self.saved, memory.saved_at = encode(memory.ledger), self.now
-        self.effect()
-        for index in memory.forget:
-            self.redis.results.pop(Message(index, memory.ledger.attempts.get(index, 0)), None)
-        memory.forget = NONE
-
-    def _write(self, plan: plans.Plan, memory: Memory) -> None:
-        self.effect()
-        self._check_turn(plan.status)
-        self.status, memory.status_written = plan.status, self.now
-        self.events.extend(plan.events)
-
-    def _follow(self, memory: Memory) -> None:
-        in_flight = memory.ledger.in_flight(self.work.lanes) if phase_of(self.status) is Phase.RUNNING else NONE
-        wanted = (Message(index, memory.ledger.attempts.get(index, 0)) for index in in_flight)
-        memory.followed = {message: None for message in wanted if message not in memory.reported}
 
     def effect(self) -> None:
         """Something outside is about to change, or has just changed."""
@@ -196,105 +188,85 @@ class World:
             if self.fuse < 0:
                 raise Killed
 
-    def _perform(self, action: plans.Action, memory: Memory) -> None:
-        _ACTIONS[type(action)](self, action, memory)
+    # One look
 
-    # Checks at every step
+    async def _look(self, *, pool: bool) -> Plan | None:
+        operator = self.operator
+        try:
+            await self._sweep()
+            plan, _ = await operator.groups.look(self.body, operator.meeting, operator.following)
+            self._check_plan(plan)
+            if pool:
+                await self._look_at_workers()
+            await self._search()
+        except (ConflictError, FencedError):
+            await operator.groups.detach(UID, operator.following)
+            return None
+        except (Killed, BrokerError) as error:
+            if isinstance(error, Killed):
+                self.kill()
+            return None
+        return plan
 
-    def _check_counts(self, plan: plans.Plan) -> None:
-        status = plan.status
+    async def _sweep(self) -> None:
+        memory = self.operator.following.memory
+        if memory is None or memory.intake.link is None:
+            return
+        link = memory.intake.link
+        await link.connection.sweeper.sweep()
+        link.subscription.completions = link.subscription.completions.plus(self.repeats)
+        self.repeats = Completions()
+
+    async def _look_at_workers(self) -> None:
+        operator, assignment = self.operator, self.operator.meeting.assignment
+        operator.meeting.workers_changed = True
+        if assignment is not None:
+            self.pool_plan = await operator.pools.look(assignment, operator.meeting, operator.pool_following)
+            self.actions.extend(self.pool_plan.actions)
+
+    async def _search(self) -> None:
+        memory = self.operator.following.memory
+        if memory is not None and memory.searches.task is not None:
+            await memory.searches.task
+
+    # Checks at every look
+
+    def _check_plan(self, plan: Plan) -> None:
+        self.actions.extend(plan.actions)
+        status, memory = plan.status, self.operator.following.memory
         parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)
         if sum(part or 0 for part in parts) != (status.total or 0):
             self.flaws.append(f"{parts} are not {status.total}")
+        if memory is None:
+            return
+        age = self.now - memory.record.status_written
+        if plan.status != self.status and age >= BEHIND_SECONDS and memory.record.carried == plan.carried:
+            self.flaws.append(f"the status is {age} s old, and not what was decided")
+        if plan.extra_events and age >= BEHIND_SECONDS and memory.record.extra_events:
+            self.flaws.append(f"{memory.record.extra_events} were not posted")
 
-    def _check_turn(self, new: TaskGroupStatus) -> None:
-        if phase_of(new).value < phase_of(self.status).value:
-            self.flaws.append(f"from {phase_of(self.status)} back to {phase_of(new)}")
-        if (new.succeeded or 0) < (self.status.succeeded or 0) and self.saved is not None:
-            self.flaws.append(f"succeeded fell from {self.status.succeeded} to {new.succeeded}")
+    def _check_status(self, old: TaskGroupStatus, new: TaskGroupStatus) -> None:
+        if phase_of(new).value < phase_of(old).value:
+            self.flaws.append(f"from {phase_of(old)} back to {phase_of(new)}")
+        if (new.succeeded or 0) < (old.succeeded or 0) and self.store.ledger is not None:
+            self.flaws.append(f"succeeded fell from {old.succeeded} to {new.succeeded}")
 
-
-def _open(world: World, _: plans.Open, memory: Memory) -> None:
-    ledger = memory.ledger
-    world.redis.open(ledger.nonce, dict(ledger.cursors), dict(ledger.attempts), ledger.returned)
-
-
-def _apply_workers(world: World, action: plans.ApplyWorkers, _: Memory) -> None:
-    workers = world.workers
-    busy = sum(1 for pod in workers.live() if world.redis.held().get(pod.name))
-    if workers.replicas is not None and action.replicas < min(workers.replicas, busy):
-        world.flaws.append(f"{busy} pods are busy, but only {action.replicas} shall stay")
-    workers.replicas = action.replicas
-
-
-def _dispatch(world: World, action: plans.Dispatch, memory: Memory) -> None:
-    if not world.redis.dispatch(action.priority, action.start, action.indexes):
-        raise Fenced
-    world.effect()
-    memory.ledger = memory.ledger.advanced(action.priority, action.start + len(action.indexes))
+    def repeat_all(self) -> None:
+        """Everything that was ever said of newest attempts is said again."""
+        if phase_of(self.status) is not Phase.RUNNING:
+            return
+        for name, failure in self.results.ends.items():
+            item = TaskId.parse(name)
+            if item is not None and self.books.is_newest(item):
+                self.repeats = self.repeats.plus(_completion(item, failure))
 
 
-def _redispatch(world: World, action: plans.Redispatch, memory: Memory) -> None:
-    sent = world.redis.redispatch(action.indexes)
-    world.effect()
-    memory.ledger = memory.ledger.redispatched(sent)
-    if sent != action.indexes:
-        raise Fenced
+def _completion(item: TaskId, failure: Failure | None) -> Completions:
+    if failure is None:
+        return Completions(FrozenBitMap([item.index]))
+    return Completions(failed={item.index: failure})
 
 
-def _withdraw(world: World, action: plans.Withdraw, memory: Memory) -> None:
-    taken = world.redis.withdraw(running=action.running)
-    world.effect()
-    memory.ledger = memory.ledger.withdrawn(taken)
-
-
-def _renew(world: World, action: plans.Renew, memory: Memory) -> None:
-    attempts = world.redis.renew(action.indexes)
-    world.effect()
-    memory.ledger = memory.ledger.renewed(attempts)
-
-
-def _requeue(world: World, action: plans.Requeue, memory: Memory) -> None:
-    poison = world.redis.requeue(action.pod, dead_only=action.before is not None, count_loss=action.count_loss)
-    world.effect()
-    memory.requeued |= {f"{action.pod}/{action.restarts}"}
-    memory.ledger = memory.ledger.failed_with(Reason.LOST, "poison", poison, world.now)
-
-
-def _search(world: World, _: plans.Search, memory: Memory) -> None:
-    redis, ledger = world.redis, memory.ledger
-    present = {*redis.queue, *redis.results, *redis.in_hands()}
-    in_flight = ledger.in_flight(world.work.lanes)
-    absent = FrozenBitMap(index for index in in_flight if Message(index, ledger.attempts.get(index, 0)) not in present)
-    memory.suspicions = (*memory.suspicions[-1:], Suspicion(world.now, absent))
-
-
-def _mark_missing(world: World, action: plans.MarkMissing, memory: Memory) -> None:
-    world.redis.mark_missing(action.indexes)
-    world.effect()
-    memory.ledger = memory.ledger.marked_missing(action.indexes)
-    memory.suspicions = ()
-
-
-def _ask_worker(_: World, __: plans.AskWorker, memory: Memory) -> None:
-    memory.early = frozenset()
-
-
-def _delete(world: World, _: plans.DeleteObject, __: Memory) -> None:
-    world.deleted = True
-
-
-_ACTIONS: dict[type[Any], Callable[[World, Any, Memory], None]] = {
-    plans.Open: _open,
-    plans.ApplyWorkers: _apply_workers,
-    plans.MarkPods: lambda *_: None,
-    plans.Dispatch: _dispatch,
-    plans.Redispatch: _redispatch,
-    plans.Withdraw: _withdraw,
-    plans.Renew: _renew,
-    plans.Requeue: _requeue,
-    plans.Search: _search,
-    plans.MarkMissing: _mark_missing,
-    plans.AskWorker: _ask_worker,
-    plans.DeleteObject: _delete,
-}
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """One event loop serves all worlds."""
+    return _LOOP.run_until_complete(work)

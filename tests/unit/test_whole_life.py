@@ -1,169 +1,38 @@
 """Whole lives of groups in a world where everything dies: every item ends, once, and no message is sent twice."""
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import spec
-from support.world import World
-from support.world_redis import Message
-from taskgroup.api.names import ConditionType, EventReason, Reason
-from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core.groups.observed import Trouble
-from taskgroup.core.groups.plan import ApplyWorkers, Dispatch, MarkPods, Redispatch
-from taskgroup.core.groups.recovery import MAX_LOSSES, MAX_MISSED
-from taskgroup.core.indexes import parse_indexes
-from taskgroup.core.items.work import compile_work
-from taskgroup.core.status.conditions import is_true
-from taskgroup.core.status.phase import Phase, phase_of
-
-SECONDS = (0.0, 0.2, 1.1, 11.0, 31.0)
-Step = Callable[[World, int], object]
-
-
-def _look(world: World, number: int) -> None:
-    world.now += SECONDS[number % len(SECONDS)]
-    world.look()
-
-
-def _killed_look(world: World, number: int) -> None:
-    world.now += SECONDS[number % len(SECONDS)]
-    world.fuse = number
-    world.look()
-    world.fuse = None
-
-
-def _forget(world: World, _: int) -> None:
-    world.memory = None
-
-
-def _suspend(world: World, number: int) -> None:
-    world.spec = world.spec.model_copy(update={"suspend": number % 2 == 0})
-
-
-def _spoil(world: World, number: int) -> None:
-    world.invalid = Trouble(Reason.SECRET_NOT_FOUND, "No Secret.") if number % 2 == 0 else None
-
-
-def _narrow(world: World, number: int) -> None:
-    world.spec = world.spec.model_copy(update={"parallelism": number or None})
-    world.most_parallel = max(world.most_parallel, number) if number and world.most_parallel else None
-
-
-def _unlearn(world: World, number: int) -> None:
-    world.workers.known = number % 2 == 1
-
-
-def _repeat_news(world: World, _: int) -> None:
-    """Everything that was ever said of newest attempts is said again."""
-    if world.memory is not None and phase_of(world.status) is Phase.RUNNING:
-        said = world.redis.results.keys()
-        newest = [message for message in said if message.attempt == world.redis.attempts[message.index]]
-        world.memory.arrivals = world.news(newest, world.memory.arrivals)
-
-
-def _append(world: World, number: int) -> None:
-    if world.spec.sequence is not None and world.work.total < 40:
-        longer = world.spec.sequence.model_copy(update={"count": world.work.total + number})
-        world.spec = world.spec.model_copy(update={"sequence": longer})
-        world.work = compile_work(world.spec, "thumbnails")
-
-
-def _take(world: World, number: int) -> None:
-    for _ in range(number + 1):
-        world.workers.take(number)
-
-
-def _succeed(world: World, number: int) -> None:
-    for _ in range(number + 1):
-        world.workers.end(number)
-
-
-CALM: dict[str, Step] = {
-    "rest": lambda *_: None,
-    "look": _look,
-    "look again": _look,
-    "settle": lambda world, _: world.workers.settle(),
-    "take": _take,
-    "succeed": _succeed,
-    "repeat news": _repeat_news,
-}
-STORM: dict[str, Step] = CALM | {
-    "operator killed in a look": _killed_look,
-    "operator killed": _forget,
-    "suspend or resume": _suspend,
-    "spoil or repair": _spoil,
-    "fail": lambda world, number: world.workers.end(number, "ValueError"),
-    "container dies": lambda world, number: world.workers.die(number, restart=True),
-    "pod dies": lambda world, number: world.workers.die(number, restart=False),
-}
-LOSS: dict[str, Step] = STORM | {"message lost": lambda world, number: world.redis.lose(number)}
-UNKNOWN: dict[str, Step] = STORM | {"task unknown or known": _unlearn}
-GROWTH: dict[str, Step] = STORM | {"append": _append}
-WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow}
-FLUSH: dict[str, Step] = STORM | {"redis loses all": lambda world, _: world.redis.flush()}
-
-
-def stories(steps: dict[str, Step]) -> st.SearchStrategy[list[tuple[str, int]]]:
-    return st.lists(st.tuples(st.sampled_from(list(steps)), st.integers(0, 7)), min_size=25, max_size=60)
-
-
-specs = st.builds(
-    spec,
-    st.integers(1, 24),
-    parallelism=st.none() | st.integers(1, 6),
-    workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
+from support.stories import (
+    CALM,
+    FLUSH,
+    GROWTH,
+    LOSS,
+    OUTAGE,
+    STORM,
+    UNKNOWN,
+    WIDTH,
+    check,
+    check_end,
+    lived,
+    lose,
+    specs,
+    stories,
+    succeed,
+    suspend,
+    take,
 )
-
-
-def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, Step]) -> World:
-    """The world after a story, and after the calm that follows it."""
-    world = World(wanted)
-    for name, number in story:
-        steps[name](world, number)
-        check(world)
-    world.invalid, world.workers.known = None, True
-    world.spec = world.spec.model_copy(update={"suspend": False})
-    for _ in range(400):
-        world.now += 7.0
-        world.look()
-        check(world)
-        world.workers.settle()
-        for _ in range(10):
-            _take(world, 5)
-            _succeed(world, 5)
-        if is_true(world.status, ConditionType.FINISHED):
-            break
-    return world
-
-
-def check(world: World) -> None:
-    assert not world.flaws
-    twice = {m: n for m, n in world.redis.sent.items() if n > 1 + world.redis.allowed[m]}
-    assert not twice, "sent twice"
-    if world.most_parallel and world.memory:
-        assert len(world.memory.ledger.in_flight(world.work.lanes)) <= world.most_parallel
-
-
-def check_end(world: World) -> None:
-    status = world.status
-    assert is_true(status, ConditionType.FINISHED), f"never ended: {status.progress}, {status.conditions}"
-    assert status.completed_indexes is not None
-    assert status.failed_indexes is not None
-    good, bad = parse_indexes(status.completed_indexes), parse_indexes(status.failed_indexes)
-    assert not good & bad
-    assert len(good) == status.succeeded
-    assert len(bad) == status.failed
-    assert status.total == len(good) + len(bad) + (status.cancelled or 0)
-    assert (status.pending, status.active) == (0, 0)
-    assert is_true(status, ConditionType.COMPLETE) == (len(good) == status.total)
-    for message, failure in world.redis.results.items():
-        if failure is None and message.attempt == world.redis.attempts[message.index] and not status.cancelled:
-            assert message.index in good, "a success that is readable is counted"
-    ends = [event for event in world.events if event.reason in (EventReason.COMPLETED, EventReason.FAILED)]
-    assert len(ends) == 1
+from support.world import UID, World
+from taskgroup.api.names import EventReason, Reason
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core.exchange import MAX_LOSSES
+from taskgroup.core.groups.plan import Dispatch, MarkMissing, Open, Redispatch, Renew, Search, Withdraw
+from taskgroup.core.groups.recovery import MAX_MISSED
+from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, MarkPods, Requeue
+from taskgroup.core.status.conditions import seconds
+from taskgroup.core.task_id import TaskId
 
 
 @given(specs, stories(CALM))
@@ -174,8 +43,8 @@ def test_without_trouble_all_succeed_at_their_first_attempt(
 
     check_end(world)
     assert world.status.succeeded == world.work.total
-    assert set(world.redis.sent) == {Message(index, 0) for index in range(world.work.total)}
-    assert set(world.redis.sent.values()) == {1}
+    assert set(world.broker.sent) == {str(TaskId(UID, index)) for index in range(world.work.total)}
+    assert set(world.broker.sent.values()) == {1}
 
 
 @settings(max_examples=200)
@@ -232,6 +101,15 @@ def test_a_group_survives_the_loss_of_all_data(wanted: TaskGroupSpec, story: lis
     check_end(lived(wanted, story, FLUSH))
 
 
+@settings(max_examples=120)
+@given(specs, stories(OUTAGE))
+def test_a_broker_that_comes_and_goes_costs_no_item(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
+    world = lived(wanted, story, OUTAGE)
+
+    check_end(world)
+    assert not world.status.cancelled
+
+
 @given(specs, stories(STORM), st.integers(1, 60))
 def test_a_deadline_always_ends_the_group(wanted: TaskGroupSpec, story: list[tuple[str, int]], limit: int) -> None:
     world = lived(wanted.model_copy(update={"active_deadline_seconds": limit}), story, STORM)
@@ -241,9 +119,9 @@ def test_a_deadline_always_ends_the_group(wanted: TaskGroupSpec, story: list[tup
         for _ in range(5):
             world.now += 31.0
             world.look()
-            world.workers.settle()
-        assert not world.redis.queue, "nothing is left on the queue"
-        assert not world.redis.in_hands(), "nothing is left with a worker"
+            world.workers.settle(world.tick())
+        assert not world.queue, "nothing is left on the queue"
+        assert not world.in_hands(), "nothing is left with a worker"
         assert not world.workers.live()
 
 
@@ -264,23 +142,76 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(wanted: TaskGroupSpec,
 
     assert again is not None
     assert (again.actions, again.transition, again.events, again.save) == ((), False, (), False)
+    assert world.pool_plan is not None
+    assert world.pool_plan.actions == ()
     assert again.status == plan.status
 
 
-@pytest.mark.parametrize("kind", [Dispatch, Redispatch, ApplyWorkers, MarkPods])
+@given(specs, stories(FLUSH))
+def test_lost_data_are_told_once_for_each_loss(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
+    world = lived(wanted, story, FLUSH)
+
+    losses = sum(name == "redis loses all" for name, _ in story)
+    told = [event for event in world.store.events if event.reason == EventReason.DATA_LOST]
+    assert len(told) <= losses
+
+
+def test_an_item_that_kills_its_workers_is_given_up_and_its_neighbourssucceed() -> None:
+    world = World(spec(1, workers={"concurrency": 1, "maxReplicas": 1}))
+    for _ in range(60):
+        world.now += 1.5
+        world.look()
+        world.workers.settle(world.tick())
+        world.take(0, 1)
+        world.workers.die(0, world.tick(), restart=False)
+
+    check(world)
+    check_end(world)
+    assert world.status.failures is not None
+    failure = world.status.failures[0]
+    assert (failure.reason, failure.indexes) == (Reason.LOST, "0")
+    assert sum(isinstance(action, Requeue) for action in world.actions) == MAX_LOSSES + 1
+
+
+def test_a_status_near_the_end_waits_for_the_one_that_tells_it() -> None:
+    world = World(spec(40, workers={"concurrency": 4, "maxReplicas": 1}))
+    for _ in range(200):
+        world.now += 0.05
+        world.look()
+        world.workers.settle(world.tick())
+        take(world, 3)
+        succeed(world, 1)
+
+    check_end(world)
+    started = seconds(str(world.status.start_time))
+    assert seconds(str(world.status.completion_time)) - started <= 4
+
+
+_KINDS = [
+    *(Open, Dispatch, Redispatch, Withdraw, Renew, Search, MarkMissing),
+    *(ApplyWorkers, MarkPods, Requeue, AskWorker),
+]
+
+
+@pytest.mark.parametrize("kind", _KINDS)
 def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
     """The properties above would hold for a world in which nothing happens."""
-    world, seen = World(spec(6, workers={"concurrency": 1, "maxReplicas": 3})), list[object]()
-    for number in range(60):
+    world = World(spec(6, workers={"concurrency": 1, "maxReplicas": 3}))
+    for number in range(90):
         world.now += 1.5
-        plan = world.look()
-        seen.extend(plan.actions if plan else ())
-        world.workers.settle()
-        world.workers.take(0)
+        world.look()
+        world.workers.settle(world.tick())
+        world.take(0, 1)
         if number == 10:
-            world.workers.die(0, restart=False)
-        _suspend(world, 0 if number in (20, 21) else 1)
-        if number > 30:
-            world.workers.end(number)
+            world.workers.die(0, world.tick(), restart=False)
+        if number in (20, 23):
+            suspend(world, number)
+        if number == 26:
+            lose(world, 0)
+        world.knows_task = number not in range(50, 54)
+        if number > 48:
+            world.end(number)
+        if number == 30:
+            world.kill()
 
-    assert kind in {type(action) for action in seen}
+    assert kind in {type(action) for action in world.actions}

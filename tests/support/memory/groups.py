@@ -1,0 +1,179 @@
+"""`GroupBroker` in memory."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from pyroaring import BitMap, FrozenBitMap
+
+from support.memory.store import Books, Message, Store
+from taskgroup.api.signature import Leaf
+from taskgroup.broker.envelope import check_headers
+from taskgroup.broker.port import Opening, Owner, Redispatch, Route, Withdrawn
+from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
+from taskgroup.core.task_id import task_id
+
+
+class MemoryTemplate:
+    """Messages that only this broker reads."""
+
+    def __init__(self, leaf: Leaf, uid: str) -> None:
+        check_headers(leaf)
+        self._leaf = leaf
+        self._uid = uid
+
+    def render(self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """See Template."""
+        call = {"task": self._leaf.task, "args": args, "kwargs": kwargs}
+        return orjson.dumps({"id": task_id(self._uid, index, attempt), "retries": 0, **call})
+
+
+class MemoryGroups:
+    """The group's side of a Store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def template(self, leaf: Leaf, route: Route) -> MemoryTemplate:
+        """See GroupBroker."""
+        return MemoryTemplate(leaf, route.uid)
+
+    async def open(self, route: Route, opening: Opening) -> GroupState:
+        """See GroupBroker."""
+        store = self._store
+        store.check()
+        if route.uid in store.tombstones:
+            return GroupState(TOMBSTONE, 0)
+        books = store.books.get(route.uid)
+        if books is None or books.nonce == opening.instead_of:
+            store.effect()
+            store.queues[route.pool] = []
+            books = store.books[route.uid] = Books(opening.nonce, owner=opening.owner)
+            books.cursors, books.attempts = dict(opening.cursors), dict(opening.attempts)
+            books.returned = set(opening.returned)
+            store.effect()
+        return _state(books)
+
+    async def observe(self, route: Route, pods: Sequence[str]) -> QueueState:
+        """See GroupBroker."""
+        store = self._store
+        store.check()
+        held = sum(len(store.hands.get((route.pool, pod), ())) for pod in pods)
+        return QueueState(self._observed(route.uid), len(store.queues.get(route.pool, ())), held)
+
+    def _observed(self, uid: str) -> GroupState | None:
+        if uid in self._store.tombstones:
+            return GroupState(TOMBSTONE, 0)
+        return _state(self._store.books[uid]) if uid in self._store.books else None
+
+    async def books(self, uid: str) -> BrokerBooks:
+        """See GroupBroker."""
+        self._store.check()
+        books = self._store.books.get(uid) or Books("")
+        return BrokerBooks(FrozenBitMap(books.returned), dict(books.attempts), dict(books.losses))
+
+    async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
+        """See GroupBroker."""
+        books = self._store.fenced(route.uid, fence)
+        if books is None or books.cursors.get(priority, 0) != start:
+            return False
+        self._store.effect()
+        for raw in messages:
+            self._store.push(route.pool, raw, priority)
+        books.cursors[priority] = start + len(messages)
+        self._store.effect()
+        return True
+
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[Redispatch]) -> BitMap:
+        """See GroupBroker."""
+        books, pushed = self._store.fenced(route.uid, fence), BitMap()
+        if books is None:
+            return pushed
+        self._store.effect()
+        for entry in entries:
+            if entry.index in books.returned and books.attempts.get(entry.index, 0) == entry.attempt:
+                books.returned.remove(entry.index)
+                self._store.push(route.pool, entry.message, entry.priority)
+                pushed.add(entry.index)
+        self._store.effect()
+        return pushed
+
+    async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
+        """See GroupBroker."""
+        books = self._store.fenced(route.uid, fence)
+        if books is None:
+            return None
+        self._store.effect()
+        books.epoch += 1
+        queued = self._drained(route, take_all=running)
+        hands = [self._store.hands.pop((route.pool, pod), []) for pod in pods] if running else []
+        held = [one.message for hand in hands for one in hand]
+        withdrawn = Withdrawn(
+            _state(books).fence, _put_back(books, route.uid, queued), _put_back(books, route.uid, held)
+        )
+        self._store.effect()
+        return withdrawn
+
+    def _drained(self, route: Route, *, take_all: bool) -> list[Message]:
+        queue, gone = self._store.queues.get(route.pool, []), []
+        for message in list(queue):
+            item = message.item
+            is_fresh = item is not None and item.uid == route.uid and not message.retries
+            if take_all or is_fresh:
+                queue.remove(message)
+                gone.append(message)
+                self._store.sent[message.id] -= 1
+        return gone
+
+    async def renew(self, uid: str, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
+        """See GroupBroker."""
+        books = self._store.fenced(uid, fence)
+        if books is None:
+            return None
+        self._store.effect()
+        attempts = {index: books.attempts.get(index, 0) + 1 for index in indexes}
+        books.attempts |= attempts
+        books.returned |= attempts.keys()
+        self._store.effect()
+        return attempts
+
+    async def mark_missing(self, uid: str, fence: Fence, indexes: Iterable[int]) -> bool:
+        """See GroupBroker."""
+        books = self._store.fenced(uid, fence)
+        if books is None:
+            return False
+        self._store.effect()
+        for index in indexes:
+            books.returned.add(index)
+            self._store.allowed[task_id(uid, index, books.attempts.get(index, 0))] += 1
+        self._store.effect()
+        return True
+
+    async def present(self, pool: str, pods: Sequence[str]) -> set[str]:
+        """See GroupBroker."""
+        self._store.check()
+        held = (one.message for pod in pods for one in self._store.hands.get((pool, pod), ()))
+        return {message.id for message in (*self._store.queues.get(pool, ()), *held)}
+
+    async def erase(self, uid: str, *, tombstone: bool) -> None:
+        """See GroupBroker."""
+        self._store.check()
+        self._store.books.pop(uid, None)
+        (self._store.tombstones.add if tombstone else self._store.tombstones.discard)(uid)
+
+    async def owners(self) -> dict[str, Owner]:
+        """See GroupBroker."""
+        self._store.check()
+        return {uid: books.owner for uid, books in self._store.books.items() if books.owner}
+
+
+def _state(books: Books) -> GroupState:
+    return GroupState(books.nonce, books.epoch, dict(books.cursors))
+
+
+def _put_back(books: Books, uid: str, messages: Iterable[Message]) -> BitMap:
+    """A message of an older attempt is superseded: its index has its place elsewhere."""
+    items = (message.item for message in messages)
+    back = BitMap([item.index for item in items if item and item.uid == uid and books.is_newest(item)])
+    books.returned |= set(back)
+    return back

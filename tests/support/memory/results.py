@@ -1,0 +1,54 @@
+"""`Results` in memory."""
+
+from collections.abc import Callable, Sequence
+
+from support.memory.store import nothing
+from taskgroup.core.completions import Failure
+from taskgroup.results.decode import StoredResult
+from taskgroup.results.port import Ends
+from taskgroup.transport.errors import BrokerError
+
+
+class MemoryResults:
+    """Task id to its failure, or None for SUCCESS."""
+
+    address = "memory"
+
+    def __init__(self, effect: Callable[[], None] = nothing) -> None:
+        self.ends: dict[str, Failure | None] = {}
+        self.trouble: BrokerError | None = None
+        self._effect = effect
+
+    def store(self, name: str, failure: Failure | None) -> None:
+        """What a worker does: SUCCESS is never overwritten."""
+        if self.ends.get(name, failure) is not None or name not in self.ends:
+            self.ends[name] = failure
+
+    async def ping(self) -> None:
+        """See Results."""
+        if self.trouble is not None:
+            raise self.trouble
+
+    async def ended(self, ids: Sequence[str]) -> Ends:
+        """See Results."""
+        await self.ping()
+        return {name: self.ends[name] for name in ids if name in self.ends}
+
+    async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
+        """See Results; every task returns None here."""
+        await self.ping()
+        return [self._value(name) if name in self.ends else None for name in ids]
+
+    def _value(self, name: str) -> StoredResult:
+        failure = self.ends[name]
+        if failure is None:
+            return StoredResult("SUCCESS", None)
+        return StoredResult("FAILURE", {"exc_type": failure.reason, "exc_message": [failure.message]})
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """See Results."""
+        await self.ping()
+        self._effect()
+        for name in ids:
+            self.ends.pop(name, None)
+        self._effect()

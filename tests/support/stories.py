@@ -1,0 +1,176 @@
+"""What may happen to a group, step by step, and what must hold whatever happens."""
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from support.builders import spec
+from support.index_lists import parse_indexes
+from support.world import AWAY, World
+from taskgroup.api.names import ConditionType, EventReason
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core.status.conditions import is_true
+from taskgroup.core.task_id import TaskId
+
+SECONDS = (0.0, 0.2, 1.1, 11.0, 31.0)
+Step = Callable[[World, int], object]
+
+
+def _look(world: World, number: int) -> None:
+    world.now += SECONDS[number % len(SECONDS)]
+    world.look()
+
+
+def _killed_look(world: World, number: int) -> None:
+    world.now += SECONDS[number % len(SECONDS)]
+    world.fuse = number
+    world.look()
+    world.fuse = None
+
+
+def _blind_look(world: World, number: int) -> None:
+    """The pool's loop hangs, the group's goes on."""
+    world.now += SECONDS[number % len(SECONDS)]
+    world.look(pool=False)
+
+
+def suspend(world: World, number: int) -> None:
+    world.change(world.spec.model_copy(update={"suspend": number % 2 == 0}))
+
+
+def _spoil(world: World, number: int) -> None:
+    """The Secret goes or comes back; another generation makes the operator read it."""
+    world.has_secret = number % 2 == 1
+    world.change(world.spec)
+
+
+def _narrow(world: World, number: int) -> None:
+    world.change(world.spec.model_copy(update={"parallelism": number or None}))
+    world.most_parallel = max(world.most_parallel, number) if number and world.most_parallel else None
+
+
+def _unlearn(world: World, number: int) -> None:
+    world.knows_task = number % 2 == 1
+
+
+def _append(world: World, number: int) -> None:
+    if world.spec.sequence is not None and world.work.total < 40:
+        longer = world.spec.sequence.model_copy(update={"count": world.work.total + number})
+        world.change(world.spec.model_copy(update={"sequence": longer}))
+
+
+def take(world: World, number: int) -> None:
+    for _ in range(number + 1):
+        world.take(number, world.spec.workers.concurrency)
+
+
+def succeed(world: World, number: int) -> None:
+    for _ in range(number + 1):
+        world.end(number)
+
+
+def lose(world: World, number: int) -> None:
+    if world.queue:
+        world.queue.pop(number % len(world.queue))
+
+
+def _lose_all(world: World, _: int) -> None:
+    world.broker.lose_all()
+    world.results.ends.clear()
+
+
+def _away(world: World, number: int) -> None:
+    """The broker and the results cannot be reached, or can again."""
+    world.broker.trouble = world.results.trouble = AWAY if number % 2 == 0 else None
+
+
+CALM: dict[str, Step] = {
+    "rest": lambda *_: None,
+    "look": _look,
+    "look again": _look,
+    "settle": lambda world, _: world.workers.settle(world.tick()),
+    "take": take,
+    "succeed": succeed,
+    "repeat completions": lambda world, _: world.repeat_all(),
+}
+STORM: dict[str, Step] = CALM | {
+    "operator killed in a look": _killed_look,
+    "operator killed": lambda world, _: world.kill(),
+    "pool hangs": _blind_look,
+    "suspend or resume": suspend,
+    "spoil or repair": _spoil,
+    "fail": lambda world, number: world.end(number, "ValueError"),
+    "container dies": lambda world, number: world.workers.die(number, world.tick(), restart=True),
+    "pod dies": lambda world, number: world.workers.die(number, world.tick(), restart=False),
+}
+LOSS: dict[str, Step] = STORM | {"message lost": lose}
+UNKNOWN: dict[str, Step] = STORM | {"task unknown or known": _unlearn}
+GROWTH: dict[str, Step] = STORM | {"append": _append}
+WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow}
+FLUSH: dict[str, Step] = STORM | {"redis loses all": _lose_all}
+OUTAGE: dict[str, Step] = STORM | {"broker away or back": _away}
+
+
+def stories(steps: dict[str, Step]) -> st.SearchStrategy[list[tuple[str, int]]]:
+    return st.lists(st.tuples(st.sampled_from(list(steps)), st.integers(0, 7)), min_size=25, max_size=60)
+
+
+specs = st.builds(
+    spec,
+    st.integers(1, 24),
+    parallelism=st.none() | st.integers(1, 6),
+    workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
+)
+
+
+def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, Step]) -> World:
+    """The world after a story, and after the calm that follows it."""
+    world = World(wanted)
+    for name, number in story:
+        steps[name](world, number)
+        check(world)
+    world.has_secret, world.knows_task = True, True
+    world.broker.trouble = world.results.trouble = None
+    world.change(world.spec.model_copy(update={"suspend": False}))
+    for _ in range(400):
+        world.now += 7.0
+        world.look()
+        check(world)
+        world.workers.settle(world.tick())
+        for _ in range(10):
+            take(world, 5)
+            succeed(world, 5)
+        if is_true(world.status, ConditionType.FINISHED):
+            break
+    return world
+
+
+def check(world: World) -> None:
+    assert not world.flaws
+    twice = {name: times for name, times in world.broker.sent.items() if times > 1 + world.broker.allowed[name]}
+    assert not twice, "sent twice"
+    memory = world.operator.following.memory
+    if world.most_parallel and memory:
+        assert len(memory.record.ledger.in_flight(world.work.lanes)) <= world.most_parallel
+
+
+def check_end(world: World) -> None:
+    status = world.status
+    assert is_true(status, ConditionType.FINISHED), f"never ended: {status.progress}, {status.conditions}"
+    assert status.completed_indexes is not None
+    assert status.failed_indexes is not None
+    good, bad = parse_indexes(status.completed_indexes), parse_indexes(status.failed_indexes)
+    assert not good & bad
+    assert len(good) == status.succeeded
+    assert len(bad) == status.failed
+    assert status.total == len(good) + len(bad) + (status.cancelled or 0)
+    assert (status.pending, status.active) == (0, 0)
+    assert is_true(status, ConditionType.COMPLETE) == (len(good) == status.total)
+    for name, failure in world.results.ends.items():
+        item = TaskId.parse(name)
+        if failure is None and item and world.books.is_newest(item) and not status.cancelled:
+            assert item.index in good, "a success that is readable is counted"
+    ends = [event for event in world.store.events if event.reason in (EventReason.COMPLETED, EventReason.FAILED)]
+    # An operator that dies right after the status was written never posts the event.
+    assert len(ends) <= 1
+    assert ends or world.deaths

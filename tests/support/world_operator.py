@@ -1,0 +1,63 @@
+"""One life of the operator in the world: the real loops, and the time that they are told."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from support.builders import NOW
+from taskgroup.api.spec import SecretKeyRef
+from taskgroup.cluster.port import GroupStore, WorkerStore
+from taskgroup.connections.linking import Linker
+from taskgroup.connections.shared import Address, Connection, Connections
+from taskgroup.groups.apply import Applier
+from taskgroup.groups.loop import Following, GroupLoop
+from taskgroup.groups.observe import Observer
+from taskgroup.loops.meeting import Meeting, Meetings
+from taskgroup.pools import loop as pool_loop
+from taskgroup.pools.observe import PoolObserver
+from taskgroup.settings import Settings
+
+_SETTINGS = Settings(redis_secret="redis", redis_namespaces=("shop",))
+_log = logging.getLogger("world")
+
+
+class Killed(Exception):  # noqa: N818 - it is no error of the operator's
+    """The operator's process ended here."""
+
+
+class WorldClock:
+    """Time as the world says."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> float:
+        """See Clock."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """See Clock."""
+        return self.time
+
+
+class Operator:
+    """One life of the operator's process: all that is lost when it dies."""
+
+    def __init__(
+        self,
+        uid: str,
+        store: GroupStore,
+        workers: WorkerStore,
+        clock: WorldClock,
+        opener: Callable[[Address], Connection],
+        read_url: Callable[[str, SecretKeyRef], Awaitable[str]],
+    ) -> None:
+        meetings, connections = Meetings(), Connections(opener)
+        linker = Linker(read_url, _SETTINGS, connections)
+        self.meeting: Meeting = meetings.of(uid)
+        self.following = Following()
+        self.pool_following = pool_loop.Following()
+        observer = Observer(linker, clock, _SETTINGS.resync_seconds)
+        applier = Applier(store, clock, "cluster")
+        self.groups = GroupLoop(store, linker, observer, applier, meetings, clock, _log)
+        pool_observer = PoolObserver(workers, connections, clock, _SETTINGS.resync_seconds)
+        self.pools = pool_loop.PoolLoop(workers, pool_observer, meetings, clock, _log)
