@@ -102,7 +102,7 @@ def test_make_targets_exist(path: Path) -> None:
 
 
 def _named(line: str) -> list[str]:
-    return [name for found in _TARGET.findall(line.partition("#")[0]) for name in found.split()]
+    return [name for targets in _TARGET.findall(line.partition("#")[0]) for name in targets.split()]
 
 
 def test_every_reason_is_explained() -> None:
