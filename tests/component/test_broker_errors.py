@@ -170,7 +170,7 @@ async def test_a_server_that_is_loading() -> None:
         server.stop()
         server.arguments = (*plain, "--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
         server.start(answering=False)
-        await eventually_async(lambda: _says(server.url, "loading"), 20)
+        await eventually_async(lambda: _fails_with(server.url, "loading"), 20)
         server.kill()
 
 
@@ -178,10 +178,10 @@ async def test_a_replica_and_a_full_server() -> None:
     with redis_server() as server, server.client() as client:
         client.hset(KEYS.state, mapping={"nonce": FENCE.nonce, "epoch": FENCE.epoch})
         client.config_set("maxmemory", "1")
-        await eventually_async(lambda: _says(server.url, "out of memory"), 5)
+        await eventually_async(lambda: _fails_with(server.url, "out of memory"), 5)
         client.config_set("maxmemory", "0")
         client.replicaof("127.0.0.1", "1")
-        await eventually_async(lambda: _says(server.url, "read-only replica"), 5)
+        await eventually_async(lambda: _fails_with(server.url, "read-only replica"), 5)
 
 
 async def test_a_foreign_value_under_a_key(redis_url: str) -> None:
@@ -229,7 +229,7 @@ async def test_questions_to_workers_fail_with_the_same_sentences(guarded: RedisS
         assert "s3cr3t" not in str(caught.value)
 
 
-async def _says(url: str, words: str) -> bool:
+async def _fails_with(url: str, words: str) -> bool:
     broker = RedisBroker(url)
     try:
         await broker.dispatch(KEYS, FENCE, 0, 0, [b"m"])

@@ -31,8 +31,8 @@ async def test_a_missing_secret(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(SecretMissingError) as caught:
         await read_url(cluster, namespace, REF)
 
-    where = f'Secret "redis" in namespace "{namespace}"'
-    assert caught.value.message == f'{where} does not exist: create it with the URL under the key "url".'
+    label = f'Secret "redis" in namespace "{namespace}"'
+    assert caught.value.message == f'{label} does not exist: create it with the URL under the key "url".'
 
 
 async def test_a_missing_key(cluster: Cluster, namespace: str) -> None:

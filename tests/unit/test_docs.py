@@ -132,5 +132,5 @@ def test_every_decision_is_listed() -> None:
 def test_variables_exist() -> None:
     """Whatever the documents say to set is read by somebody."""
     search = ["git", "grep", "--untracked", "-hoE", r"\bTASKGROUP_[A-Z_]+\b", "--"]
-    named, known = (set(_output([*search, where]).split()) for where in ("*.md", ":!*.md"))
+    named, known = (set(_output([*search, files]).split()) for files in ("*.md", ":!*.md"))
     assert named <= known
