@@ -1,7 +1,7 @@
-"""A consumer that takes messages off a queue as fast as Redis gives them, so that dispatch alone is measured.
+"""A consumer that takes messages from a queue as fast as Redis can, so that only dispatch is measured.
 
-It runs as a process of its own, like a worker. For TaskGroups it also stores what Celery would store for a success, in
-bulk: without results the operator would stop at a full window.
+It is a process of its own, like a worker. For TaskGroups it also stores, in bulk, the results that Celery stores for
+successes: without results the operator stops when the window is full.
 """
 
 import multiprocessing
@@ -14,16 +14,16 @@ from multiprocessing.context import SpawnProcess
 
 import redis
 
-_AT_ONCE = 500
+_BATCH = 500
 _IDLE_SECONDS = 0.005
-_LOOK_SECONDS = 0.005
-_TAKEN = "bench:taken"
+_POLL_SECONDS = 0.005
+_COUNTER = "bench:count"
 _TAKE = """
--- KEYS lists..., counter; ARGV how many, whether to store results
-local taken = 0
+-- KEYS lists..., counter; ARGV most messages of one list, whether to store results
+local count = 0
 for i = 1, #KEYS - 1 do
   local messages = redis.call('RPOP', KEYS[i], ARGV[1]) or {}
-  taken = taken + #messages
+  count = count + #messages
   if ARGV[2] == '1' and #messages > 0 then
     local results = {}
     for _, message in ipairs(messages) do
@@ -35,21 +35,21 @@ for i = 1, #KEYS - 1 do
     redis.call('MSET', unpack(results))
   end
 end
-redis.call('INCRBY', KEYS[#KEYS], taken)
-return taken
+redis.call('INCRBY', KEYS[#KEYS], count)
+return count
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to consume from now on."""
+    """The lists to consume, and whether to store results."""
 
     lists: tuple[str, ...]
     store_results: bool
 
 
 class Consumer:
-    """The other process, as the one that measures sees it."""
+    """Controls the consumer process."""
 
     def __init__(self, url: str, orders: "Connection[Order | None, None]", process: SpawnProcess) -> None:
         self._redis = redis.Redis.from_url(url)
@@ -57,30 +57,30 @@ class Consumer:
         self._process = process
 
     def consume(self, lists: Sequence[str], *, store_results: bool) -> None:
-        """These lists and no others; counts from 0."""
-        self._redis.delete(_TAKEN)
+        """Consume these lists and no others, and count from 0."""
+        self._redis.delete(_COUNTER)
         self._orders.send(Order(tuple(lists), store_results))
 
     def wait(self, count: int, seconds: float = 300.0) -> None:
-        """Until that many messages were taken; RuntimeError when that does not happen."""
+        """Wait until that many messages are consumed. Raises RuntimeError after `seconds`, or when the process ends."""
         limit = time.monotonic() + seconds
-        while (taken := int(self._redis.get(_TAKEN) or 0)) < count:
+        while (consumed := int(self._redis.get(_COUNTER) or 0)) < count:
             if time.monotonic() > limit or not self._process.is_alive():
-                raise RuntimeError(f"The consumer took {taken} of {count} messages.")
-            time.sleep(_LOOK_SECONDS)
+                raise RuntimeError(f"The consumer took {consumed} of {count} messages.")
+            time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
 def consumer(url: str) -> Iterator[Consumer]:
-    """A running consumer without an order."""
+    """Start a consumer, which waits for an order; stop it at the end."""
     context = multiprocessing.get_context("spawn")
-    ours, its = context.Pipe()
-    process = context.Process(target=_run, args=(url, its))
+    sender, receiver = context.Pipe()
+    process = context.Process(target=_run, args=(url, receiver))
     process.start()
     try:
-        yield Consumer(url, ours, process)
+        yield Consumer(url, sender, process)
     finally:
-        ours.send(None)
+        sender.send(None)
         process.join(timeout=10)
 
 
@@ -89,7 +89,7 @@ def _run(url: str, orders: "Connection[None, Order | None]") -> None:
         take = client.register_script(_TAKE)
         order = orders.recv()
         while order is not None:
-            keys, arguments = [*order.lists, _TAKEN], [_AT_ONCE, int(order.store_results)]
+            keys, arguments = [*order.lists, _COUNTER], [_BATCH, int(order.store_results)]
             while not orders.poll():
                 if not take(keys=keys, args=arguments):
                     time.sleep(_IDLE_SECONDS)

@@ -1,4 +1,4 @@
-"""How fast items get onto the queue: the operator's own loop, and its script alone, against Celery's group."""
+"""How fast items are dispatched: by the operator's loop, and by its script alone, compared with Celery's group."""
 
 import asyncio
 import os
@@ -24,16 +24,16 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 
 
 async def main() -> int:
-    """The exit code."""
+    """Run the benchmark and return the exit code."""
     celery: list[float] = []
     script: list[float] = []
     loop: list[float] = []
-    async with stage() as place:
-        with consumer(place.server.url) as taker:
+    async with stage() as environment:
+        with consumer(environment.server.url) as queue_consumer:
             for number in range(1, ROUNDS + 1):
-                celery.append(CELERY_ITEMS / _celery_seconds(place.server.url, taker))
-                script.append(ITEMS / await _script_seconds(place.server.url, taker))
-                loop.append(ITEMS / await _loop_seconds(place, taker, f"round-{number}"))
+                celery.append(CELERY_ITEMS / _celery_seconds(environment.server.url, queue_consumer))
+                script.append(ITEMS / await _script_seconds(environment.server.url, queue_consumer))
+                loop.append(ITEMS / await _loop_seconds(environment, queue_consumer, f"round-{number}"))
                 print(f"round {number}: Celery {celery[-1]:,.0f}/s, loop {loop[-1]:,.0f}/s, script {script[-1]:,.0f}/s")
     title = (
         f"Dispatch of {ITEMS:,} no-op tasks, a consumer discards; medians of {ROUNDS} rounds on one Redis."
@@ -42,27 +42,27 @@ async def main() -> int:
     return show(title, [rates("production loop", loop, celery, 30), rates("script alone", script, celery, 50)])
 
 
-def _celery_seconds(url: str, taker: Consumer) -> float:
-    """`apply_async` alone, the signatures are made before."""
+def _celery_seconds(url: str, queue_consumer: Consumer) -> float:
+    """Seconds of `apply_async` alone; the signatures are built before."""
     app = Celery("bench", broker=url, backend=url)
     noop = app.signature("demo.noop")
-    taker.consume(["bench"], store_results=False)
+    queue_consumer.consume(["bench"], store_results=False)
     tasks = group([noop.clone(args=(index,)) for index in range(CELERY_ITEMS)], app=app)
     began = time.perf_counter()
     tasks.apply_async(queue="bench")
     seconds = time.perf_counter() - began
-    taker.wait(CELERY_ITEMS)
+    queue_consumer.wait(CELERY_ITEMS)
     app.close()
     return seconds
 
 
-async def _script_seconds(url: str, taker: Consumer) -> float:
-    """Messages made and pushed in the batches of the operator, with nothing around it."""
+async def _script_seconds(url: str, queue_consumer: Consumer) -> float:
+    """Seconds to render and push all messages in batches of the operator's size, without its loop."""
     keys = GroupKeys("", str(uuid.uuid4()))
     broker = RedisBroker(url)
     await broker.open(keys, "bench", {}, {})
     template = MessageTemplate(Leaf(task="demo.noop"), keys)
-    taker.consume(keys.lists, store_results=False)
+    queue_consumer.consume(keys.lists, store_results=False)
     began = time.perf_counter()
     for start in range(0, ITEMS, BATCH):
         batch = range(start, min(start + BATCH, ITEMS))
@@ -70,21 +70,21 @@ async def _script_seconds(url: str, taker: Consumer) -> float:
         if not await broker.dispatch(keys, Fence("bench", 1), 0, start, messages):
             raise RuntimeError(f"The script refused the batch at {start}.")
     seconds = time.perf_counter() - began
-    taker.wait(ITEMS)
+    queue_consumer.wait(ITEMS)
     await broker.erase(keys, [], tombstone=False)
     await broker.close()
     return seconds
 
 
-async def _loop_seconds(place: Stage, taker: Consumer, name: str) -> float:
-    """From the creation of the TaskGroup until the consumer has the last message."""
+async def _loop_seconds(environment: Stage, queue_consumer: Consumer, name: str) -> float:
+    """Seconds from the creation of the TaskGroup until the consumer has the last message."""
     began = time.perf_counter()
-    uid = await place.create(name, sequence={"count": ITEMS})
-    taker.consume(GroupKeys("", uid).lists, store_results=True)
-    taker.wait(ITEMS)
+    uid = await environment.create(name, sequence={"count": ITEMS})
+    queue_consumer.consume(GroupKeys("", uid).lists, store_results=True)
+    queue_consumer.wait(ITEMS)
     seconds = time.perf_counter() - began
-    await place.until_counted(name, ITEMS)
-    await place.remove(name)
+    await environment.until_counted(name, ITEMS)
+    await environment.remove(name)
     return seconds
 
 

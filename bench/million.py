@@ -1,4 +1,4 @@
-"""What a million items cost: memory of the operator and of Redis' queue, and the size of the status."""
+"""A million items: the memory of the operator, the length of the queue, and the size of the status."""
 
 import asyncio
 import json
@@ -15,17 +15,17 @@ from taskgroup.broker.keys import GroupKeys
 from taskgroup.core.groups.window import MAX_WINDOW
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "1000000"))
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 async def main() -> int:
-    """The exit code."""
-    async with stage() as place:
-        with consumer(place.server.url) as taker:
-            before, began = place.operator_megabytes, time.perf_counter()
-            keys = GroupKeys("", await place.create("million", sequence={"count": ITEMS}))
-            taker.consume(keys.lists, store_results=True)
-            memory, queue, status_bytes = await _watch(place, keys)
+    """Run the benchmark and return the exit code."""
+    async with stage() as environment:
+        with consumer(environment.server.url) as queue_consumer:
+            before, began = environment.operator_megabytes, time.perf_counter()
+            keys = GroupKeys("", await environment.create("million", sequence={"count": ITEMS}))
+            queue_consumer.consume(keys.lists, store_results=True)
+            memory, queue, status_bytes = await _watch(environment, keys)
             seconds = time.perf_counter() - began
     return show_bounds(
         f"{ITEMS:,} no-op tasks, a consumer answers at once; {seconds:.0f} s until Complete.",
@@ -37,18 +37,18 @@ async def main() -> int:
     )
 
 
-async def _watch(place: Stage, keys: GroupKeys) -> tuple[float, int, int]:
-    """The highest figures until the group is complete."""
+async def _watch(environment: Stage, keys: GroupKeys) -> tuple[float, int, int]:
+    """The highest memory in MB, queue length, and status size in bytes, until the group is complete."""
     memory, queue, size = 0.0, 0, 0
-    with redis.Redis.from_url(place.server.url) as client:
+    with redis.Redis.from_url(environment.server.url) as client:
         while True:
-            (status,) = await place.statuses()
-            memory = max(memory, place.operator_megabytes)
+            (status,) = await environment.statuses()
+            memory = max(memory, environment.operator_megabytes)
             queue = max(queue, sum(int(client.llen(name)) for name in keys.lists))
             size = max(size, len(json.dumps(status)))
             if status.get("state") == "Complete":
                 return memory, queue, size
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where both sides are measured: one Redis, and the operator as a process of its own on a real API server."""
+"""The environment of the benchmarks: one Redis, and the operator as a process on a real API server."""
 
 import os
 import subprocess
@@ -19,15 +19,15 @@ from taskgroup.cluster.resources import NAMESPACES, SECRETS, TASK_GROUPS
 
 _CLUSTER = str(Path(__file__).parents[1] / "tests/cluster/cluster")
 _BROKER = "redis"
-_PATIENCE_SECONDS = 300.0
-_LOOK_SECONDS = 0.2
+_TIMEOUT_SECONDS = 300.0
+_POLL_SECONDS = 0.2
 
 Object = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Stage:
-    """A namespace that the operator serves, and the Redis that its TaskGroups and Celery share."""
+    """A namespace that the operator watches, and the Redis that its TaskGroups and Celery use."""
 
     cluster: Cluster
     namespace: str
@@ -35,80 +35,81 @@ class Stage:
     operator: OperatorProcess
 
     async def create(self, name: str, **spec: Any) -> str:
-        """A TaskGroup of no-op tasks; returns its uid."""
-        whole = {
+        """Create a TaskGroup of no-op tasks and return its uid."""
+        fields = {
             "workers": {"image": "localhost/none:1", "app": "demo", "maxReplicas": 4, "concurrency": 16},
             "template": {"task": "demo.noop", "args": ["$(item)"]},
             "broker": {"secretKeyRef": {"name": _BROKER}},
             **spec,
         }
-        made = await self.cluster.create(TASK_GROUPS, self.namespace, {"metadata": {"name": name}, "spec": whole})
-        return str(made["metadata"]["uid"])
+        body = {"metadata": {"name": name}, "spec": fields}
+        group = await self.cluster.create(TASK_GROUPS, self.namespace, body)
+        return str(group["metadata"]["uid"])
 
     async def warm_up(self) -> None:
-        """Until the operator serves the namespace: a group that only waits gets its first status."""
+        """Wait until the operator works: it has written the status of a suspended group."""
         await self.create("warm-up", sequence={"count": 1}, suspend=True)
         await self._until("warm-up", lambda status: status.get("state") == "Suspended")
         await self.remove("warm-up")
 
     async def statuses(self) -> list[Object]:
-        """Of all TaskGroups."""
+        """The status of each TaskGroup."""
         return [group.get("status", {}) for group in await self.cluster.list_all(TASK_GROUPS, self.namespace)]
 
     @property
     def operator_megabytes(self) -> float:
-        """Memory that the operator's process holds now."""
+        """Resident memory of the operator's process, in MB."""
         fields = dict(line.split(":", 1) for line in Path(f"/proc/{self.operator.pid}/status").read_text().splitlines())
         return int(fields["VmRSS"].split()[0]) / 1024
 
     async def until_counted(self, name: str, succeeded: int) -> None:
-        """Until the status counts that many successes."""
+        """Wait until the status has that many succeeded items."""
         await self._until(name, lambda status: status.get("succeeded") == succeeded)
 
     async def remove(self, name: str) -> None:
-        """The TaskGroup, with all that the operator keeps of it."""
+        """Delete the TaskGroup and wait until it is gone."""
         await self.cluster.delete(TASK_GROUPS, self.namespace, name)
 
-        async def gone() -> bool:
+        async def is_gone() -> bool:
             return not await self.cluster.list_all(TASK_GROUPS, self.namespace)
 
-        await eventually_async(gone, _PATIENCE_SECONDS, lambda: self.operator.log[-3000:])
+        await eventually_async(is_gone, _TIMEOUT_SECONDS, lambda: self.operator.log[-3000:])
 
     async def _until(self, name: str, holds: Callable[[Object], bool]) -> None:
-        """A look costs the API server something, and what it costs is missing elsewhere: so not too many."""
+        """Wait for a status. The polling is slow, because the API server shares the cores with what is measured."""
 
-        async def reached() -> bool:
+        async def is_reached() -> bool:
             return holds((await self.cluster.get(TASK_GROUPS, self.namespace, name)).get("status", {}))
 
-        await eventually_async(reached, _PATIENCE_SECONDS, lambda: self.operator.log[-3000:], step=_LOOK_SECONDS)
+        await eventually_async(is_reached, _TIMEOUT_SECONDS, lambda: self.operator.log[-3000:], step=_POLL_SECONDS)
 
 
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
-    """Everything up; all that was started for it ends with the block."""
+    """Start everything; stop at the end of the block what was started."""
     with _api_server() as kubeconfig, redis_server() as server, tempfile.TemporaryDirectory() as folder:
         TaskGroups(kubeconfig).install()
         async with await connect(kubeconfig) as cluster, _namespace(cluster, server) as namespace:
             operator = OperatorProcess(namespace, kubeconfig, Path(folder))
             operator.start()
             try:
-                place = Stage(cluster, namespace, server, operator)
-                await place.warm_up()
-                yield place
+                environment = Stage(cluster, namespace, server, operator)
+                await environment.warm_up()
+                yield environment
             finally:
                 operator.stop()
 
 
 @contextmanager
 def _api_server() -> Iterator[str]:
-    """The tests' light API server. One that runs already is used as it is, and left as it is."""
-    given = os.environ.get("TASKGROUP_TEST_KUBECONFIG")
-    runs = given or _cluster("status", check=False).returncode == 0
-    kubeconfig = given or _cluster("kubeconfig" if runs else "up").stdout.strip()
+    """The tests' light API server. One that runs already is used, and not stopped."""
+    configured = os.environ.get("TASKGROUP_TEST_KUBECONFIG")
+    is_running = configured or _cluster("status", check=False).returncode == 0
+    kubeconfig = configured or _cluster("kubeconfig" if is_running else "up").stdout.strip()
     try:
         yield kubeconfig
     finally:
-        if not runs:
+        if not is_running:
             _cluster("down")
 
 

@@ -1,4 +1,4 @@
-"""What was measured beside what was to be reached, in one small table that decides the exit code."""
+"""A table of measured figures and their goals, which decides the exit code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One goal: what we reached against what Celery reached, as a ratio."""
+    """One goal: the ratio of the TaskGroup's figure to Celery's."""
 
-    what: str
-    ours: str
+    name: str
+    task_group: str
     celery: str
     ratio: float
     goal: float
     at_least: bool
-    """Whether the ratio must reach the goal or stay within it."""
+    """Whether the goal is the least ratio, or else the highest."""
 
     @property
     def met(self) -> bool:
@@ -25,41 +25,41 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One goal without a rival: a figure that must not be exceeded."""
+    """One goal without a comparison: the highest value of a figure."""
 
-    what: str
-    found: float
+    name: str
+    value: float
     limit: float
     unit: str
 
     @property
     def met(self) -> bool:
         """Whether the goal is reached."""
-        return self.found <= self.limit
+        return self.value <= self.limit
 
 
-def rates(what: str, ours: Sequence[float], celery: Sequence[float], goal: float) -> Figure:
-    """Items per second: the medians, and how many times Celery's rate ours must be."""
-    first, second = median(ours), median(celery)
-    return Figure(what, f"{first:,.0f}/s", f"{second:,.0f}/s", first / second, goal, at_least=True)
+def rates(name: str, task_group: Sequence[float], celery: Sequence[float], goal: float) -> Figure:
+    """Compare medians of items per second; `goal` is the least multiple of Celery's rate."""
+    first, second = median(task_group), median(celery)
+    return Figure(name, f"{first:,.0f}/s", f"{second:,.0f}/s", first / second, goal, at_least=True)
 
 
-def times(what: str, ours: Sequence[float], celery: Sequence[float], goal: float) -> Figure:
-    """Seconds: the medians, and which part of Celery's time ours may take."""
-    first, second = median(ours), median(celery)
-    return Figure(what, f"{first:.2f} s", f"{second:.2f} s", first / second, goal, at_least=False)
+def times(name: str, task_group: Sequence[float], celery: Sequence[float], goal: float) -> Figure:
+    """Compare medians of seconds; `goal` is the highest fraction of Celery's time."""
+    first, second = median(task_group), median(celery)
+    return Figure(name, f"{first:.2f} s", f"{second:.2f} s", first / second, goal, at_least=False)
 
 
 def show(title: str, figures: Sequence[Figure]) -> int:
-    """Print the table; the process's exit code: 1 when a goal was missed."""
+    """Print the table and return the exit code, 1 when a goal is missed."""
     _print(title, [("what", "TaskGroup", "Celery", "ratio", "goal", "outcome"), *map(_row, figures)])
     return 0 if all(figure.met for figure in figures) else 1
 
 
 def show_bounds(title: str, bounds: Sequence[Bound]) -> int:
-    """As `show`."""
+    """As `show`, for bounds."""
     rows = [
-        (bound.what, f"{bound.found:,.0f} {bound.unit}", f"≤ {bound.limit:,.0f} {bound.unit}", _outcome(bound.met))
+        (bound.name, f"{bound.value:,.0f} {bound.unit}", f"≤ {bound.limit:,.0f} {bound.unit}", _outcome(bound.met))
         for bound in bounds
     ]
     _print(title, [("what", "found", "goal", "outcome"), *rows])
@@ -79,4 +79,4 @@ def _outcome(met: bool) -> str:
 
 def _row(figure: Figure) -> tuple[str, ...]:
     goal = f"{'≥' if figure.at_least else '≤'} {figure.goal:g}x"
-    return figure.what, figure.ours, figure.celery, f"{figure.ratio:.2f}x", goal, _outcome(figure.met)
+    return figure.name, figure.task_group, figure.celery, f"{figure.ratio:.2f}x", goal, _outcome(figure.met)

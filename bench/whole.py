@@ -1,4 +1,4 @@
-"""How long a group takes from its start until all results are known: a TaskGroup against Celery's group, one worker."""
+"""How long a group takes from its start until all results are known, compared with Celery's group on one worker."""
 
 import asyncio
 import os
@@ -21,51 +21,51 @@ _QUEUE = "bench"
 
 
 async def main() -> int:
-    """The exit code."""
-    ours: list[float] = []
+    """Run the benchmark and return the exit code."""
+    task_group: list[float] = []
     celery: list[float] = []
-    async with stage() as place:
-        url = place.server.url
+    async with stage() as environment:
+        url = environment.server.url
         with Celery("bench", broker=url, backend=url) as app, stock_worker(app, url, _QUEUE, CONCURRENCY) as worker:
             celery_seconds(app, WARM_ITEMS)
-            await task_group_seconds(place, worker, "warm", WARM_ITEMS)
+            await task_group_seconds(environment, worker, "warm", WARM_ITEMS)
             for number in range(1, ROUNDS + 1):
                 celery.append(celery_seconds(app, ITEMS))
-                ours.append(await task_group_seconds(place, worker, f"round-{number}", ITEMS))
-                print(f"round {number}: Celery {celery[-1]:.2f} s, TaskGroup {ours[-1]:.2f} s", flush=True)
+                task_group.append(await task_group_seconds(environment, worker, f"round-{number}", ITEMS))
+                print(f"round {number}: Celery {celery[-1]:.2f} s, TaskGroup {task_group[-1]:.2f} s", flush=True)
     title = (
         f"{ITEMS:,} no-op tasks until all results are known; medians of {ROUNDS} rounds,"
         f" one stock Celery worker for both (prefork, {CONCURRENCY} processes)."
     )
-    return show(title, [times("wall time", ours, celery, 0.62)])
+    return show(title, [times("wall time", task_group, celery, 0.62)])
 
 
 def celery_seconds(app: Any, items: int) -> float:
-    """From `apply_async` until `get` has every result; the signatures are made before."""
+    """Seconds from `apply_async` until `get` has returned all results; the signatures are built before."""
     noop = app.signature("demo.noop")
     tasks = group([noop.clone(args=(index,)) for index in range(items)], app=app)
     began = time.perf_counter()
-    done = tasks.apply_async(queue=_QUEUE)
-    found = done.get(timeout=600)
+    result = tasks.apply_async(queue=_QUEUE)
+    values = result.get(timeout=600)
     seconds = time.perf_counter() - began
-    if len(found) != items:
-        raise RuntimeError(f"Celery has {len(found)} of {items} results.")
-    done.forget()
+    if len(values) != items:
+        raise RuntimeError(f"Celery has {len(values)} of {items} results.")
+    result.forget()
     return seconds
 
 
-async def task_group_seconds(place: Stage, worker: Worker, name: str, items: int) -> float:
-    """From the creation of the object until its status counts every item.
+async def task_group_seconds(environment: Stage, worker: Worker, name: str, items: int) -> float:
+    """Seconds from the creation of the object until its status counts every item.
 
-    In a cluster the pods know their queue; here the running worker is told, so that both sides find it warm.
+    The worker that also runs Celery's group is told to consume the group's queue, so that no start is measured.
     """
     began = time.perf_counter()
-    queue = GroupKeys("", await place.create(name, sequence={"count": items})).queue
+    queue = GroupKeys("", await environment.create(name, sequence={"count": items})).queue
     worker.serve(queue)
-    await place.until_counted(name, items)
+    await environment.until_counted(name, items)
     seconds = time.perf_counter() - began
     worker.leave(queue)
-    await place.remove(name)
+    await environment.remove(name)
     return seconds
 
 

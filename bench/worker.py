@@ -1,4 +1,4 @@
-"""A worker as anybody starts one: Celery's own settings, no logging of every task."""
+"""A Celery worker with default settings, without a log line for each task."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ _STOP_SECONDS = 20.0
 
 
 class Worker:
-    """A running worker, told by remote control which queues it serves."""
+    """A running worker. Remote control sets the queues that it consumes."""
 
     def __init__(self, app: Any, queue: str) -> None:
         self._app = app
@@ -25,19 +25,19 @@ class Worker:
         self._control = app.control
 
     def serve(self, queue: str) -> None:
-        """Take messages from this queue too, from now on."""
+        """Start to consume this queue too."""
         eventually(lambda: self._control.add_consumer(queue, destination=[_NAME], reply=True, limit=1), _READY_SECONDS)
-        # It waits at its other queues until something comes or a second is over, and only then looks at the new one.
+        # It waits up to a second for a message from its other queues before it reads the new one.
         self._app.send_task("demo.noop", queue=self._queue, ignore_result=True)
 
     def leave(self, queue: str) -> None:
-        """Take no more from it."""
+        """Stop to consume this queue."""
         self._control.cancel_consumer(queue, destination=[_NAME], reply=True, limit=1)
 
 
 @contextmanager
 def stock_worker(app: Any, url: str, queue: str, concurrency: int) -> Iterator[Worker]:
-    """A prefork worker of the tests' small app, ready when the block begins."""
+    """Start a prefork worker of the tests' app and wait until it is ready; stop it at the end."""
     command = [sys.executable, "-m", "celery", "-A", "support.celery_app", "worker", "-Q", queue, "-n", _NAME]
     environment = os.environ | {"CELERY_BROKER_URL": url, "CELERY_RESULT_BACKEND": url, "PYTHONPATH": str(_TESTS)}
     process = subprocess.Popen(

@@ -67,10 +67,10 @@ def test_the_api_server_has_no_warning(namespace: Kubectl) -> None:
     manifests = [manifest for manifest in render() if manifest["kind"] != "Pod"]
     for manifest in manifests:
         manifest["metadata"].pop("namespace", None)
-    given = {"apiVersion": "v1", "kind": "List", "items": manifests}
+    manifest_list = {"apiVersion": "v1", "kind": "List", "items": manifests}
     options = ("--server-side", "--force-conflicts", "--dry-run=server", "--filename", "-")
-    done = namespace("apply", *options, given=given)
-    assert (done.stderr, done.stdout.count("serverside-applied (server dry run)")) == ("", len(manifests))
+    process = namespace("apply", *options, given=manifest_list)
+    assert (process.stderr, process.stdout.count("serverside-applied (server dry run)")) == ("", len(manifests))
 
 
 def test_the_password_outlives_an_upgrade_and_a_reinstall(namespace: Kubectl, other_namespace: Kubectl) -> None:
@@ -90,8 +90,8 @@ def test_the_password_outlives_an_upgrade_and_a_reinstall(namespace: Kubectl, ot
     # The Job of the hook needs a kubelet; the end-to-end tests run it.
     helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig())
     assert (password(home), password(other)) == (first, first)
-    left = home("get", "deployments,statefulsets,services,configmaps", "--output", "name").stdout.split()
-    assert [name for name in left if RELEASE in name] == []
+    names = home("get", "deployments,statefulsets,services,configmaps", "--output", "name").stdout.split()
+    assert [name for name in names if RELEASE in name] == []
 
     helm(*install, values=values, kubeconfig=kubeconfig())
     assert (password(home), password(other)) == (first, first)

@@ -83,14 +83,17 @@ def test_pods_select_only_their_own() -> None:
 def test_without_redis_nothing_of_it_is_left_and_no_default_broker() -> None:
     manifests = render({**WITHOUT_CRDS, **REDIS_OFF})
     assert not of_kind(manifests, "StatefulSet", "Service", "Secret", "ConfigMap", "Pod")
-    found = environment(one(manifests, "Deployment", FULLNAME))
-    assert (found[Environment.REDIS_SECRET], found[Environment.REDIS_NAMESPACES]) == ("", "")
+    variables = environment(one(manifests, "Deployment", FULLNAME))
+    assert (variables[Environment.REDIS_SECRET], variables[Environment.REDIS_NAMESPACES]) == ("", "")
 
 
 def test_an_own_broker_is_the_default_for_the_listed_namespaces() -> None:
     values = {"redis": {"enabled": False, "namespaces": ["team-a", NAMESPACE]}, "broker": {"existingSecret": "mine"}}
-    found = operator_environment(values)
-    assert (found[Environment.REDIS_SECRET], found[Environment.REDIS_NAMESPACES]) == ("mine", f"{NAMESPACE},team-a")
+    variables = operator_environment(values)
+    assert (variables[Environment.REDIS_SECRET], variables[Environment.REDIS_NAMESPACES]) == (
+        "mine",
+        f"{NAMESPACE},team-a",
+    )
 
 
 def test_every_listed_namespace_gets_the_same_redis_secret() -> None:
@@ -144,8 +147,8 @@ def test_watched_namespaces_get_a_role_each_and_no_rights_elsewhere() -> None:
     assert {("team-a", FULLNAME), ("team-b", FULLNAME)} <= roles
     bound = {m["roleRef"]["name"] for m in of_kind(manifests, "ClusterRoleBinding")}
     assert bound == {f"{FULLNAME}-discovery:{NAMESPACE}"}
-    found = environment(one(manifests, "Deployment", FULLNAME))
-    assert found[Environment.WATCH_NAMESPACES] == "team-a,team-b"
+    variables = environment(one(manifests, "Deployment", FULLNAME))
+    assert variables[Environment.WATCH_NAMESPACES] == "team-a,team-b"
 
 
 @pytest.mark.parametrize("values", CASES.values(), ids=CASES.keys())

@@ -67,8 +67,8 @@ def account(home: Kubectl, team: Kubectl, folder: Path) -> str:
     for manifest in hooks:
         # Rights that lie in no namespace could only be the whole cluster's.
         assert manifest["kind"] == "ServiceAccount" or "namespace" in manifest["metadata"]
-        where = Kubectl(manifest["metadata"].get("namespace", home.namespace))
-        assert where.create(manifest) == ""
+        kubectl = Kubectl(manifest["metadata"].get("namespace", home.namespace))
+        assert kubectl.create(manifest) == ""
     config = yaml.safe_load(Path(home.kubeconfig).read_text(encoding="utf-8"))
     config["users"] = [
         {"name": user["name"], "user": {"token": home("create", "token", ACCOUNT).stdout.strip()}}

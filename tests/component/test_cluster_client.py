@@ -1,4 +1,4 @@
-"""The client against a real API server: what it sends has the effect, and every refusal is a sentence."""
+"""The client on a real API server: its requests have the documented effect, and every failure is a sentence."""
 
 import socket
 import tempfile
@@ -43,9 +43,9 @@ async def test_a_list_is_read_to_its_end(cluster: Cluster, namespace: str, monke
         body["metadata"]["labels"] = {"page": "yes"}
         await cluster.create(CONFIG_MAPS, namespace, body)
 
-    found = await cluster.list_all(CONFIG_MAPS, namespace, labels="page=yes")
+    config_maps = await cluster.list_all(CONFIG_MAPS, namespace, labels="page=yes")
 
-    assert [item["metadata"]["name"] for item in found] == [f"page-{number}" for number in range(5)]
+    assert [item["metadata"]["name"] for item in config_maps] == [f"page-{number}" for number in range(5)]
 
 
 async def test_a_missing_object_is_named(cluster: Cluster, namespace: str) -> None:
@@ -60,7 +60,7 @@ async def test_a_taken_name_is_a_conflict(cluster: Cluster, namespace: str) -> N
         await cluster.create(CONFIG_MAPS, namespace, config_map(namespace))
 
 
-async def test_a_wrong_object_is_refused_with_the_server_s_words(cluster: Cluster, namespace: str) -> None:
+async def test_a_wrong_object_is_refused_with_the_server_s_message(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(RefusedError, match="selector") as caught:
         await cluster.create(DEPLOYMENTS, namespace, {"metadata": {"name": "empty"}, "spec": {"template": {}}})
 
@@ -91,7 +91,7 @@ async def test_a_missing_right_names_verb_and_resource(namespace: str) -> None:
     assert (status.value.verb, status.value.resource) == ("patch", "pods/status")
 
 
-async def test_pod_security_is_said_in_its_own_words(cluster: Cluster, namespace: str) -> None:
+async def test_the_message_of_pod_security_is_shown(cluster: Cluster, namespace: str) -> None:
     pod = {"metadata": {"name": "root"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
 
     with pytest.raises(ForbiddenError, match="allowPrivilegeEscalation != false"):
@@ -99,18 +99,18 @@ async def test_pod_security_is_said_in_its_own_words(cluster: Cluster, namespace
 
 
 async def test_wrong_credentials(tmp_path: Path, namespace: str) -> None:
-    async with await connect(changed_kubeconfig(tmp_path, token="wrong")) as stranger:
+    async with await connect(changed_kubeconfig(tmp_path, token="wrong")) as unauthorized:
         with pytest.raises(ApiError, match="refuses the operator's credentials"):
-            await stranger.get(SECRETS, namespace, "a")
+            await unauthorized.get(SECRETS, namespace, "a")
 
 
 async def test_a_server_that_is_not_there(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        async with await connect(changed_kubeconfig(tmp_path, port=port)) as lonely:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        async with await connect(changed_kubeconfig(tmp_path, port=port)) as unconnected:
             with pytest.raises(ApiError, match=r"cannot be reached \(get Secret"):
-                await lonely.get(SECRETS, "default", "a")
+                await unconnected.get(SECRETS, "default", "a")
 
 
 async def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
@@ -147,11 +147,11 @@ async def test_outside_a_cluster_nothing_is_guessed(monkeypatch: pytest.MonkeyPa
 
 def changed_kubeconfig(folder: Path, *, port: int | None = None, token: str | None = None) -> str:
     """The tests' kubeconfig with another port or token."""
-    found = yaml.safe_load(Path(kubeconfig()).read_text())
+    config = yaml.safe_load(Path(kubeconfig()).read_text())
     if port:
-        found["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
     if token:
-        found["users"][0]["user"] = {"token": token}
+        config["users"][0]["user"] = {"token": token}
     path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(found))
+    path.write_text(yaml.safe_dump(config))
     return str(path)

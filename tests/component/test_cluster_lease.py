@@ -27,8 +27,8 @@ async def stored(cluster: Cluster, namespace: str) -> Object:
 
 
 @asynccontextmanager
-async def kept(holder: Lease, losses: list[str]) -> AsyncIterator[asyncio.Task[None]]:
-    """The Lease is renewed in the background, as in the operator."""
+async def renewing(holder: Lease, losses: list[str]) -> AsyncIterator[asyncio.Task[None]]:
+    """Renew the Lease in a background task, as the operator does."""
     task = asyncio.create_task(holder.keep(losses.append))
     try:
         yield task
@@ -49,7 +49,7 @@ async def test_the_second_one_waits_while_the_first_renews(cluster: Cluster, nam
     first, second, losses = lease(cluster, namespace, "a"), lease(cluster, namespace, "b"), list[str]()
     await first.acquire()
 
-    async with kept(first, losses):
+    async with renewing(first, losses):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(second.acquire(), SECONDS * 2)
 
@@ -102,7 +102,7 @@ async def test_a_lease_that_another_took_is_lost(cluster: Cluster, namespace: st
     holder, losses = lease(cluster, namespace, "a"), list[str]()
     await holder.acquire()
 
-    async with kept(holder, losses) as task:
+    async with renewing(holder, losses) as task:
         await cluster.merge_patch(LEASES, namespace, NAME, {"spec": {"holderIdentity": "thief"}})
         await asyncio.wait_for(task, SECONDS)
 
@@ -135,7 +135,7 @@ async def test_changes_of_others_that_leave_the_holder_are_no_loss(cluster: Clus
         renewals.add((await stored(cluster, namespace))["renewTime"])
         return len(renewals) > 3
 
-    async with kept(holder, losses):
+    async with renewing(holder, losses):
         await eventually_async(renewed_thrice, SECONDS * 5, lambda: (renewals, losses))
 
     assert losses == []
@@ -149,7 +149,7 @@ async def test_a_deleted_lease_is_made_again(cluster: Cluster, namespace: str) -
     async def is_back() -> bool:
         return bool(await cluster.list_all(LEASES, namespace))
 
-    async with kept(holder, losses):
+    async with renewing(holder, losses):
         await eventually_async(is_back, SECONDS * 2, lambda: losses)
 
     assert losses == []

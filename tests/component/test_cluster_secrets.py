@@ -31,8 +31,8 @@ async def test_a_missing_secret(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(SecretMissingError) as caught:
         await read_url(cluster, namespace, REF)
 
-    where = f'Secret "redis" in namespace "{namespace}"'
-    assert caught.value.message == f'{where} does not exist: create it with the URL under the key "url".'
+    label = f'Secret "redis" in namespace "{namespace}"'
+    assert caught.value.message == f'{label} does not exist: create it with the URL under the key "url".'
 
 
 async def test_a_missing_key(cluster: Cluster, namespace: str) -> None:
@@ -42,11 +42,13 @@ async def test_a_missing_key(cluster: Cluster, namespace: str) -> None:
         await read_url(cluster, namespace, REF)
 
 
-@pytest.mark.parametrize(("value", "said"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "is not text")])
-async def test_a_useless_value_is_told_but_not_shown(cluster: Cluster, namespace: str, value: bytes, said: str) -> None:
+@pytest.mark.parametrize(("value", "expected"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "is not text")])
+async def test_a_useless_value_is_reported_but_not_shown(
+    cluster: Cluster, namespace: str, value: bytes, expected: str
+) -> None:
     await store(cluster, namespace, url=value)
 
-    with pytest.raises(SecretMissingError, match=f'The key "url" of Secret "redis" .* {said}: store the URL there'):
+    with pytest.raises(SecretMissingError, match=f'The key "url" of Secret "redis" .* {expected}: store the URL there'):
         await read_url(cluster, namespace, REF)
 
 

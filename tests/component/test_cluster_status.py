@@ -51,9 +51,9 @@ async def test_the_same_status_again_is_no_new_version(cluster: Cluster, group: 
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
-async def test_a_turn_on_top_of_an_old_version_is_a_conflict(cluster: Cluster, group: Meta) -> None:
-    seen = await status.write(cluster, group, RICH)
-    version = seen["metadata"]["resourceVersion"]
+async def test_a_write_with_an_old_version_is_a_conflict(cluster: Cluster, group: Meta) -> None:
+    stored = await status.write(cluster, group, RICH)
+    version = stored["metadata"]["resourceVersion"]
     await cluster.merge_patch(TASK_GROUPS, group.namespace, group.name, {"spec": {"suspend": True}})
 
     with pytest.raises(ConflictError):
@@ -61,10 +61,10 @@ async def test_a_turn_on_top_of_an_old_version_is_a_conflict(cluster: Cluster, g
     assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == RICH.dump()
 
 
-async def test_a_turn_on_top_of_the_newest_version_is_written(cluster: Cluster, group: Meta) -> None:
-    seen = await status.write(cluster, group, RICH)
+async def test_a_write_with_the_newest_version_is_stored(cluster: Cluster, group: Meta) -> None:
+    stored = await status.write(cluster, group, RICH)
 
-    written = await status.write(cluster, group, POOR, seen["metadata"]["resourceVersion"])
+    written = await status.write(cluster, group, POOR, stored["metadata"]["resourceVersion"])
 
     assert written["status"] == POOR.dump()
 
@@ -87,9 +87,9 @@ async def test_a_deleted_object_is_not_found(cluster: Cluster, group: Meta) -> N
 
 
 def events_of(kubectl: Kubectl, group: Meta) -> list[dict[str, Any]]:
-    """By the field that `kubectl describe` asks for."""
-    found = kubectl("get", "events", f"--field-selector=involvedObject.uid={group.uid}", "--output=json")
-    items: list[dict[str, Any]] = json.loads(found.stdout)["items"]
+    """The group's events, selected as `kubectl describe` does."""
+    process = kubectl("get", "events", f"--field-selector=involvedObject.uid={group.uid}", "--output=json")
+    items: list[dict[str, Any]] = json.loads(process.stdout)["items"]
     return items
 
 

@@ -1,4 +1,4 @@
-"""The workers' Deployment on a real API server: made, healed, observed and removed."""
+"""The workers' Deployment on a real API server: applied, restored after changes, and observed."""
 
 import json
 from typing import Any
@@ -126,13 +126,13 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
-async def test_what_somebody_changes_is_seen_and_healed(
-    cluster: Cluster, workers: WorkerDeployments, group: Meta, restricted: Kubectl, what: str
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_change_by_others_is_seen_and_reverted(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta, restricted: Kubectl, change: str
 ) -> None:
     await workers.apply(group, manifest(group))
     before = (await live(cluster, group))["spec"]
-    patch = json.dumps({"spec": CHANGES[what]})
+    patch = json.dumps({"spec": CHANGES[change]})
     assert restricted("patch", "deployment", child_name(group.name, group.uid), "--patch", patch).returncode == 0
     assert (await live(cluster, group))["spec"] != before
 
@@ -218,7 +218,9 @@ async def test_pod_security_restricted_admits_the_workers(
     assert not [mount for mount in mounts if "serviceaccount" in mount["mountPath"]]
 
 
-async def test_a_quota_that_admits_no_pod_is_said(workers: WorkerDeployments, group: Meta, restricted: Kubectl) -> None:
+async def test_a_quota_that_admits_no_pod_is_reported(
+    workers: WorkerDeployments, group: Meta, restricted: Kubectl
+) -> None:
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -228,18 +230,18 @@ async def test_a_quota_that_admits_no_pod_is_said(workers: WorkerDeployments, gr
     assert restricted.create(quota) == ""
     await workers.apply(group, manifest(group))
 
-    async def trouble() -> bool:
-        found = (await workers.observe(group, None)).trouble
-        return found is not None and "exceeded quota: none" in found.message and found.reason == Reason.FORBIDDEN
+    async def is_reported() -> bool:
+        current = (await workers.observe(group, None)).trouble
+        return current is not None and "exceeded quota: none" in current.message and current.reason == Reason.FORBIDDEN
 
-    await eventually_async(trouble, 30)
+    await eventually_async(is_reported, 30)
 
 
-async def test_a_service_account_that_is_not_there_is_said(workers: WorkerDeployments, group: Meta) -> None:
+async def test_a_service_account_that_does_not_exist_is_reported(workers: WorkerDeployments, group: Meta) -> None:
     await workers.apply(group, manifest(group, serviceAccountName="nobody"))
 
-    async def trouble() -> bool:
-        found = (await workers.observe(group, None)).trouble
-        return found is not None and found.message.startswith('The service account "nobody" does not exist')
+    async def is_reported() -> bool:
+        current = (await workers.observe(group, None)).trouble
+        return current is not None and current.message.startswith('The service account "nobody" does not exist')
 
-    await eventually_async(trouble, 30)
+    await eventually_async(is_reported, 30)

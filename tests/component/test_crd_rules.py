@@ -58,9 +58,9 @@ def test_a_create_is_judged(groups: TaskGroups, case: Case) -> None:
 
 @pytest.mark.parametrize("case", UPDATES, ids=label)
 def test_an_update_is_judged(groups: TaskGroups, name: str, case: Case) -> None:
-    first = groups.create(task_group(LEAST, case.before, name=name), keep=True).kept
+    first = groups.create(task_group(LEAST, case.before, name=name), keep=True).body
     if case.status:
-        first = groups.replace_status({**first, "status": dict(case.status)}, keep=True).kept
+        first = groups.replace_status({**first, "status": dict(case.status)}, keep=True).body
 
     refused = groups.replace(replacement(LEAST, case.refused, first), keep=True)
     accepted = groups.replace(replacement(LEAST, case.accepted, first), keep=True)
@@ -71,7 +71,7 @@ def test_an_update_is_judged(groups: TaskGroups, name: str, case: Case) -> None:
 
 
 def test_a_template_may_change_before_the_start(groups: TaskGroups, name: str) -> None:
-    first = groups.create(task_group(LEAST, name=name), keep=True).kept
+    first = groups.create(task_group(LEAST, name=name), keep=True).body
 
     answer = groups.replace(replacement(LEAST, {"spec.template": {"task": "other"}}, first))
 

@@ -29,15 +29,15 @@ def name(groups: TaskGroups) -> Iterator[str]:
 
 def stored(groups: TaskGroups, name: str, status: dict[str, Any] | None = None) -> dict[str, Any]:
     """A small TaskGroup on the server, with this status."""
-    answer = groups.create(task_group(LEAST, name=name), keep=True).kept
+    answer = groups.create(task_group(LEAST, name=name), keep=True).body
     if status:
-        answer = groups.replace_status({**answer, "status": status}, keep=True).kept
+        answer = groups.replace_status({**answer, "status": status}, keep=True).body
     return answer
 
 
 def test_scalars_get_defaults_and_absent_parts_stay_absent(groups: TaskGroups) -> None:
     """A part that nobody wrote must not appear: it would have no owner and would differ from what was applied."""
-    answer = groups.create(task_group(LEAST)).kept
+    answer = groups.create(task_group(LEAST)).body
     assert answer["spec"] == {
         **LEAST,
         "suspend": False,
@@ -54,7 +54,7 @@ def test_parts_that_are_written_get_their_defaults(groups: TaskGroups) -> None:
         "spec.workers.securityContext": {},
     }
 
-    answer = groups.create(task_group(LEAST, edits)).kept
+    answer = groups.create(task_group(LEAST, edits)).body
     spec = answer["spec"]
     assert spec["sequence"] == {"start": 0, "count": 3, "step": 1}
     assert spec["template"]["options"] == {"priority": 0, "ignoreResult": False}
@@ -65,7 +65,7 @@ def test_parts_that_are_written_get_their_defaults(groups: TaskGroups) -> None:
 def test_a_default_is_not_a_change_of_an_immutable_part(groups: TaskGroups, name: str) -> None:
     """The manifest without the default applied again must not read as another broker."""
     edits = {"spec.broker": {"secretKeyRef": {"name": "broker"}}}
-    first = groups.create(task_group(LEAST, edits, name=name), keep=True).kept
+    first = groups.create(task_group(LEAST, edits, name=name), keep=True).body
 
     body = replacement(LEAST, edits, first)
 
@@ -77,7 +77,7 @@ def test_a_broker_is_neither_added_nor_removed(groups: TaskGroups, name: str, be
     """A rule on the field itself would not see it go."""
     with_broker = {"spec.broker": BACKEND}
     edits, later = ({}, with_broker) if before is ABSENT else (with_broker, {})
-    first = groups.create(task_group(LEAST, edits, name=name), keep=True).kept
+    first = groups.create(task_group(LEAST, edits, name=name), keep=True).body
 
     body = replacement(LEAST, later, first)
 
@@ -87,7 +87,7 @@ def test_a_broker_is_neither_added_nor_removed(groups: TaskGroups, name: str, be
 def test_ten_thousand_items_are_stored(groups: TaskGroups, name: str) -> None:
     items = [{"path": f"pictures/{number:05}.jpg"} for number in range(10_000)]
 
-    answer = groups.create(task_group(LEAST, {"spec.items": items}, name=name), keep=True).kept
+    answer = groups.create(task_group(LEAST, {"spec.items": items}, name=name), keep=True).body
     assert answer["spec"]["items"] == items
 
 
@@ -98,7 +98,7 @@ def test_ten_thousand_tasks_are_stored(groups: TaskGroups, name: str) -> None:
     ]
     edits = {"spec.items": ABSENT, "spec.template": ABSENT, "spec.tasks": tasks}
 
-    answer = groups.create(task_group(LEAST, edits, name=name), keep=True).kept
+    answer = groups.create(task_group(LEAST, edits, name=name), keep=True).body
     assert len(answer["spec"]["tasks"]) == 10_000
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_field_is_refused_or_dropped(groups: TaskGroups) -> None:
     strict, lax = groups.create(body), groups.create(body, validation="Ignore")
 
     assert 'unknown field "spec.paralellism"' in strict.message
-    assert "paralellism" not in lax.kept["spec"]
+    assert "paralellism" not in lax.body["spec"]
 
 
 def test_the_status_is_written_apart(groups: TaskGroups, name: str) -> None:
@@ -117,9 +117,9 @@ def test_the_status_is_written_apart(groups: TaskGroups, name: str) -> None:
     first = stored(groups, name, {"state": "Running"})
 
     edited = {**first, "spec": {**first["spec"], "parallelism": 5}, "status": {"state": "Failed"}}
-    by_user = groups.replace(edited, keep=True).kept
+    by_user = groups.replace(edited, keep=True).body
     reported = {**by_user, "spec": {**first["spec"], "parallelism": 9}, "status": {"state": "Complete"}}
-    by_operator = groups.replace_status(reported, keep=True).kept
+    by_operator = groups.replace_status(reported, keep=True).body
 
     assert by_user["status"] == {"state": "Running"}
     assert by_user["metadata"]["generation"] == 2
@@ -129,12 +129,12 @@ def test_the_status_is_written_apart(groups: TaskGroups, name: str) -> None:
 
 def test_discovery_names_the_resource(groups: TaskGroups) -> None:
     """`kubectl get tg` and `kubectl get all` resolve their words by this."""
-    found = {entry["name"]: entry for entry in groups.get(DISCOVERY)["resources"]}
+    resources = {entry["name"]: entry for entry in groups.get(DISCOVERY)["resources"]}
 
-    assert found["taskgroups"]["shortNames"] == ["tg"]
-    assert found["taskgroups"]["categories"] == ["all", "taskgroups"]
-    assert found["taskgroups"]["namespaced"]
-    assert "taskgroups/status" in found
+    assert resources["taskgroups"]["shortNames"] == ["tg"]
+    assert resources["taskgroups"]["categories"] == ["all", "taskgroups"]
+    assert resources["taskgroups"]["namespaced"]
+    assert "taskgroups/status" in resources
 
 
 def test_the_table_shows_how_far_a_group_is(groups: TaskGroups, name: str) -> None:
@@ -165,8 +165,8 @@ def test_groups_are_selected_by_state(groups: TaskGroups, name: str) -> None:
     stored(groups, name, {"state": "Running"})
 
     def names(state: str) -> set[str]:
-        found = groups.get(COLLECTION, fieldSelector=f"status.state={state}")
-        return {entry["metadata"]["name"] for entry in found["items"]}
+        page = groups.get(COLLECTION, fieldSelector=f"status.state={state}")
+        return {entry["metadata"]["name"] for entry in page["items"]}
 
     eventually(lambda: name in names("Running"), 10)
     assert name not in names("Failed")

@@ -55,7 +55,7 @@ def container(app: str) -> dict[str, Any]:
 
 @contextmanager
 def started(url: str, folder: Path, app: str) -> Iterator[CeleryWorker]:
-    """What the kubelet does: replace $(POD_NAME), set the variables, run command and arguments."""
+    """Run the container as the kubelet does: replace $(POD_NAME), set the variables, run command and arguments."""
     spec = container(app)
     variables = {variable["name"]: url for variable in spec["env"] if "secretKeyRef" in variable.get("valueFrom", {})}
     variables |= {"POD_NAME": POD, "PYTHONPATH": f"{TESTS}:{folder}"}

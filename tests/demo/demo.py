@@ -1,7 +1,6 @@
-"""The demo: applies every manifest of examples/, follows the groups to their end, and tells the outcome in words.
+"""The demo: applies every manifest of examples/, shows the progress of the groups, and prints their outcome.
 
-It speaks to the cluster as a person would, by kubectl and `python -m taskgroup results`, so that what it shows can be
-typed in by hand.
+It uses kubectl and `python -m taskgroup results`, so that users can repeat its commands.
 """
 
 import argparse
@@ -21,26 +20,26 @@ NAMESPACE = "taskgroup-demo"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SHOWN_RESULTS = 4
 POLL_SECONDS = 0.5
-# Long enough for an image to be pulled from afar.
-PATIENCE_SECONDS = 300
+# Time for the pull of an image.
+STALL_SECONDS = 300
 
 Object = dict[str, Any]
 
 
 class Cluster:
-    """kubectl and the results command, pointed at one cluster and namespace."""
+    """kubectl and the results command, for one cluster and namespace."""
 
     def __init__(self, context: str | None) -> None:
         self._context = ["--context", context] if context else []
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
-        """Standard output; ends the demo with kubectl's own sentence when it refuses."""
+        """Run kubectl and return its standard output. Ends the demo with kubectl's message when it fails."""
         return _output(["kubectl", *self._context, "--namespace", NAMESPACE, *arguments], given)
 
     def groups(self, names: Sequence[str]) -> dict[str, Object]:
-        """The named TaskGroups as they are now."""
-        found = json.loads(self.kubectl("get", "taskgroups", "--output", "json"))["items"]
-        return {group["metadata"]["name"]: group for group in found if group["metadata"]["name"] in names}
+        """The named TaskGroups that exist, by name."""
+        groups = json.loads(self.kubectl("get", "taskgroups", "--output", "json"))["items"]
+        return {group["metadata"]["name"]: group for group in groups if group["metadata"]["name"] in names}
 
     def results(self, name: str) -> list[Object]:
         """One object per item, in index order."""
@@ -49,14 +48,14 @@ class Cluster:
 
 
 def _output(command: list[str], given: str | None = None) -> str:
-    done = subprocess.run(command, input=given, text=True, capture_output=True, check=False)
-    if done.returncode:
-        sys.exit(f"demo: {done.stderr.strip() or f'{command[0]} failed.'}")
-    return done.stdout
+    process = subprocess.run(command, input=given, text=True, capture_output=True, check=False)
+    if process.returncode:
+        sys.exit(f"demo: {process.stderr.strip() or f'{command[0]} failed.'}")
+    return process.stdout
 
 
 def manifests(worker_image: str | None) -> list[Object]:
-    """The TaskGroups of examples/, with another worker image when one is named; tells what each is about."""
+    """Return the TaskGroups of examples/, with this worker image if there is one, and print what each one shows."""
     groups = []
     for path in sorted(EXAMPLES.glob("*.yaml")):
         text = path.read_text()
@@ -70,33 +69,34 @@ def manifests(worker_image: str | None) -> list[Object]:
 
 
 def apply(cluster: Cluster, groups: list[Object]) -> None:
-    """Start anew: groups of an earlier run go first, for a group runs once."""
+    """Delete the groups of an earlier run, since a group runs once, and create the new ones."""
     names = [group["metadata"]["name"] for group in groups]
     cluster.kubectl("delete", "taskgroups", "--ignore-not-found", "--timeout=120s", *names)
     cluster.kubectl("apply", "--filename", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": groups}))
 
 
 def follow(cluster: Cluster, names: list[str]) -> dict[str, Object]:
-    """One line of progress until every group has ended, or nothing has moved for PATIENCE_SECONDS."""
-    line, moved = "", time.monotonic()
+    """Show the progress until all groups have ended, and return them.
+
+    Ends the demo when nothing has changed for STALL_SECONDS.
+    """
+    line, changed_at = "", time.monotonic()
     while True:
         groups = cluster.groups(names)
         line, before = progress(groups), line
         if line != before:
-            moved = time.monotonic()
+            changed_at = time.monotonic()
             _show(line, len(before))
         if len(groups) == len(names) and all(map(finished, groups.values())):
             _show("", 0)
             return groups
-        if time.monotonic() - moved > PATIENCE_SECONDS:
-            sys.exit(
-                f"\ndemo: nothing has moved for {PATIENCE_SECONDS} s; kubectl -n {NAMESPACE} describe tg says why."
-            )
+        if time.monotonic() - changed_at > STALL_SECONDS:
+            sys.exit(f"\ndemo: nothing has changed for {STALL_SECONDS} s; kubectl -n {NAMESPACE} describe tg says why.")
         time.sleep(POLL_SECONDS)
 
 
 def _show(line: str, width: int) -> None:
-    """On a terminal each line replaces the one before; an empty one ends the line."""
+    """Print a line; on a terminal it replaces the line before, and an empty one ends that line."""
     if not sys.stdout.isatty():
         print(line, flush=True)
     elif line:

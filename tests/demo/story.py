@@ -1,4 +1,4 @@
-"""TaskGroups in words: one line while they run, a paragraph when they have ended."""
+"""Describes TaskGroups: one line while they run, a paragraph when they have ended."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,9 @@ from typing import Any
 
 Object = dict[str, Any]
 WIDTH = 110
-TROUBLE = ("ConfigurationValid", "BackendReachable", "WorkersReady")
-USUAL = ("WorkersStarting",)
-"""Reasons that are no trouble."""
+CHECKED_CONDITIONS = ("ConfigurationValid", "BackendReachable", "WorkersReady")
+NORMAL_REASONS = ("WorkersStarting",)
+"""Reasons of False conditions that are part of a normal start."""
 
 
 def finished(group: Object) -> bool:
@@ -18,38 +18,38 @@ def finished(group: Object) -> bool:
 
 
 def progress(groups: Mapping[str, Object]) -> str:
-    """`name 3/10` for each group, and what is in the way of one that cannot go on."""
+    """`name 3/10` for each group, with the message of its first condition that is not as it should be."""
     return "   ".join(_progress(name, group) for name, group in sorted(groups.items()))
 
 
 def _progress(name: str, group: Object) -> str:
     status = group.get("status", {})
-    conditions = [_condition(group, kind) for kind in TROUBLE]
-    trouble = next((found["message"] for found in conditions if _is_bad(found)), "")
+    conditions = [_condition(group, kind) for kind in CHECKED_CONDITIONS]
+    trouble = next((condition["message"] for condition in conditions if _is_bad(condition)), "")
     return f"{name} {status.get('progress', 'not seen yet')}" + (f" ({trouble})" if trouble else "")
 
 
 def _is_bad(condition: Object) -> bool:
-    return condition.get("status") == "False" and condition.get("reason") not in USUAL
+    return condition.get("status") == "False" and condition.get("reason") not in NORMAL_REASONS
 
 
 def _condition(group: Object, kind: str) -> Object:
     conditions = group.get("status", {}).get("conditions", [])
-    return next((found for found in conditions if found["type"] == kind), {})
+    return next((condition for condition in conditions if condition["type"] == kind), {})
 
 
 def story(name: str, group: Object, results: Sequence[Object], shown: int) -> str:
-    """What became of a group: its outcome, its failures, and the first of its results."""
+    """The outcome of a group, its failures, and its first results."""
     status = group["status"]
     outcome = (
         f"{status['state']} after {_seconds(status)} s, {status['succeeded']} of {status['total']} items succeeded"
     )
     failures = [f"  {failure_in_words(failure)}" for failure in status.get("failures", [])]
     values = [f"  item {result['index']}: {_value(result)}" for result in results if "result" in result]
-    rest, namespace = len(values) - shown, group["metadata"]["namespace"]
+    hidden, namespace = len(values) - shown, group["metadata"]["namespace"]
     more = (
-        [f"  … and {rest} more: .venv/bin/python -m taskgroup results {name} --namespace {namespace}"]
-        if rest > 0
+        [f"  … and {hidden} more: .venv/bin/python -m taskgroup results {name} --namespace {namespace}"]
+        if hidden > 0
         else []
     )
     return "\n".join([f"\n{name}: {outcome}", *failures, *values[:shown], *more])

@@ -1,4 +1,4 @@
-"""The operator's own client on the API server of the component tests, and groups to work on."""
+"""The operator's client on the API server of the component tests, and TaskGroups for the tests."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -24,14 +24,14 @@ async def connected(*, user: str | None = None) -> AsyncIterator[Cluster]:
 
 
 async def new_group(cluster: Cluster, namespace: str, name: str = "pictures") -> Meta:
-    """A stored TaskGroup and what the operator knows of it."""
+    """Create a TaskGroup and return its Meta."""
     shared_task_groups()
     stored = await cluster.create(TASK_GROUPS, namespace, task_group(LEAST, name=name))
     return meta_of(stored)
 
 
 def meta_of(stored: dict[str, object]) -> Meta:
-    """As the operator reads it from the object."""
+    """Return the Meta of a stored TaskGroup, as the operator reads it."""
     metadata = stored["metadata"]
     assert isinstance(metadata, dict)
     return Meta(
@@ -45,20 +45,20 @@ def meta_of(stored: dict[str, object]) -> Meta:
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
     """The client with all rights."""
-    async with connected() as found:
-        yield found
+    async with connected() as client:
+        yield client
 
 
 @pytest.fixture
 def restricted() -> Iterator[Kubectl]:
-    """A namespace of the test's own that admits restricted pods only."""
+    """A new namespace that admits only restricted pods."""
     with new_namespace() as kubectl:
         yield kubectl
 
 
 @pytest.fixture
 def namespace(restricted: Kubectl) -> str:
-    """Its name."""
+    """Name of the test's namespace."""
     return restricted.namespace
 
 

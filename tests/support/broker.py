@@ -1,4 +1,4 @@
-"""Builders for tests of the broker: a group, its messages, and a consumer that does what a worker's kombu does."""
+"""For tests of the broker: a group, its messages, and a consumer that uses Kombu as a worker does."""
 
 # Kombu is typed in parts only.
 # mypy: disable-error-code="no-untyped-call"
@@ -50,7 +50,7 @@ class Group:
 
 
 async def open_group(broker: RedisBroker, *, prefix: str = "", uid: str = UID) -> Group:
-    """A group with fresh books."""
+    """Open a group without any state in Redis."""
     keys = GroupKeys(prefix, uid)
     state = await broker.open(keys, "nonce-1", {}, {})
     return Group(broker, keys, state.fence)
@@ -58,22 +58,22 @@ async def open_group(broker: RedisBroker, *, prefix: str = "", uid: str = UID) -
 
 def queued_ids(client: redis.Redis, keys: GroupKeys) -> list[str]:
     """Task ids in the order in which workers would take them."""
-    found: list[str] = []
+    ids: list[str] = []
     for name in keys.lists:
-        raw: Any = client.lrange(name, 0, -1)
-        found += [json.loads(message)["headers"]["id"] for message in reversed(raw)]
-    return found
+        messages: Any = client.lrange(name, 0, -1)
+        ids += [json.loads(message)["headers"]["id"] for message in reversed(messages)]
+    return ids
 
 
 def indexes(ids: Sequence[str]) -> list[int]:
-    """The items' indexes of task ids; other ids fail."""
+    """The items' indexes of task ids; AssertionError for other ids."""
     items = [parse_task_id(UID, name) for name in ids]
     assert None not in items, ids
     return [item[0] for item in items if item]
 
 
 class Consumer:
-    """Takes messages as a worker's kombu does: into the unacked hash of its pod, and out of it by ack or restore."""
+    """Takes messages as a worker does: into the unacked hash of its pod, and out of it by ack or restore."""
 
     def __init__(self, connection: Connection, queue: str) -> None:
         self._channel = connection.default_channel
@@ -99,9 +99,8 @@ def consumer(url: str, keys: GroupKeys, pod: str) -> Iterator[Consumer]:
     options: Mapping[str, str] = {**keys.worker_options(pod), "global_keyprefix": keys.prefix}
     connection = Connection(url, transport_options=dict(options))
     try:
-        found = Consumer(connection, keys.queue)
-        yield found
+        yield Consumer(connection, keys.queue)
     finally:
-        # Not release(): closing a channel would restore what it holds, and these stand for pods that died.
+        # Closing a channel would restore its messages, but these consumers stand for pods that were killed.
         connection.default_channel.qos._delivered.clear()  # noqa: SLF001
         connection.release()

@@ -1,4 +1,4 @@
-"""A small Celery project as a user would write it: nothing in it knows of TaskGroups. Its URLs come by environment."""
+"""A small Celery app as a user writes it, without any knowledge of TaskGroups. Its URLs come from the environment."""
 
 # Celery publishes no types, so its decorator hides those of every task.
 # mypy: disable-error-code="untyped-decorator"
@@ -20,18 +20,18 @@ def _board() -> redis.Redis:
 
 @app.task(name="demo.echo")
 def echo(*args: Any, **kwargs: Any) -> list[Any]:
-    """The arguments as they arrived; their JSON is told apart by type."""
+    """Return the arguments as they were received."""
     return [list(args), kwargs]
 
 
 @app.task(name="demo.noop")
 def noop(*_args: Any) -> None:
-    """Nothing."""
+    """Do nothing."""
 
 
 @app.task(name="demo.describe", bind=True)
 def describe(self: Task) -> dict[str, Any]:
-    """What the task sees of its own request."""
+    """Return parts of the task's request."""
     request = self.request
     return {
         "id": request.id,
@@ -47,9 +47,9 @@ def describe(self: Task) -> dict[str, Any]:
 
 
 @app.task(name="demo.fail")
-def fail(*said: Any) -> None:
-    """Raise."""
-    raise ValueError(*said)
+def fail(*arguments: Any) -> None:
+    """Raise ValueError with these arguments."""
+    raise ValueError(*arguments)
 
 
 @app.task(name="demo.note")
@@ -62,7 +62,7 @@ def note(text: str) -> str:
 
 @app.task(name="demo.gate")
 def gate(name: str) -> str:
-    """Say so in the list `notes`, then wait until key `open:<name>` exists."""
+    """Write `name` to the list `notes`, then wait until the key `open:<name>` exists."""
     with _board() as board:
         board.rpush("notes", name)
         while not board.exists(f"open:{name}"):
@@ -72,19 +72,19 @@ def gate(name: str) -> str:
 
 @app.task(name="demo.early", acks_late=False)
 def early() -> None:
-    """Acknowledged before it runs, whatever the worker was told."""
+    """A task that is acknowledged before it runs, whatever the worker's settings are."""
 
 
 @app.task(name="demo.busy")
 def busy() -> None:
-    """Never end by itself."""
+    """Run until the worker is stopped."""
     while True:
         time.sleep(0.05)
 
 
 @app.task(name="demo.again", bind=True, max_retries=3)
 def again(self: Task) -> int:
-    """Ask for two retries, then say how many there were."""
+    """Retry twice, then return the number of retries."""
     if self.request.retries < 2:
         raise self.retry(countdown=0)
     return int(self.request.retries)

@@ -1,4 +1,4 @@
-"""TaskGroups of the end-to-end tests: how they are written, made, watched and read."""
+"""TaskGroups of the end-to-end tests: manifests, and reads and waits for one group."""
 
 import json
 import subprocess
@@ -28,8 +28,8 @@ _COUNTS = ("pending", "active", "succeeded", "failed", "cancelled")
 
 def workers(app: str = "demo", image: str = WORKER_IMAGE, **fields: Any) -> Object:
     """Small worker pods: two items at once, one pod unless the test says otherwise."""
-    small = {"requests": {"cpu": "50m", "memory": "48Mi"}}
-    return {"image": image, "app": app, "concurrency": 2, "resources": small, **fields}
+    resources = {"requests": {"cpu": "50m", "memory": "48Mi"}}
+    return {"image": image, "app": app, "concurrency": 2, "resources": resources, **fields}
 
 
 def probe_workers(image: str = WORKER_IMAGE, **fields: Any) -> Object:
@@ -46,9 +46,9 @@ def probe_workers(image: str = WORKER_IMAGE, **fields: Any) -> Object:
 
 def manifest(name: str, **spec: Any) -> Object:
     """A TaskGroup on the namespace's Redis; `broker=None` leaves the broker to the operator."""
-    base = {"workers": workers(), "broker": {"secretKeyRef": {"name": SECRET}}}
-    chosen = {key: value for key, value in (base | spec).items() if value is not None}
-    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": chosen}
+    defaults = {"workers": workers(), "broker": {"secretKeyRef": {"name": SECRET}}}
+    fields = {key: value for key, value in (defaults | spec).items() if value is not None}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": fields}
 
 
 def counting(count: int, seconds: float = 0.0, **worker_fields: Any) -> Object:
@@ -62,7 +62,7 @@ def counting(count: int, seconds: float = 0.0, **worker_fields: Any) -> Object:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One TaskGroup, which may be gone."""
+    """One TaskGroup, which may have been deleted."""
 
     kube: Kube
     redis: Redis
@@ -80,21 +80,22 @@ class Group:
         return GroupKeys("", self.uid)
 
     def status(self) -> Object:
-        """Empty before the operator's first status and after the end of the object."""
-        found = self.kube.find(TASK_GROUPS, self.name) or {}
-        status: Object = found.get("status") or {}
+        """Its status; empty before the operator's first write and after the object was deleted."""
+        group = self.kube.find(TASK_GROUPS, self.name) or {}
+        status: Object = group.get("status") or {}
         return status if "state" in status else {}
 
     def until(self, holds: Callable[[Object], Any], seconds: float = 60.0) -> Object:
-        """The first status for which it holds."""
-        kept: list[Object] = []
+        """The first status for which the function returns true."""
+        status: Object = {}
 
-        def look() -> bool:
-            kept[:] = [self.status()]
-            return bool(kept[0]) and bool(holds(kept[0]))
+        def is_reached() -> bool:
+            nonlocal status
+            status = self.status()
+            return bool(status) and bool(holds(status))
 
-        self.kube.until(look, seconds, lambda: json.dumps(kept[0], indent=1))
-        return kept[0]
+        self.kube.until(is_reached, seconds, lambda: json.dumps(status, indent=1))
+        return status
 
     def open_gate(self) -> None:
         """Let the items of `probe.hold` end."""
@@ -102,12 +103,12 @@ class Group:
 
     def until_said(self, kind: str, status: str, reason: str, seconds: float = 60.0) -> str:
         """The message of a condition, once it has this status and reason."""
-        found = self.until(lambda seen: _said(seen, kind) == (status, reason), seconds)
-        return str(condition(found, kind)["message"])
+        current = self.until(lambda current: _status_and_reason(current, kind) == (status, reason), seconds)
+        return str(condition(current, kind)["message"])
 
     def until_finished(self, state: str = "Complete", seconds: float = 60.0) -> Object:
         """The status at the end; AssertionError when it is not the expected one."""
-        status = self.until(lambda seen: condition(seen, "Finished").get("status") == "True", seconds)
+        status = self.until(lambda current: condition(current, "Finished").get("status") == "True", seconds)
         assert status["state"] == state, json.dumps(status, indent=1)
         assert_counts_add_up(status)
         return status
@@ -126,29 +127,29 @@ class Group:
 
     def replicas(self) -> int:
         """Pods that the Deployment wants; 0 without one."""
-        found = self.deployment()
-        return int(found["spec"]["replicas"]) if found else 0
+        deployment = self.deployment()
+        return int(deployment["spec"]["replicas"]) if deployment else 0
 
     def pods(self) -> list[Object]:
         """Its worker pods."""
         return self.kube.select(PODS, f"{LABEL_UID}={self.uid}")
 
     def ledger(self) -> Object | None:
-        """The ConfigMap that holds its books."""
+        """The ConfigMap with its ledger."""
         return self.kube.find(CONFIG_MAPS, f"{self.child}-ledger")
 
     def events(self) -> list[str]:
         """Reasons of its events, by time."""
-        mine = [event for event in self.kube.select(EVENTS) if event["involvedObject"].get("uid") == self.uid]
-        return [event["reason"] for event in sorted(mine, key=_time)]
+        events = [event for event in self.kube.select(EVENTS) if event["involvedObject"].get("uid") == self.uid]
+        return [event["reason"] for event in sorted(events, key=_time)]
 
     def results(self) -> list[Object]:
         """What `python -m taskgroup results` prints."""
         command = [sys.executable, "-m", "taskgroup", "results", self.name]
         command += ["--namespace", self.kube.namespace, "--kubeconfig", self.kube.kubeconfig]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert process.returncode == 0, process.stderr
+        return [json.loads(line) for line in process.stdout.splitlines()]
 
     def values(self) -> list[Any]:
         """The items' values in index order; AssertionError when one is not a success."""
@@ -158,13 +159,13 @@ class Group:
 
     def runs(self) -> dict[int, int]:
         """How often each item began, as the probe noted it."""
-        found: Any = self.redis.hgetall(f"probe:{self.uid}:runs")
-        return {int(index): int(times) for index, times in found.items()}
+        counts: Any = self.redis.hgetall(f"probe:{self.uid}:runs")
+        return {int(index): int(count) for index, count in counts.items()}
 
     def order(self) -> list[int]:
         """The items in the order in which they began."""
-        found: Any = self.redis.lrange(f"probe:{self.uid}:order", 0, -1)
-        return [int(index) for index in found]
+        indexes: Any = self.redis.lrange(f"probe:{self.uid}:order", 0, -1)
+        return [int(index) for index in indexes]
 
     def queued(self) -> int:
         """Messages that no worker has taken."""
@@ -176,23 +177,23 @@ class Group:
 
     def in_broker(self) -> int:
         """Messages that are not done: the queue, and what workers hold, read at once."""
-        held = self.traces(":unacked:")
+        unacked_keys = self.traces(":unacked:")
         pipe = self.redis.pipeline(transaction=True)
         for name in self.keys.lists:
             pipe.llen(name)
-        for name in held:
+        for name in unacked_keys:
             pipe.hlen(name)
         return sum(pipe.execute())
 
     def traces(self, part: str = "") -> list[str]:
         """Keys in Redis that carry its uid, except the probe's notes."""
-        found = (key.decode() for key in self.redis.scan_iter(match=f"*{self.uid}*", count=5000))
-        return sorted(key for key in found if part in key and not key.startswith("probe:"))
+        keys = (key.decode() for key in self.redis.scan_iter(match=f"*{self.uid}*", count=5000))
+        return sorted(key for key in keys if part in key and not key.startswith("probe:"))
 
 
 def condition(status: Object, kind: str) -> Object:
     """The condition of a type; empty when it was never written."""
-    return next((found for found in status.get("conditions", ()) if found["type"] == kind), {})
+    return next((entry for entry in status.get("conditions", ()) if entry["type"] == kind), {})
 
 
 def assert_counts_add_up(status: Object) -> None:
@@ -200,9 +201,9 @@ def assert_counts_add_up(status: Object) -> None:
     assert sum(status[name] for name in _COUNTS) == status["total"], json.dumps(status, indent=1)
 
 
-def _said(status: Object, kind: str) -> tuple[str | None, str | None]:
-    found = condition(status, kind)
-    return found.get("status"), found.get("reason")
+def _status_and_reason(status: Object, kind: str) -> tuple[str | None, str | None]:
+    entry = condition(status, kind)
+    return entry.get("status"), entry.get("reason")
 
 
 def _time(event: Object) -> str:

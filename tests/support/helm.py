@@ -20,11 +20,11 @@ class HelmError(Exception):
 
 
 def helm(*arguments: str, values: dict[str, Any] | None = None, kubeconfig: str = os.devnull) -> str:
-    """Standard output of one call; `values` go in as a values file. Without a kubeconfig no cluster is ever reached."""
+    """Run helm with a values file and return its standard output. Without `kubeconfig` no cluster can be reached."""
     command = [os.environ.get("HELM", "helm"), *arguments]
     if values is not None:
         command += ["--values", "-"]
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         input=yaml.safe_dump(values) if values is not None else None,
         env={**os.environ, "KUBECONFIG": kubeconfig},
@@ -33,22 +33,22 @@ def helm(*arguments: str, values: dict[str, Any] | None = None, kubeconfig: str 
         timeout=60,
         check=False,
     )
-    if done.returncode:
-        raise HelmError(done.stdout + done.stderr)
-    return done.stdout
+    if process.returncode:
+        raise HelmError(process.stdout + process.stderr)
+    return process.stdout
 
 
 def render(values: dict[str, Any] | None = None, namespace: str = NAMESPACE) -> list[Manifest]:
-    """Every object of the chart, hooks too, for the release `demo`; no cluster is asked."""
+    """All objects of the chart, with its hooks, for the release `demo`; rendered without a cluster."""
     text = helm("template", RELEASE, str(CHART), "--namespace", namespace, values=values or {})
     return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 
 
 def one(manifests: list[Manifest], kind: str, name: str) -> Manifest:
-    """The object of that kind and name; AssertionError names what there is instead."""
-    found = [manifest for manifest in of_kind(manifests, kind) if manifest["metadata"]["name"] == name]
-    assert len(found) == 1, f"no single {kind} {name} in {[(m['kind'], m['metadata']['name']) for m in manifests]}"
-    return found[0]
+    """The object of that kind and name; AssertionError with all objects when there is not exactly one."""
+    matching = [manifest for manifest in of_kind(manifests, kind) if manifest["metadata"]["name"] == name]
+    assert len(matching) == 1, f"no single {kind} {name} in {[(m['kind'], m['metadata']['name']) for m in manifests]}"
+    return matching[0]
 
 
 def of_kind(manifests: list[Manifest], *kinds: str) -> list[Manifest]:

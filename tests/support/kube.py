@@ -1,4 +1,4 @@
-"""The cluster of the end-to-end tests: kubectl as its users call it, and cheap reads for what is looked at often."""
+"""The cluster of the end-to-end tests: kubectl for writes, and requests without kubectl for frequent reads."""
 
 import json
 import os
@@ -15,7 +15,7 @@ __all__ = ["CONFIG_MAPS", "DEPLOYMENTS", "EVENTS", "PODS", "SECRETS", "SERVICES"
 
 SERVICES = Resource("v1", "Service", "services")
 LOOK_SECONDS = 0.2
-"""Between two looks: several tests run at once on few cores."""
+"""Between two reads: several tests run at once on few cores."""
 _NOT_FOUND = 404
 
 Object = dict[str, Any]
@@ -35,19 +35,19 @@ class Kube(Kubectl):
         return Kube(self.kubeconfig, namespace, self._api)
 
     def run(self, *arguments: str, given: Object | None = None) -> str:
-        """What kubectl printed; AssertionError with its words when it refused."""
-        done = self(*arguments, given=given)
-        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
+        """Standard output of kubectl; AssertionError with its message when it fails."""
+        process = self(*arguments, given=given)
+        assert process.returncode == 0, f"kubectl {' '.join(arguments)}: {process.stderr}"
+        return process.stdout
 
     def refusal(self, *arguments: str, given: Object | None = None) -> str:
-        """Why kubectl refused; AssertionError when it did not."""
-        done = self(*arguments, given=given)
-        assert done.returncode != 0, f"kubectl {' '.join(arguments)} was accepted: {done.stdout}"
-        return done.stderr
+        """Standard error of a kubectl call that must fail; AssertionError when it succeeds."""
+        process = self(*arguments, given=given)
+        assert process.returncode != 0, f"kubectl {' '.join(arguments)} was accepted: {process.stdout}"
+        return process.stderr
 
     def apply(self, manifest: Object) -> None:
-        """Create the object, or bring it to this state."""
+        """Create the object or apply the manifest to it."""
         self.run("apply", "--filename", "-", given=manifest)
 
     def patch(self, kind: str, name: str, change: Object) -> None:
@@ -55,7 +55,7 @@ class Kube(Kubectl):
         self.run("patch", kind, name, "--type", "merge", "--patch", json.dumps(change))
 
     def remove(self, kind: str, name: str, *options: str) -> None:
-        """Ask for its deletion; it may be gone already."""
+        """Delete the object without waiting; it need not exist."""
         self.run("delete", kind, name, "--ignore-not-found", "--wait=false", *options)
 
     def find(self, resource: Resource, name: str) -> Object | None:
@@ -64,18 +64,18 @@ class Kube(Kubectl):
 
     def read(self, resource: Resource, name: str) -> Object:
         """The object; AssertionError when there is none."""
-        found = self.find(resource, name)
-        assert found is not None, f"no {resource.label(self.namespace, name)}"
-        return found
+        body = self.find(resource, name)
+        assert body is not None, f"no {resource.label(self.namespace, name)}"
+        return body
 
     def select(self, resource: Resource, selector: str = "") -> list[Object]:
-        """The objects whose labels fit."""
-        found = self._read(resource.path(self.namespace), [("labelSelector", selector)])
-        items: list[Object] = found["items"] if found else []
+        """The objects that match the label selector."""
+        page = self._read(resource.path(self.namespace), [("labelSelector", selector)])
+        items: list[Object] = page["items"] if page else []
         return items
 
     def exists(self, path: str) -> bool:
-        """Whether there is something at an absolute path of the API."""
+        """Whether an absolute path of the API exists."""
         return self._read(path) is not None
 
     def until(self, holds: Callable[[], Any], seconds: float, state: Callable[[], object] | None = None) -> Any:
@@ -84,19 +84,19 @@ class Kube(Kubectl):
 
     def _read(self, path: str, query: list[tuple[str, str]] | None = None) -> Object | None:
         request = self._api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
-        answer = self._api.call_api(*request, _request_timeout=20)
-        text = answer.read()
-        if answer.status == _NOT_FOUND:
+        response = self._api.call_api(*request, _request_timeout=20)
+        text = response.read()
+        if response.status == _NOT_FOUND:
             return None
-        assert answer.status < 300, f"GET {path}: {answer.status} {text[:500]!r}"
-        found: Object = json.loads(text)
-        return found
+        assert response.status < 300, f"GET {path}: {response.status} {text[:500]!r}"
+        body: Object = json.loads(text)
+        return body
 
 
 def connect(namespace: str) -> Kube:
-    """The cluster that `make e2e` brought up; nothing else is ever read or written."""
+    """The cluster that `make e2e` started; no other one is read or written."""
     path = os.environ.get("TASKGROUP_E2E_KUBECONFIG")
-    assert path, "TASKGROUP_E2E_KUBECONFIG is not set: run make e2e, which brings the cluster up and sets it."
+    assert path, "TASKGROUP_E2E_KUBECONFIG is not set: run make e2e, which starts the cluster and sets it."
     settings = client.Configuration()
     settings.proxy = None
     api = config.new_client_from_config(path, client_configuration=settings)  # type: ignore[no-untyped-call]

@@ -33,19 +33,19 @@ class Kubectl:
         return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
 
     def create(self, manifest: dict[str, Any], *options: str) -> str:
-        """What the API server said against it; empty when it accepted."""
+        """Create the object. Returns kubectl's standard error, which is empty on success."""
         return self("create", "--filename", "-", *options, given=manifest).stderr
 
     def get(self, kind: str, name: str) -> Any:
         """The object; AssertionError when there is none."""
-        done = self("get", kind, name, "--output", "json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        process = self("get", kind, name, "--output", "json")
+        assert process.returncode == 0, process.stderr
+        return json.loads(process.stdout)
 
 
 @contextmanager
 def new_namespace() -> Iterator[Kubectl]:
-    """A namespace of its own that admits restricted pods only; its deletion is not waited for."""
+    """A new namespace that admits only restricted pods. It is deleted at the end, without waiting."""
     kubectl = Kubectl(f"chart-{uuid.uuid4().hex[:8]}")
     metadata = {"name": kubectl.namespace, "labels": RESTRICTED}
     assert kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}) == ""

@@ -1,4 +1,4 @@
-"""Killing a container the hard way: signal 9 to its first process, sent by the container runtime, not the kubelet."""
+"""Kills a container by signal 9 to its first process, through the container runtime and not the kubelet."""
 
 import subprocess
 from pathlib import Path
@@ -8,13 +8,13 @@ Object = dict[str, Any]
 
 
 def kill_container(kubeconfig: str, pod: Object, container: str) -> None:
-    """SIGKILL; the kubelet learns of it afterwards, as with a process that ran out of memory."""
+    """Send SIGKILL. The kubelet notices it afterwards, as for a process that ran out of memory."""
     identity = _status(pod, container)["containerID"].removeprefix("containerd://")
     socket = Path(kubeconfig).parent / "containerd.sock"
     runtime = ["ctr", "--address", str(socket), "--namespace", "k8s.io"]
     command = [*runtime, "task", "kill", "--signal", "SIGKILL", identity]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert process.returncode == 0, process.stderr
 
 
 def restarts(pod: Object, container: str) -> int:
@@ -23,11 +23,11 @@ def restarts(pod: Object, container: str) -> int:
 
 
 def is_ready(pod: Object) -> bool:
-    """Whether the pod says so."""
+    """Whether the pod has the condition Ready."""
     conditions = pod.get("status", {}).get("conditions", ())
-    return any(found["type"] == "Ready" and found["status"] == "True" for found in conditions)
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
 def _status(pod: Object, container: str) -> Object:
-    found: Object = next(part for part in pod["status"]["containerStatuses"] if part["name"] == container)
-    return found
+    status: Object = next(part for part in pod["status"]["containerStatuses"] if part["name"] == container)
+    return status

@@ -1,4 +1,4 @@
-"""The operator as a process of its own on the component tests' API server, so that it can be killed for real."""
+"""The operator as a process on the component tests' API server, which tests can kill."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ _START_SECONDS = 30.0
 
 @dataclass(slots=True)
 class OperatorProcess:
-    """One operator for one namespace; `log` is the output of all its lives."""
+    """One operator for one namespace; `log` is the output of all its runs."""
 
     namespace: str
     kubeconfig: str
@@ -28,14 +28,14 @@ class OperatorProcess:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def start(self) -> None:
-        """Begin a life; it is not waited for."""
+        """Start the process without waiting for it."""
         command = [sys.executable, "-m", "taskgroup", "operator", "--kubeconfig", self.kubeconfig]
         with (self.folder / "operator.log").open("ab") as output:
             self._process = subprocess.Popen(command, env=self._environment(), stdout=output, stderr=output)
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """Process id of the running process."""
         assert self._process is not None
         return self._process.pid
 
@@ -48,7 +48,7 @@ class OperatorProcess:
         self._end(signal.SIGTERM)
 
     def pause(self) -> None:
-        """SIGSTOP: it lives, but does nothing until `resume`."""
+        """SIGSTOP: the process exists but does nothing until `resume`."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -66,19 +66,19 @@ class OperatorProcess:
             process.wait(timeout=_START_SECONDS)
 
     def _environment(self) -> dict[str, str]:
-        own = {
+        variables = {
             "TASKGROUP_NAMESPACE": self.namespace,
             "TASKGROUP_WATCH_NAMESPACES": self.namespace,
             "TASKGROUP_POD_NAME": "operator-under-test",
             "TASKGROUP_LIVENESS_PORT": str(free_port()),
-            # Many tests on few processors may keep the API server from answering longer than a Lease usually lasts.
+            # With many tests on few cores the API server may not respond within the usual lease time.
             "TASKGROUP_LEASE_SECONDS": "60",
         }
-        return {**os.environ, **own, **self.settings}
+        return {**os.environ, **variables, **self.settings}
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
+    """A loopback port on which no process listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A Redis of a test's own, in a pod, for tests that kill it, empty it or lock it up."""
+"""A Redis in a pod for one test, which may kill it, empty it or deny access to it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _PORT = 6379
 
 
 def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> str:
-    """Start it and return its URL for pods; ready or not. Its file survives its container, not its pod."""
+    """Create it without waiting and return its URL for pods. Its data is kept as long as the pod exists."""
     options = ["--appendonly", "yes" if append_only else "no", "--save", "", "--dir", "/data"]
     kube.apply(_pod(name, [*options, "--requirepass", PASSWORD]))
     kube.apply(service(name))
@@ -19,12 +19,12 @@ def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> 
 
 
 def url(kube: Kube, name: str = "redis", password: str = PASSWORD) -> str:
-    """How pods reach it."""
+    """The URL for pods."""
     return f"redis://:{password}@{name}.{kube.namespace}.svc:{_PORT}/0"
 
 
 def service(name: str) -> Object:
-    """The Service alone: a name that resolves, with nobody behind it."""
+    """The Service; without the pod, its name resolves but nothing listens."""
     spec = {"selector": {"app": name}, "ports": [{"port": _PORT}]}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 

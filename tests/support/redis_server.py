@@ -1,4 +1,4 @@
-"""A real Redis on a free loopback port with a directory of its own, for as long as a test needs it."""
+"""A Redis server on a free loopback port, with a directory of its own."""
 
 import socket
 import subprocess
@@ -41,10 +41,10 @@ class RedisServer:
         return redis.Redis.from_url(self.url)
 
     def start(self, *, answering: bool = True) -> None:
-        """Run the server, on the port of its former run if there was one; returns when it answers (or at once)."""
+        """Start the server, on the port of its former run if there was one. Waits for a response if `answering`."""
         fixed = self.port
         for _ in range(_ATTEMPTS):
-            # Somebody else may take a free port between the look and the start.
+            # Another process may take the free port before the server does.
             self.port = fixed or _free_port()
             self._process = subprocess.Popen(self._command())
             if not answering or self._answered():
@@ -53,7 +53,7 @@ class RedisServer:
         raise RuntimeError(f"redis-server does not start: {self._log.read_text()[-2000:]}")
 
     def stop(self) -> None:
-        """End the server in order; it saves nothing that is not persistent."""
+        """SIGTERM. The data is lost unless the server is persistent."""
         self._end(force=False)
 
     def kill(self) -> None:
@@ -61,7 +61,7 @@ class RedisServer:
         self._end(force=True)
 
     def pause(self) -> None:
-        """The process stops answering without closing its connections, until `resume`."""
+        """Stop responding until `resume`, without closing connections."""
         self._signal("-STOP")
 
     def resume(self) -> None:
@@ -118,7 +118,7 @@ def _free_port() -> int:
 def redis_server(
     *, password: str | None = None, persistent: bool = False, arguments: tuple[str, ...] = ()
 ) -> Iterator[RedisServer]:
-    """A running server; it is gone, with its data, at the end of the block."""
+    """A running server; it is stopped and its data is removed at the end of the block."""
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
         server = RedisServer(Path(folder), password, persistent, arguments)
         try:

@@ -1,4 +1,4 @@
-"""The namespace of one end-to-end test and what it may be given."""
+"""The namespace of one end-to-end test, and the objects that the test creates in it."""
 
 import json
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ class Space:
     redis: Redis
 
     def create(self, name: str = "group", **spec: Any) -> Group:
-        """A new TaskGroup; see `support.groups.manifest`."""
-        made = json.loads(self.kube.run("create", "--output", "json", "--filename", "-", given=manifest(name, **spec)))
-        return Group(self.kube, self.redis, name, made["metadata"]["uid"])
+        """Create a TaskGroup; see `support.groups.manifest`."""
+        output = self.kube.run("create", "--output", "json", "--filename", "-", given=manifest(name, **spec))
+        return Group(self.kube, self.redis, name, json.loads(output)["metadata"]["uid"])
 
     def group(self, name: str) -> Group:
-        """A TaskGroup that is there."""
-        found = self.kube.get("taskgroup", name)
-        return Group(self.kube, self.redis, name, found["metadata"]["uid"])
+        """An existing TaskGroup."""
+        body = self.kube.get("taskgroup", name)
+        return Group(self.kube, self.redis, name, body["metadata"]["uid"])
 
     def set_broker(self, url: str, name: str = SECRET) -> None:
         """Write the Secret with the broker's URL."""

@@ -1,4 +1,4 @@
-"""TaskGroups of the component tests: real objects on a real API server, run by workers on this machine."""
+"""TaskGroups of the component tests: objects on the API server, run by workers on this machine."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,47 +42,47 @@ class Bench:
 
     def apply(self, name: str, **spec: Any) -> str:
         """Create a TaskGroup; returns its uid."""
-        whole = {"workers": WORKERS, "broker": {"secretKeyRef": {"name": "redis"}}, **spec}
+        fields = {"workers": WORKERS, "broker": {"secretKeyRef": {"name": "redis"}}, **spec}
         manifest = {
             "apiVersion": "taskgroups.dev/v1alpha1",
             "kind": "TaskGroup",
             "metadata": {"name": name},
-            "spec": whole,
+            "spec": fields,
         }
         assert self.kubectl.create(manifest) == ""
         return str(self.group(name)["metadata"]["uid"])
 
     def patch(self, name: str, spec: dict[str, Any]) -> None:
         """Change the spec by a merge patch."""
-        done = self.kubectl("patch", "tg", name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
-        assert done.returncode == 0, done.stderr
+        process = self.kubectl("patch", "tg", name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
+        assert process.returncode == 0, process.stderr
 
     def group(self, name: str) -> dict[str, Any]:
         """The whole object."""
-        found: dict[str, Any] = self.kubectl.get("taskgroup", name)
-        return found
+        body: dict[str, Any] = self.kubectl.get("taskgroup", name)
+        return body
 
     def status(self, name: str) -> dict[str, Any]:
         """Its status; empty before the first write."""
-        found: dict[str, Any] = self.group(name).get("status", {})
-        return found
+        status: dict[str, Any] = self.group(name).get("status", {})
+        return status
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
         """One condition; empty when there is none yet."""
-        found = self.status(name).get("conditions", [])
-        return next((entry for entry in found if entry["type"] == kind), {})
+        conditions = self.status(name).get("conditions", [])
+        return next((entry for entry in conditions if entry["type"] == kind), {})
 
-    def until(self, name: str, what: Callable[[dict[str, Any]], object], seconds: float = SECONDS) -> dict[str, Any]:
-        """The status as soon as `what` holds of it."""
-        seen: dict[str, Any] = {}
+    def until(self, name: str, holds: Callable[[dict[str, Any]], object], seconds: float = SECONDS) -> dict[str, Any]:
+        """The first status for which the function returns true."""
+        status: dict[str, Any] = {}
 
-        def look() -> bool:
-            nonlocal seen
-            seen = self.status(name)
-            return bool(what(seen))
+        def is_reached() -> bool:
+            nonlocal status
+            status = self.status(name)
+            return bool(holds(status))
 
-        eventually(look, seconds, lambda: f"{seen}\noperator:\n{self.operator.log[-3000:]}")
-        return seen
+        eventually(is_reached, seconds, lambda: f"{status}\noperator:\n{self.operator.log[-3000:]}")
+        return status
 
     def finished(self, name: str, seconds: float = SECONDS) -> dict[str, Any]:
         """The status once the group has ended."""
@@ -90,7 +90,7 @@ class Bench:
 
     @contextmanager
     def worker(self, uid: str, name: str = "pod-a", *arguments: str) -> Iterator[CeleryWorker]:
-        """A stock worker of the group's queue with the settings that a pod of this name would have."""
+        """A worker of the group's queue, with the settings that a pod of this name would have."""
         keys = GroupKeys("", uid)
         options = {str(key): str(value) for key, value in keys.worker_options(name).items()}
         settings = ("worker_deduplicate_successful_tasks=1", "task_ignore_result=0")
@@ -110,7 +110,7 @@ class Bench:
 
     @contextmanager
     def _pod(self, uid: str, name: str) -> Iterator[None]:
-        """A Pod object for a worker on this machine: the operator gives back what a worker holds that has none."""
+        """A Pod object for a worker on this machine: the operator requeues the items of a worker without a pod."""
         labels = {"taskgroups.dev/uid": uid, "app.kubernetes.io/managed-by": "taskgroup-operator"}
         manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": _POD}
         assert "error" not in self.kubectl.create(manifest).lower()
@@ -130,7 +130,7 @@ class Bench:
 
 @contextmanager
 def running_bench(folder: Path) -> Iterator[Bench]:
-    """A namespace with a Redis, its Secret and a running operator; all of it is gone at the end."""
+    """A namespace with a Redis, its Secret and a running operator; everything is removed at the end."""
     shared_task_groups()
     with redis_server(password="secret") as server, new_namespace() as kubectl:
         assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0

@@ -1,4 +1,4 @@
-"""Waiting for a condition with a time limit; what was last seen goes into the failure."""
+"""Waits for a condition with a time limit; a failure shows the last state."""
 
 import asyncio
 import time
@@ -16,9 +16,10 @@ def eventually(
     *,
     step: float = _STEP_SECONDS,
 ) -> T:
-    """The first truthy value of `condition`; AssertionError with `state()` (else the last value) after `seconds`.
+    """Return the first true value of `condition`.
 
-    `step` is the pause between two looks, in seconds: longer where a look costs the cluster something.
+    Raises AssertionError with `state()`, or else the last value, after `seconds`. `step` is the pause between two
+    calls, in seconds; it should be longer when a call makes the cluster work.
     """
     limit = time.monotonic() + seconds
     while not (value := condition()):
@@ -35,7 +36,7 @@ async def eventually_async(
     *,
     step: float = _STEP_SECONDS,
 ) -> T:
-    """As `eventually`, for a condition that must be awaited."""
+    """As `eventually`, for an asynchronous condition."""
     limit = time.monotonic() + seconds
     while not (value := await condition()):
         if time.monotonic() > limit:

@@ -1,4 +1,4 @@
-"""What `taskgroup results` prints of an item: how it ended by the books, and its value if there still is one."""
+"""The lines of `taskgroup results`: the outcome of an item by the ledger, and its value if it still exists."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from taskgroup.results.decode import StoredResult
 
 VALUE = StoredResult("SUCCESS", 42)
 ERROR = StoredResult("FAILURE", {"exc_type": "KeyError", "exc_message": ["lost"]})
-BOOKS = ledger(succeeded=indexes(1), failed=indexes(2), cancelled=indexes(3))
+LEDGER = ledger(succeeded=indexes(1), failed=indexes(2), cancelled=indexes(3))
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ BOOKS = ledger(succeeded=indexes(1), failed=indexes(2), cancelled=indexes(3))
         (4, ERROR, {"status": "FAILURE", "error": "KeyError: lost"}),
     ],
 )
-def test_the_books_say_how_an_item_ended(index: int, stored: StoredResult | None, line: dict[str, Any]) -> None:
-    assert line_of(index, stored, BOOKS) == {"index": index} | line
+def test_the_ledger_says_how_an_item_ended(index: int, stored: StoredResult | None, line: dict[str, Any]) -> None:
+    assert line_of(index, stored, LEDGER) == {"index": index} | line
 
 
-def test_without_books_the_stored_state_is_shown() -> None:
+def test_without_a_ledger_the_stored_state_is_shown() -> None:
     assert line_of(0, VALUE, Ledger()) == {"index": 0, "status": "SUCCESS", "result": 42}

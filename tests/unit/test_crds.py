@@ -21,8 +21,8 @@ FORBIDDEN = {"$ref", "$defs", "title", "const", "definitions", "dependencies", "
 
 
 def schema() -> dict[str, Any]:
-    found: dict[str, Any] = generate_crds.task_group()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    return found
+    root: dict[str, Any] = generate_crds.task_group()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return root
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: str(path.relative_to(generate_crds.ROOT)))

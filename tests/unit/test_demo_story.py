@@ -36,8 +36,8 @@ def test_story_tells_outcome_failures_and_the_first_results() -> None:
         failures=failures,
     )
     results = [{"index": index, "status": "SUCCESS", "result": {"n": index}} for index in (0, 2, 3)]
-    told = story("pictures", ended, [*results, {"index": 1, "status": "FAILURE", "error": "ValueError"}], shown=2)
-    assert told.splitlines() == [
+    text = story("pictures", ended, [*results, {"index": 1, "status": "FAILURE", "error": "ValueError"}], shown=2)
+    assert text.splitlines() == [
         "",
         "pictures: Failed after 7 s, 3 of 5 items succeeded",
         "  2 items failed (1,4): ValueError: no picture",
@@ -48,7 +48,7 @@ def test_story_tells_outcome_failures_and_the_first_results() -> None:
 
 
 def test_a_long_failure_is_cut() -> None:
-    told = failure_in_words({"reason": "E", "message": "x" * 500, "count": 1, "indexes": "0"})
-    assert told.startswith("1 item failed (0): E: xxx")
-    assert told.endswith("…")
-    assert len(told) <= 110
+    line = failure_in_words({"reason": "E", "message": "x" * 500, "count": 1, "indexes": "0"})
+    assert line.startswith("1 item failed (0): E: xxx")
+    assert line.endswith("…")
+    assert len(line) <= 110

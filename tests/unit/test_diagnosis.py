@@ -1,4 +1,4 @@
-"""What keeps workers from running, turned into sentences."""
+"""The messages for workers that do not run."""
 
 from typing import Any
 
@@ -74,13 +74,13 @@ IMPORT_FAILURES = [
 @pytest.mark.parametrize("state", ["terminated", "backoff", "running again"])
 def test_an_app_that_cannot_be_imported(log: str, cause: str, state: str) -> None:
     end = ended(2, log)
-    seen = {
+    pods = {
         "terminated": pod(end),
         "backoff": pod(waiting("CrashLoopBackOff", "back-off 5m0s restarting failed container"), end),
         "running again": pod(running("2027-01-15T07:59:58Z"), end, restarts=3, **READY),
     }
 
-    text = sentence(seen[state], Reason.WORKER_CRASHES)
+    text = sentence(pods[state], Reason.WORKER_CRASHES)
 
     assert text.startswith('The app "shop.celery" cannot be imported in image "shop:1": ')
     assert cause in text
@@ -127,7 +127,7 @@ def test_a_pod_that_no_node_takes() -> None:
     assert text.startswith("No node can run a worker pod: 0/1 nodes: cpu. Lower workers.resources.requests")
 
 
-def test_a_pod_that_stays_in_creation_is_said_after_a_minute() -> None:
+def test_a_pod_that_stays_in_creation_is_reported_after_a_minute() -> None:
     slow = pod(waiting("ContainerCreating"), phase="Pending")
     fresh = pod(waiting("ContainerCreating"), phase="Pending", startTime="2027-01-15T07:59:30Z")
 
@@ -143,13 +143,13 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("message", "said"), REFUSALS)
-def test_pods_that_may_not_be_created(message: str, said: str) -> None:
+@pytest.mark.parametrize(("message", "expected"), REFUSALS)
+def test_pods_that_may_not_be_created(message: str, expected: str) -> None:
     trouble = worker_facts(deployment(message), [], NOW).trouble
 
     assert trouble is not None
     assert trouble.reason == Reason.FORBIDDEN
-    assert said in trouble.message
+    assert expected in trouble.message
     assert 'pods "w-"' not in trouble.message
 
 
@@ -160,7 +160,7 @@ def test_fewer_workers_than_wanted_are_no_trouble_while_one_works() -> None:
     assert worker_facts(full, [pod(running())], NOW).trouble is not None
 
 
-def test_a_broken_rollout_is_said_while_old_workers_work() -> None:
+def test_a_broken_rollout_is_reported_while_old_workers_work() -> None:
     broken = pod(waiting("ImagePullBackOff", "not found"))
 
     trouble = worker_facts(deployment(), [pod(running(), **READY), broken], NOW).trouble

@@ -102,7 +102,7 @@ def test_make_targets_exist(path: Path) -> None:
 
 
 def _named(line: str) -> list[str]:
-    return [name for found in _TARGET.findall(line.partition("#")[0]) for name in found.split()]
+    return [name for targets in _TARGET.findall(line.partition("#")[0]) for name in targets.split()]
 
 
 def test_every_reason_is_explained() -> None:
@@ -132,5 +132,5 @@ def test_every_decision_is_listed() -> None:
 def test_variables_exist() -> None:
     """Whatever the documents say to set is read by somebody."""
     search = ["git", "grep", "--untracked", "-hoE", r"\bTASKGROUP_[A-Z_]+\b", "--"]
-    named, known = (set(_output([*search, where]).split()) for where in ("*.md", ":!*.md"))
+    named, known = (set(_output([*search, files]).split()) for files in ("*.md", ":!*.md"))
     assert named <= known

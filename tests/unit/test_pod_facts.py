@@ -1,4 +1,4 @@
-"""What runs, what has ended, and what ended containers had taken, told from pods and Deployments."""
+"""Facts of Deployments and pods: what runs, what has ended, and when the running container started."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def test_a_pod_that_is_being_stopped_is_not_ready_and_has_not_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    "gone",
+    "ended_pod",
     [
         pod(ended(0, reason="Completed"), deleted=True),
         pod(waiting("CrashLoopBackOff"), ended(), deleted=True),
@@ -31,12 +31,12 @@ def test_a_pod_that_is_being_stopped_is_not_ready_and_has_not_ended() -> None:
         pod(ended(137), phase="Failed"),
     ],
 )
-def test_nothing_will_run_there_any_more(gone: dict[str, Any]) -> None:
-    assert pod_facts(gone, NOW).ended
+def test_nothing_will_run_there_any_more(ended_pod: dict[str, Any]) -> None:
+    assert pod_facts(ended_pod, NOW).ended
 
 
 @pytest.mark.parametrize(
-    "alive",
+    "living_pod",
     [
         pod(waiting("ContainerCreating"), deleted=True),
         pod(waiting("CrashLoopBackOff"), ended()),
@@ -44,11 +44,11 @@ def test_nothing_will_run_there_any_more(gone: dict[str, Any]) -> None:
         pod(phase="Pending", node=None),
     ],
 )
-def test_something_may_run_there_still(alive: dict[str, Any]) -> None:
-    assert not pod_facts(alive, NOW).ended
+def test_something_may_run_there_still(living_pod: dict[str, Any]) -> None:
+    assert not pod_facts(living_pod, NOW).ended
 
 
-def test_what_a_dead_container_took_is_told_from_what_the_next_one_takes() -> None:
+def test_the_start_of_a_container_lies_after_the_end_of_the_one_before() -> None:
     between = pod_facts(pod(waiting("CrashLoopBackOff"), ended(), restarts=1), NOW)
     after = pod_facts(pod(running("2027-01-15T08:00:05Z"), ended(), restarts=2), NOW)
 

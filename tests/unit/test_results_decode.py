@@ -1,4 +1,4 @@
-"""Stored results: Celery's own values are understood, and no bytes whatever raise an exception."""
+"""Decoding of stored results: Celery's values are read, and no bytes raise an exception."""
 
 import bz2
 import json
@@ -14,9 +14,9 @@ from taskgroup.results.decode import HEAD_BYTES, MESSAGE_LENGTH, Failure, Stored
 
 
 def stored(result: Any, status: str = "FAILURE") -> StoredResult:
-    found = decode(json.dumps({"status": status, "result": result, "traceback": None}).encode())
-    assert found
-    return found
+    decoded = decode(json.dumps({"status": status, "result": result, "traceback": None}).encode())
+    assert decoded
+    return decoded
 
 
 @pytest.mark.parametrize("value", [None, 0, 2**70, "é", [1, {"a": [None]}], {}])
@@ -45,18 +45,16 @@ def test_compressed_results_are_read(method: str) -> None:
     ],
 )
 def test_the_reason_of_a_failure(result: Any, exception: str, message: str) -> None:
-    why = failure(stored(result))
-
-    assert (why.exception, why.message) == (exception, message)
+    assert failure(stored(result)) == Failure(exception, message)
 
 
 @given(raw=st.binary() | st.text().map(str.encode) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(
     lambda value: json.dumps(value).encode()
 ))  # fmt: skip
 def test_no_bytes_raise(raw: bytes) -> None:
-    found = decode(raw)
+    decoded = decode(raw)
 
-    assert found is None or failure(found).message is not None
+    assert decoded is None or failure(decoded).message is not None
 
 
 @pytest.mark.parametrize(
@@ -96,10 +94,10 @@ def test_a_value_that_broke_off_still_shows_its_state() -> None:
 def test_a_compressed_value_takes_no_more_memory_than_it_may() -> None:
     bomb = COMPRESSED_PAYLOAD_MAGIC + b"application/x-bz2\0" + bz2.compress(b'{"status": "SUCCESS"' + b" " * 50_000_000)
     tracemalloc.start()
-    found = outcome(bomb)
+    decoded = outcome(bomb)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert found is not None
-    assert found[0] == "SUCCESS"
+    assert decoded is not None
+    assert decoded[0] == "SUCCESS"
     assert peak < 10_000_000

@@ -1,4 +1,4 @@
-"""Redis URLs from Secrets: what is accepted, what is said of the rest, and that passwords stay hidden."""
+"""Redis URLs from Secrets: which are accepted, the messages for the others, and that passwords are not shown."""
 
 import ssl
 

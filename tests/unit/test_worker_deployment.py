@@ -43,9 +43,9 @@ def pod(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def container(manifest: dict[str, Any]) -> dict[str, Any]:
-    (only,) = pod(manifest)["containers"]
-    found: dict[str, Any] = only
-    return found
+    containers: list[dict[str, Any]] = pod(manifest)["containers"]
+    assert len(containers) == 1
+    return containers[0]
 
 
 def setting(manifest: dict[str, Any], name: str) -> str:
@@ -64,8 +64,8 @@ def expanded(text: str, **variables: str) -> str:
 def options(manifest: dict[str, Any], name: str) -> dict[str, Any]:
     value = expanded(setting(manifest, name), POD_NAME="pod-1")
     assert value.startswith("(dict)")
-    found: dict[str, Any] = json.loads(value.removeprefix("(dict)"))
-    return found
+    parsed: dict[str, Any] = json.loads(value.removeprefix("(dict)"))
+    return parsed
 
 
 def test_it_is_owned_found_and_named_by_the_group() -> None:
@@ -119,9 +119,9 @@ def test_the_pods_are_restricted_and_have_no_token() -> None:
 
 
 def test_choices_within_restricted_are_taken_over() -> None:
-    chosen = {"runAsUser": 1000, "fsGroup": 2000, "supplementalGroups": [3000], "readOnlyRootFilesystem": False}
+    context = {"runAsUser": 1000, "fsGroup": 2000, "supplementalGroups": [3000], "readOnlyRootFilesystem": False}
 
-    manifest = build(securityContext=chosen)
+    manifest = build(securityContext=context)
 
     assert pod(manifest)["securityContext"]["runAsUser"] == 1000
     assert pod(manifest)["securityContext"]["fsGroup"] == 2000

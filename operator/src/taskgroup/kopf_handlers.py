@@ -17,7 +17,7 @@ from taskgroup.groups.loop import GroupLoop
 from taskgroup.loops.meeting import Meetings
 from taskgroup.pools.loop import PoolLoop
 
-_OURS = f"{LABEL_MANAGED_BY}={MANAGER}"
+_OPERATOR_LABEL = f"{LABEL_MANAGED_BY}={MANAGER}"
 _EXIT_SECONDS = 5.0
 _WATCHES = 4
 """Watch streams of each namespace: TaskGroups, Deployments and pods, and a spare one for a stream that restarts."""
@@ -55,8 +55,8 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     settings.background.cancellation_polling = 5
     settings.execution.default_backoff = 5
-    settings.watching.label_selectors["pods"] = _OURS
-    settings.watching.label_selectors["deployments.apps"] = _OURS
+    settings.watching.label_selectors["pods"] = _OPERATOR_LABEL
+    settings.watching.label_selectors["deployments.apps"] = _OPERATOR_LABEL
     return settings
 
 

@@ -1,7 +1,7 @@
-"""Finds every bound in the generated schema, with a value on its good and one on its bad side.
+"""Finds every bound in the generated schema, with values that it accepts and one that it refuses.
 
-Walking the schema instead of listing the bounds means that a new one is tested the day it is generated; what cannot be
-derived, such as a text that a pattern refuses, stands in a table, and a missing entry fails the tests.
+The bounds are read from the schema, so that a new one is tested as soon as it is generated. What cannot be derived,
+such as a text that a pattern refuses, is in a table, and a missing entry fails the tests.
 """
 
 from collections.abc import Iterator
@@ -52,12 +52,12 @@ BESIDE: Final[dict[str, Edits]] = {
     "spec.workers.resources.requests{}": {"spec.workers.resources.limits": ABSENT},
     "spec.workers.resources.limits{}": {"spec.workers.resources.requests": ABSENT},
 }
-"""Edits that keep other rules out of the way while this field is tried."""
+"""Edits that avoid the refusal by another rule while this field is tested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One check of the schema: values on its good side, one on its bad side, and words of the refusal."""
+    """One check of the schema: accepted values, a refused one, and words of the refusal."""
 
     path: str
     place: str
@@ -73,20 +73,20 @@ class Bound:
         return self.path.startswith("status")
 
     def body(self, value: Json) -> dict[str, Json]:
-        """An example that has the value there, and nothing that another rule refuses."""
-        variant, _, where = self.place.partition(":")
-        made = task_group(SPECS[variant], BESIDE.get(self.path)) | {"status": STATUS}
+        """An example with the value at the place, in which no other rule refuses anything."""
+        variant, _, path = self.place.partition(":")
+        group = task_group(SPECS[variant], BESIDE.get(self.path)) | {"status": STATUS}
         if self.path == MOUNTED:
-            made = edited(made, {"spec.workers.volumes.0.name": value})
-        return edited(made, {where: value})
+            group = edited(group, {"spec.workers.volumes.0.name": value})
+        return edited(group, {path: value})
 
 
 @cache
 def schema() -> Schema:
     """The schema of a TaskGroup as committed."""
     crd = yaml.safe_load(CRD.read_text(encoding="utf-8"))
-    found: Schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    return found
+    root: Schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return root
 
 
 def bounds() -> Iterator[Bound]:
@@ -134,7 +134,7 @@ def example(place: str) -> dict[str, Json]:
 
 
 def value_at(whole: Json, place: str) -> Json:
-    """What the example has there."""
+    """The example's value at a place."""
     for step in place.partition(":")[2].split("."):
         whole = whole[int(step) if step.isdigit() else step]
     return whole
@@ -149,8 +149,8 @@ def _checks(path: str, node: Schema, value: Json) -> Iterator[Check]:
     yield from _text_checks(path, node, value)
     yield from _collection_checks(node, value)
     if kind := node.get("type"):
-        named = node["format"] if node.get("format") in FORMATS else kind
-        yield "type", (value,), WRONG_TYPE[kind], f"must be of type {named}"
+        shown_type = node["format"] if node.get("format") in FORMATS else kind
+        yield "type", (value,), WRONG_TYPE[kind], f"must be of type {shown_type}"
     if node.get("x-kubernetes-int-or-string"):
         yield "int-or-string", (2, "2"), True, "must be of type integer,string"
     if "enum" in node:

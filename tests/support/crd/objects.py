@@ -8,7 +8,7 @@ Json = Any
 Edits = Mapping[str, Json]
 
 ABSENT: Final = object()
-"""As a value of an edit: the field is taken away."""
+"""As a value of an edit: remove the field."""
 
 SIGNATURE: Final[dict[str, Json]] = {
     "task": "images.resize",
@@ -138,14 +138,14 @@ LEAST: Final[dict[str, Json]] = {
 
 
 def task_group(spec: Mapping[str, Json], edits: Edits | None = None, *, name: str = "example") -> dict[str, Json]:
-    """A TaskGroup with this spec; the edits say by path, such as `spec.workers.env.0.name`, what differs."""
-    made: dict[str, Json] = {
+    """A TaskGroup with this spec and these edits, which are by path, such as `spec.workers.env.0.name`."""
+    group: dict[str, Json] = {
         "apiVersion": "taskgroups.dev/v1alpha1",
         "kind": "TaskGroup",
         "metadata": {"name": name},
         "spec": deepcopy(dict(spec)),
     }
-    return edited(made, edits or {})
+    return edited(group, edits or {})
 
 
 def replacement(spec: Mapping[str, Json], edits: Edits, stored: Mapping[str, Json]) -> dict[str, Json]:

@@ -1,4 +1,4 @@
-"""The API server that judges TaskGroups in the CRD tests: each request is accepted, or refused with a sentence."""
+"""Requests with TaskGroups to the API server of the CRD tests; each is accepted, or refused with a message."""
 
 import functools
 import json
@@ -25,32 +25,32 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API server said: the stored object, or the message of its refusal."""
+    """Response of the API server: the stored object, or the message of a refusal."""
 
     stored: dict[str, Any] | None
     message: str = ""
 
     @property
     def accepted(self) -> bool:
-        """Whether it was taken."""
+        """Whether the request was accepted."""
         return self.stored is not None
 
     @property
-    def kept(self) -> dict[str, Any]:
-        """The object as stored; AssertionError with the refusal's message when there is none."""
+    def body(self) -> dict[str, Any]:
+        """The stored object; AssertionError with the message when the request was refused."""
         assert self.stored is not None, self.message
         return self.stored
 
 
 class TaskGroups:
-    """TaskGroups of one namespace; writes are strict about unknown fields unless told otherwise."""
+    """TaskGroups of one namespace; writes refuse unknown fields unless `validation` says otherwise."""
 
     def __init__(self, kubeconfig: str) -> None:
         """Needs the CRD to be served; see `install`."""
         self._http: Any = _config.new_client_from_config(kubeconfig)
 
     def install(self) -> None:
-        """Puts the committed CRD and the namespace there, and waits until objects are judged by it."""
+        """Applies the committed CRD and the namespace, and waits until the CRD is served."""
         crd = yaml.safe_load(CRD.read_text(encoding="utf-8"))
         self._apply(CRDS, crd)
         self._apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -73,8 +73,8 @@ class TaskGroups:
         self.ask("DELETE", f"{COLLECTION}/{name}", keep=True)
 
     def get(self, path: str, accept: str = "application/json", **query: str) -> Any:
-        """Any read as parsed JSON; AssertionError with the server's words when it fails."""
-        return self._request("GET", path, query, {"Accept": accept}).kept
+        """Any read as parsed JSON; AssertionError with the server's message when it fails."""
+        return self._request("GET", path, query, {"Accept": accept}).body
 
     def ask(
         self,
@@ -122,12 +122,12 @@ class TaskGroups:
         return Answer(stored=json.loads(response.data))
 
 
-def _message(refusal: bytes) -> str:
-    """The sentence of a refusal; a path that is not served is answered in plain text."""
+def _message(response: bytes) -> str:
+    """The message of a refusal; for a path that is not served, it is plain text."""
     try:
-        return str(json.loads(refusal)["message"])
+        return str(json.loads(response)["message"])
     except ValueError:
-        return refusal.decode()
+        return response.decode()
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from taskgroup.core.trouble import Trouble
 
 _RECENT_SECONDS = 10.0
 """A worker that runs again after a crash keeps its trouble for this time."""
-_SCARCE = (Reason.UNSCHEDULABLE, Reason.FORBIDDEN)
+_PARTIAL_REASONS = (Reason.UNSCHEDULABLE, Reason.FORBIDDEN)
 """Troubles that only reduce the number of workers; they are not reported while at least one works."""
 
 
@@ -127,7 +127,7 @@ def _first_trouble(deployment: Part | None, pods: Sequence[PodFacts]) -> Trouble
     refusal = refused_pods(deployment) if deployment else None
     troubles += [refusal] if refusal else []
     any_works = any(pod.ready and pod.trouble is None for pod in pods)
-    return next((trouble for trouble in troubles if not (any_works and trouble.reason in _SCARCE)), None)
+    return next((trouble for trouble in troubles if not (any_works and trouble.reason in _PARTIAL_REASONS)), None)
 
 
 def _time(text: Any) -> float | None:
