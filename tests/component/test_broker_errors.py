@@ -11,13 +11,15 @@ from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
-from taskgroup.broker.inspection import active_ids
-from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.port import Fence
+from taskgroup.broker.inspection import CeleryInspection
+from taskgroup.broker.keys import BookKeys
+from taskgroup.broker.port import Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.core.groups.observed import Fence
 from taskgroup.transport.errors import BrokerError
 
-KEYS = GroupKeys("", "u")
+ROUTE = Route("u", "u")
+STATE = BookKeys("", "u").state
 FENCE = Fence("n", 1)
 
 
@@ -31,7 +33,7 @@ async def seen(url: str) -> BrokerError:
     """What a look says."""
     broker = RedisBroker(url)
     with pytest.raises(BrokerError) as looked:
-        await broker.observe(KEYS, [])
+        await broker.groups.observe(ROUTE, [])
     await broker.close()
     return looked.value
 
@@ -40,9 +42,9 @@ async def trouble(url: str, **options: int) -> BrokerError:
     """What a look and a script say; both must say the same."""
     broker = RedisBroker(url, TransportOptions(**options))
     with pytest.raises(BrokerError) as looked:
-        await broker.observe(KEYS, [])
+        await broker.groups.observe(ROUTE, [])
     with pytest.raises(BrokerError) as written:
-        await broker.dispatch(KEYS, FENCE, 0, 0, [b"m"])
+        await broker.groups.dispatch(ROUTE, FENCE, 0, 0, [b"m"])
     await broker.close()
     assert looked.value.reason == written.value.reason
     assert "s3cr3t" not in f"{looked.value}{written.value}{looked.value.__context__!r}"
@@ -154,7 +156,7 @@ async def test_a_server_whose_answer_never_ends() -> None:
 @pytest.mark.parametrize("field", ["cursor:x", "cursor:0", "epoch"])
 async def test_a_state_that_no_script_has_written(redis_url: str, field: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
-        client.hset(KEYS.state, mapping={"nonce": "n", "epoch": 1, field: b"\xff"})
+        client.hset(STATE, mapping={"nonce": "n", "epoch": 1, field: b"\xff"})
     error = await seen(redis_url)
 
     assert "foreign value" in error.message
@@ -176,7 +178,7 @@ async def test_a_server_that_is_loading() -> None:
 
 async def test_a_replica_and_a_full_server() -> None:
     with redis_server() as server, server.client() as client:
-        client.hset(KEYS.state, mapping={"nonce": FENCE.nonce, "epoch": FENCE.epoch})
+        client.hset(STATE, mapping={"nonce": FENCE.nonce, "epoch": FENCE.epoch})
         client.config_set("maxmemory", "1")
         await eventually_async(lambda: _says(server.url, "out of memory"), 5)
         client.config_set("maxmemory", "0")
@@ -186,7 +188,7 @@ async def test_a_replica_and_a_full_server() -> None:
 
 async def test_a_foreign_value_under_a_key(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
-        client.set(KEYS.state, "s3cr3t")
+        client.set(STATE, "s3cr3t")
     error = await trouble(redis_url)
 
     assert "foreign value" in error.message
@@ -206,15 +208,15 @@ async def test_a_broker_that_comes_back_is_used_again() -> None:
 
 async def test_a_cancelled_call_leaves_no_answer_behind_for_the_next(redis_url: str) -> None:
     broker = RedisBroker(redis_url)
-    await broker.open(KEYS, "n", {}, {})
+    await broker.groups.open(ROUTE, Opening(nonce="n"))
     for _ in range(20):
-        call = asyncio.create_task(broker.present(KEYS, []))
+        call = asyncio.create_task(broker.groups.present(ROUTE.pool, []))
         await asyncio.sleep(0)
         call.cancel()
         await asyncio.wait([call])
-        facts = await broker.observe(KEYS, [])
-        assert facts.state
-        assert facts.state.nonce == "n"
+        queue = await broker.groups.observe(ROUTE, [])
+        assert queue.state
+        assert queue.state.nonce == "n"
     await broker.close()
 
 
@@ -224,7 +226,7 @@ async def test_questions_to_workers_fail_with_the_same_sentences(guarded: RedisS
         (guarded.url.replace("s3cr3t", "wrong"), Reason.ACCESS_DENIED),
     ):
         with pytest.raises(BrokerError) as caught:
-            await active_ids(url, ["celery@x"], 1.0)
+            await CeleryInspection(url).active_ids(["x"], 1.0)
         assert caught.value.reason == reason
         assert "s3cr3t" not in str(caught.value)
 
@@ -232,7 +234,7 @@ async def test_questions_to_workers_fail_with_the_same_sentences(guarded: RedisS
 async def _says(url: str, words: str) -> bool:
     broker = RedisBroker(url)
     try:
-        await broker.dispatch(KEYS, FENCE, 0, 0, [b"m"])
+        await broker.groups.dispatch(ROUTE, FENCE, 0, 0, [b"m"])
     except BrokerError as error:
         return words in error.message
     finally:
