@@ -1,4 +1,4 @@
-"""Every failure of a Redis gives one sentence and the right reason, and never shows the password."""
+"""Everything that can be wrong with a Redis gives one sentence, the right reason, and never the password."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,13 +11,15 @@ from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
-from taskgroup.broker.inspection import active_ids
-from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.port import Fence
+from taskgroup.broker.inspection import CeleryInspection
+from taskgroup.broker.keys import BookKeys
+from taskgroup.broker.port import Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.core.groups.observed import Fence
 from taskgroup.transport.errors import BrokerError
 
-KEYS = GroupKeys("", "u")
+ROUTE = Route("u", "u")
+STATE = BookKeys("", "u").state
 FENCE = Fence("n", 1)
 
 
@@ -27,25 +29,25 @@ def guarded() -> Iterator[RedisServer]:
         yield server
 
 
-async def read_error(url: str) -> BrokerError:
-    """The error of a read."""
+async def seen(url: str) -> BrokerError:
+    """What a look says."""
     broker = RedisBroker(url)
-    with pytest.raises(BrokerError) as caught:
-        await broker.observe(KEYS, [])
+    with pytest.raises(BrokerError) as looked:
+        await broker.groups.observe(ROUTE, [])
     await broker.close()
-    return caught.value
+    return looked.value
 
 
-async def error_of(url: str, **options: int) -> BrokerError:
-    """The error of a script; that of a read must have the same reason."""
+async def trouble(url: str, **options: int) -> BrokerError:
+    """What a look and a script say; both must say the same."""
     broker = RedisBroker(url, TransportOptions(**options))
-    with pytest.raises(BrokerError) as read:
-        await broker.observe(KEYS, [])
+    with pytest.raises(BrokerError) as looked:
+        await broker.groups.observe(ROUTE, [])
     with pytest.raises(BrokerError) as written:
-        await broker.dispatch(KEYS, FENCE, 0, 0, [b"m"])
+        await broker.groups.dispatch(ROUTE, FENCE, 0, 0, [b"m"])
     await broker.close()
-    assert read.value.reason == written.value.reason
-    assert "s3cr3t" not in f"{read.value}{written.value}{read.value.__context__!r}"
+    assert looked.value.reason == written.value.reason
+    assert "s3cr3t" not in f"{looked.value}{written.value}{looked.value.__context__!r}"
     return written.value
 
 
@@ -58,7 +60,7 @@ async def error_of(url: str, **options: int) -> BrokerError:
     ],
 )
 async def test_wrong_credentials(guarded: RedisServer, credentials: str, sentence: str) -> None:
-    error = await error_of(f"redis://{credentials}127.0.0.1:{guarded.port}/0")
+    error = await trouble(f"redis://{credentials}127.0.0.1:{guarded.port}/0")
 
     assert error.reason == Reason.ACCESS_DENIED
     assert sentence in error.message
@@ -66,7 +68,7 @@ async def test_wrong_credentials(guarded: RedisServer, credentials: str, sentenc
 
 
 async def test_a_password_where_none_is_needed(redis_url: str) -> None:
-    error = await error_of(redis_url.replace("redis://", "redis://:s3cr3t@"))
+    error = await trouble(redis_url.replace("redis://", "redis://:s3cr3t@"))
 
     assert error.reason == Reason.ACCESS_DENIED
     assert "has no password" in error.message
@@ -75,21 +77,21 @@ async def test_a_password_where_none_is_needed(redis_url: str) -> None:
 async def test_a_user_without_rights(guarded: RedisServer) -> None:
     with guarded.client() as client:
         client.acl_setuser("narrow", enabled=True, passwords=["+s3cr3t"], commands=["+ping"], keys=["*"])
-    error = await error_of(f"redis://narrow:s3cr3t@127.0.0.1:{guarded.port}/0")
+    error = await trouble(f"redis://narrow:s3cr3t@127.0.0.1:{guarded.port}/0")
 
     assert error.reason == Reason.ACCESS_DENIED
     assert "ACL" in error.message
 
 
 async def test_nobody_listens() -> None:
-    error = await error_of("redis://:s3cr3t@127.0.0.1:1/0")
+    error = await trouble("redis://:s3cr3t@127.0.0.1:1/0")
 
     assert error.reason == Reason.UNREACHABLE
     assert "connection refused" in error.message
 
 
 async def test_an_unknown_host() -> None:
-    error = await error_of("redis://:s3cr3t@no-such-host.invalid:6379/0")
+    error = await trouble("redis://:s3cr3t@no-such-host.invalid:6379/0")
 
     assert error.reason == Reason.UNREACHABLE
     assert "no-such-host.invalid" in error.message
@@ -98,21 +100,21 @@ async def test_an_unknown_host() -> None:
 async def test_no_answer_in_time() -> None:
     with redis_server() as server:
         server.pause()
-        error = await error_of(server.url, socket_timeout_seconds=1, socket_connect_timeout_seconds=1)
+        error = await trouble(server.url, socket_timeout_seconds=1, socket_connect_timeout_seconds=1)
 
     assert error.reason == Reason.UNREACHABLE
     assert "in time" in error.message
 
 
 async def test_a_database_that_does_not_exist(redis_url: str) -> None:
-    error = await error_of(redis_url.replace("/0", "/9999"))
+    error = await trouble(redis_url.replace("/0", "/9999"))
 
     assert "no database of that number" in error.message
 
 
 async def test_tls_against_a_plain_server(redis_url: str) -> None:
     url = redis_url.replace("redis://", "rediss://")
-    error = await error_of(url, socket_timeout_seconds=1, socket_connect_timeout_seconds=1)
+    error = await trouble(url, socket_timeout_seconds=1, socket_connect_timeout_seconds=1)
 
     assert error.reason == Reason.UNREACHABLE
     assert "TLS" in error.message
@@ -124,7 +126,7 @@ async def test_a_server_that_is_no_redis() -> None:
         writer.close()
 
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
-        error = await error_of(f"redis://:s3cr3t@127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+        error = await trouble(f"redis://:s3cr3t@127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
 
     assert error.reason == Reason.UNREACHABLE
     assert "protocol" in error.message
@@ -145,7 +147,7 @@ async def test_a_server_whose_answer_never_ends() -> None:
         writer.close()
 
     async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
-        error = await read_error(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
+        error = await seen(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0")
 
     assert error.reason == Reason.UNREACHABLE
     assert sent < 100_000_000, "the operator stops to read"
@@ -154,8 +156,8 @@ async def test_a_server_whose_answer_never_ends() -> None:
 @pytest.mark.parametrize("field", ["cursor:x", "cursor:0", "epoch"])
 async def test_a_state_that_no_script_has_written(redis_url: str, field: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
-        client.hset(KEYS.state, mapping={"nonce": "n", "epoch": 1, field: b"\xff"})
-    error = await read_error(redis_url)
+        client.hset(STATE, mapping={"nonce": "n", "epoch": 1, field: b"\xff"})
+    error = await seen(redis_url)
 
     assert "foreign value" in error.message
 
@@ -170,24 +172,24 @@ async def test_a_server_that_is_loading() -> None:
         server.stop()
         server.arguments = (*plain, "--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
         server.start(answering=False)
-        await eventually_async(lambda: _fails_with(server.url, "loading"), 20)
+        await eventually_async(lambda: _says(server.url, "loading"), 20)
         server.kill()
 
 
 async def test_a_replica_and_a_full_server() -> None:
     with redis_server() as server, server.client() as client:
-        client.hset(KEYS.state, mapping={"nonce": FENCE.nonce, "epoch": FENCE.epoch})
+        client.hset(STATE, mapping={"nonce": FENCE.nonce, "epoch": FENCE.epoch})
         client.config_set("maxmemory", "1")
-        await eventually_async(lambda: _fails_with(server.url, "out of memory"), 5)
+        await eventually_async(lambda: _says(server.url, "out of memory"), 5)
         client.config_set("maxmemory", "0")
         client.replicaof("127.0.0.1", "1")
-        await eventually_async(lambda: _fails_with(server.url, "read-only replica"), 5)
+        await eventually_async(lambda: _says(server.url, "read-only replica"), 5)
 
 
 async def test_a_foreign_value_under_a_key(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
-        client.set(KEYS.state, "s3cr3t")
-    error = await error_of(redis_url)
+        client.set(STATE, "s3cr3t")
+    error = await trouble(redis_url)
 
     assert "foreign value" in error.message
 
@@ -206,15 +208,15 @@ async def test_a_broker_that_comes_back_is_used_again() -> None:
 
 async def test_a_cancelled_call_leaves_no_answer_behind_for_the_next(redis_url: str) -> None:
     broker = RedisBroker(redis_url)
-    await broker.open(KEYS, "n", {}, {})
+    await broker.groups.open(ROUTE, Opening(nonce="n"))
     for _ in range(20):
-        call = asyncio.create_task(broker.present(KEYS, []))
+        call = asyncio.create_task(broker.groups.present(ROUTE.pool, []))
         await asyncio.sleep(0)
         call.cancel()
         await asyncio.wait([call])
-        facts = await broker.observe(KEYS, [])
-        assert facts.state
-        assert facts.state.nonce == "n"
+        queue = await broker.groups.observe(ROUTE, [])
+        assert queue.state
+        assert queue.state.nonce == "n"
     await broker.close()
 
 
@@ -224,15 +226,15 @@ async def test_questions_to_workers_fail_with_the_same_sentences(guarded: RedisS
         (guarded.url.replace("s3cr3t", "wrong"), Reason.ACCESS_DENIED),
     ):
         with pytest.raises(BrokerError) as caught:
-            await active_ids(url, ["celery@x"], 1.0)
+            await CeleryInspection(url).active_ids(["x"], 1.0)
         assert caught.value.reason == reason
         assert "s3cr3t" not in str(caught.value)
 
 
-async def _fails_with(url: str, words: str) -> bool:
+async def _says(url: str, words: str) -> bool:
     broker = RedisBroker(url)
     try:
-        await broker.dispatch(KEYS, FENCE, 0, 0, [b"m"])
+        await broker.groups.dispatch(ROUTE, FENCE, 0, 0, [b"m"])
     except BrokerError as error:
         return words in error.message
     finally:

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import redis
@@ -14,9 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kombu.transport.virtual import Message
 
 from support.broker import Consumer, Group, consumer, open_group
-from taskgroup.broker.keys import parse_task_id
-from taskgroup.broker.port import Redispatch
-from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.broker.port import GroupBroker, PoolBroker, Redispatch
+from taskgroup.core.task_id import TaskId
 
 T = TypeVar("T")
 
@@ -42,11 +42,11 @@ class Life(RuleBasedStateMachine):
         self.runner = self.stack.enter_context(asyncio.Runner())
         self.client = self.stack.enter_context(redis.Redis.from_url(url))
         self.client.flushall()
-        self.broker = RedisBroker(url)
-        self.group: Group = self.run(open_group(self.broker, prefix="p:"))
+        self.group: Group = self.run(open_group(url, prefix="p:"))
         self.former = self.group
         self.places = dict.fromkeys(range(TOTAL), "pending")
         self.attempts = dict.fromkeys(range(TOTAL), 0)
+        self.losses: Counter[int] = Counter()
         self.cursors = dict.fromkeys(PRIORITIES, 0)
         self.workers: dict[str, Consumer] = {}
         self.held: list[tuple[str, Message]] = []
@@ -55,8 +55,16 @@ class Life(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
 
+    @property
+    def groups(self) -> GroupBroker:
+        return self.group.broker.groups
+
+    @property
+    def pools(self) -> PoolBroker:
+        return self.group.broker.pools
+
     def teardown(self) -> None:
-        self.run(self.broker.close())
+        self.run(self.group.broker.close())
         self.stack.close()
 
     def move(self, indexes: Any, place: str) -> None:
@@ -67,9 +75,10 @@ class Life(RuleBasedStateMachine):
 
     def current(self, name: str) -> int | None:
         """The index of a message of an item's newest attempt."""
-        item = parse_task_id(self.group.keys.uid, name)
+        item = TaskId.parse(name)
         assert item
-        return item[0] if self.attempts[item[0]] == item[1] else None
+        assert item.uid == self.group.uid
+        return item.index if self.attempts[item.index] == item.attempt else None
 
     @rule(priority=st.sampled_from(PRIORITIES), count=st.integers(1, 3), again=st.booleans())
     def dispatch(self, priority: int, count: int, again: bool) -> None:
@@ -79,45 +88,46 @@ class Life(RuleBasedStateMachine):
         if not indexes:
             return
         messages = self.messages(indexes)
-        assert self.run(self.broker.dispatch(self.group.keys, self.group.fence, priority, start, messages))
+        assert self.run(self.groups.dispatch(self.group.route, self.group.fence, priority, start, messages))
         self.cursors[priority] = start + len(indexes)
         self.move(indexes, "queued")
         if again:
-            assert not self.run(self.broker.dispatch(self.group.keys, self.group.fence, priority, start, messages))
+            assert not self.run(self.groups.dispatch(self.group.route, self.group.fence, priority, start, messages))
 
     @precondition(lambda self: self.former.fence != self.group.fence)
     @rule(priority=st.sampled_from(PRIORITIES), indexes=some)
     def a_second_operator_acts_on_what_it_knew(self, priority: int, indexes: set[int]) -> None:
-        fence, keys = self.former.fence, self.former.keys
-        assert not self.run(self.broker.dispatch(keys, fence, priority, self.cursors[priority], self.messages([0])))
+        fence, route = self.former.fence, self.former.route
+        assert not self.run(self.groups.dispatch(route, fence, priority, self.cursors[priority], self.messages([0])))
         entries = [Redispatch(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in indexes]
-        assert not self.run(self.broker.redispatch(keys, fence, entries))
-        assert self.run(self.broker.renew(keys, fence, indexes)) is None
-        assert self.run(self.broker.withdraw(keys, fence, [], running=True)) is None
+        assert not self.run(self.groups.redispatch(route, fence, entries))
+        assert self.run(self.groups.renew(route.uid, fence, indexes)) is None
+        assert not self.run(self.groups.mark_missing(route.uid, fence, indexes))
+        assert self.run(self.groups.withdraw(route, fence, [], running=True)) is None
 
     @rule(again=st.booleans(), indexes=some)
     def redispatch(self, indexes: set[int], again: bool) -> None:
         entries = [Redispatch(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in sorted(indexes)]
         expected = {index for index in indexes if self.places[index] == "returned"}
-        assert set(self.run(self.broker.redispatch(self.group.keys, self.group.fence, entries))) == expected
+        assert set(self.run(self.groups.redispatch(self.group.route, self.group.fence, entries))) == expected
         self.move(expected, "queued")
         if again:
-            assert not self.run(self.broker.redispatch(self.group.keys, self.group.fence, entries))
+            assert not self.run(self.groups.redispatch(self.group.route, self.group.fence, entries))
 
     @rule()
     def withdraw(self) -> None:
-        answer = self.run(self.broker.withdraw(self.group.keys, self.group.fence, [], running=False))
+        answer = self.run(self.groups.withdraw(self.group.route, self.group.fence, [], running=False))
         assert answer
         assert set(answer.queued) == {index for index, place in self.places.items() if place == "queued"}
         self.move(answer.queued, "returned")
-        self.former, self.group = self.group, Group(self.broker, self.group.keys, answer.fence)
+        self.former, self.group = self.group, replace(self.group, fence=answer.fence)
 
     @precondition(lambda self: len(self.workers) < 3)
     @rule()
     def a_worker_starts(self) -> None:
         self.born += 1
         pod = f"pod-{self.born}"
-        self.workers[pod] = self.stack.enter_context(consumer(self.url, self.group.keys, pod))
+        self.workers[pod] = self.stack.enter_context(consumer(self.url, self.group.pool, pod))
 
     @precondition(lambda self: self.workers)
     @rule(data=st.data())
@@ -146,56 +156,64 @@ class Life(RuleBasedStateMachine):
         del self.workers[pod]
         mine = [message for owner, message in self.held if owner == pod]
         self.held = [(owner, message) for owner, message in self.held if owner != pod]
-        answer = self.run(
-            self.broker.requeue(self.group.keys, pod, before=None, count_loss=True, loss_limit=LOSS_LIMIT)
-        )
         lost = {index for message in mine if (index := self.current(message.headers["id"])) is not None}
-        assert set(answer.returned | answer.quarantined) == lost
-        self.move(answer.returned, "queued")
-        self.move(answer.quarantined, "out")
+        given_up = self.requeue(pod)
+        assert given_up <= lost
+        assert {index for index in lost if self.losses[index] >= LOSS_LIMIT} == given_up
+        self.losses.update(lost)
+        self.move(lost - given_up, "queued")
+        self.move(given_up, "out")
         if again:
-            repeat = self.run(
-                self.broker.requeue(self.group.keys, pod, before=None, count_loss=True, loss_limit=LOSS_LIMIT)
-            )
-            assert not repeat.returned | repeat.quarantined
+            assert not self.requeue(pod)
+
+    def requeue(self, pod: str) -> set[int]:
+        """What is given up; what came back, the invariant finds on the queue."""
+        groups = [self.group.uid]
+        items = self.run(
+            self.pools.requeue(self.group.pool.pool, pod, groups, before=None, count_loss=True, loss_limit=LOSS_LIMIT)
+        )
+        indexes = {index for item in items if (index := self.current(str(item))) is not None}
+        assert len(indexes) == len(items)
+        return indexes
 
     @rule(number=st.integers(0, 3))
     def a_message_is_lost_on_its_way(self, number: int) -> None:
-        raw: Any = self.client.rpop(self.group.keys.lists[number])
+        raw: Any = self.client.rpop(self.group.pool.lists[number])
         if raw and (index := self.current(json.loads(raw)["headers"]["id"])) is not None:
             self.move([index], "lost")
 
     @rule()
     def what_is_missing_is_marked(self) -> None:
         missing = [index for index, place in self.places.items() if place == "lost"]
-        self.run(self.broker.mark_missing(self.group.keys, self.group.fence, missing))
+        assert self.run(self.groups.mark_missing(self.group.uid, self.group.fence, missing))
         self.move(missing, "returned")
 
     @rule(indexes=some)
     def attempts_end_without_counting(self, indexes: set[int]) -> None:
         ended = [index for index in sorted(indexes) if self.places[index] in {"out", "lost", "held"}]
-        answer = self.run(self.broker.renew(self.group.keys, self.group.fence, ended))
+        answer = self.run(self.groups.renew(self.group.uid, self.group.fence, ended))
         assert answer == {index: self.attempts[index] + 1 for index in ended}
         self.attempts.update(answer)
         self.move(ended, "returned")
 
     @invariant()
     def each_item_is_in_exactly_one_place(self) -> None:
-        keys = self.group.keys
+        pool = self.group.pool
         found: Counter[tuple[int, str]] = Counter()
-        queued = [raw for name in keys.lists for raw in self._list(name)]
-        held = [json.loads(raw)[0] for pod in self.workers for raw in self._values(keys.unacked(pod))]
+        queued = [raw for name in pool.lists for raw in self._list(name)]
+        held = [json.loads(raw)[0] for pod in self.workers for raw in self._values(pool.unacked(pod))]
         for place, messages in (("queued", map(json.loads, queued)), ("held", held)):
             for message in messages:
                 if (index := self.current(message["headers"]["id"])) is not None:
                     found[index, place] += 1
-        state = self.run(self.broker.observe(keys, [])).state
+        state = self.run(self.groups.observe(self.group.route, [])).state
         assert state
         for priority in PRIORITIES:
             first = PRIORITIES.index(priority) * PER_LANE
             found.update((i, "pending") for i in range(first + state.cursors.get(priority, 0), first + PER_LANE))
-        books = self.run(self.broker.books(keys))
+        books = self.run(self.groups.books(self.group.uid))
         found.update((index, "returned") for index in books.returned)
+        assert books.losses == +self.losses
         elsewhere = {"out", "lost"}
         assert found == Counter((i, place) for i, place in self.places.items() if place not in elsewhere)
 

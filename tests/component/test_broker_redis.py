@@ -1,22 +1,25 @@
 """The scripts against a real Redis: each change happens once, or not at all, whoever repeats it."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 import redis
-from pyroaring import BitMap
+from pyroaring import BitMap, FrozenBitMap
 
-from support.broker import Group, consumer, indexes, open_group, queued_ids
-from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.port import TOMBSTONE, Fence, Redispatch
+from support.broker import Facts, Group, consumer, indexes, open_group, queued_ids
+from taskgroup.broker.port import Opening, Redispatch, Route
 from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
+from taskgroup.core.pools.observed import PoolQueue
+from taskgroup.core.task_id import task_id
 
 
 @pytest.fixture
 async def group(redis_url: str) -> AsyncIterator[Group]:
-    broker = RedisBroker(redis_url)
-    yield await open_group(broker, prefix="shop:")
-    await broker.close()
+    opened = await open_group(redis_url, prefix="shop:")
+    yield opened
+    await opened.broker.close()
 
 
 @pytest.fixture
@@ -26,54 +29,57 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 async def test_open_begins_the_books_once(group: Group) -> None:
-    again = await group.broker.open(group.keys, "nonce-2", {3: 7}, {1: 1})
+    again = await group.broker.groups.open(
+        group.route, Opening(nonce="nonce-2", cursors={3: 7}, attempts={1: 1}, returned=FrozenBitMap([2]))
+    )
 
     assert (again.nonce, again.epoch, again.cursors) == ("nonce-1", 1, {})
-    assert (await group.broker.books(group.keys)).attempts == {}
+    assert await group.broker.groups.books(group.uid) == BrokerBooks()
 
 
-async def test_open_after_a_loss_takes_over_cursors_and_attempts(redis_url: str) -> None:
-    broker, keys = RedisBroker(redis_url), GroupKeys("", "u")
-    state = await broker.open(keys, "n", {0: 5, 9: 2}, {4: 1, 6: 3})
+async def test_open_after_a_loss_takes_over_cursors_attempts_and_what_waits(redis_url: str) -> None:
+    broker, waiting = RedisBroker(redis_url), FrozenBitMap([2, 4])
+    opening = Opening(nonce="n", cursors={0: 5, 9: 2}, attempts={4: 1, 6: 3}, returned=waiting)
+    state = await broker.groups.open(Route("u", "u"), opening)
 
     assert (state.nonce, state.epoch, state.cursors) == ("n", 1, {0: 5, 9: 2})
-    assert (await broker.books(keys)).attempts == {4: 1, 6: 3}
+    assert await broker.groups.books("u") == BrokerBooks(waiting, {4: 1, 6: 3})
     await broker.close()
 
 
 async def test_a_replay_of_a_dispatch_changes_nothing(group: Group, client: redis.Redis) -> None:
     messages = group.messages(range(3))
 
-    assert await group.broker.dispatch(group.keys, group.fence, 0, 0, messages)
-    assert not await group.broker.dispatch(group.keys, group.fence, 0, 0, messages)
-    assert indexes(queued_ids(client, group.keys)) == [0, 1, 2]
+    assert await group.broker.groups.dispatch(group.route, group.fence, 0, 0, messages)
+    assert not await group.broker.groups.dispatch(group.route, group.fence, 0, 0, messages)
+    assert indexes(queued_ids(client, group.pool)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("fence", [Fence("nonce-2", 1), Fence("nonce-1", 2), Fence(TOMBSTONE, 1)])
 async def test_who_believes_in_another_state_changes_nothing(group: Group, fence: Fence) -> None:
     await group.dispatch(0, 2)
-    broker, keys = group.broker, group.keys
-    stale = Group(broker, keys, fence)
+    groups = group.broker.groups
+    stale = replace(group, fence=fence)
 
     assert not await stale.dispatch(2, 1)
-    assert await broker.withdraw(keys, fence, [], running=True) is None
-    assert await broker.renew(keys, fence, [0]) is None
-    await broker.mark_missing(keys, fence, [0])
-    facts = await broker.observe(keys, [])
-    assert (facts.queued, facts.returned, facts.state and facts.state.cursors) == (2, 0, {0: 2})
+    assert await groups.withdraw(group.route, fence, [], running=True) is None
+    assert await groups.renew(group.uid, fence, [0]) is None
+    assert not await groups.mark_missing(group.uid, fence, [0])
+    facts = await group.facts()
+    assert facts == Facts(GroupState("nonce-1", 1, {0: 2}), queued=2, returned=FrozenBitMap(), held={})
 
 
 async def test_a_large_batch_arrives_whole_and_in_order(group: Group, client: redis.Redis) -> None:
     assert await group.dispatch(0, 20_000)
 
-    assert indexes(queued_ids(client, group.keys)) == list(range(20_000))
+    assert indexes(queued_ids(client, group.pool)) == list(range(20_000))
 
 
 async def test_urgent_lanes_are_consumed_first(group: Group, redis_url: str) -> None:
     for priority in range(10):
         messages = group.messages([priority], priority=priority)
-        assert await group.broker.dispatch(group.keys, group.fence, priority, 0, messages)
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+        assert await group.broker.groups.dispatch(group.route, group.fence, priority, 0, messages)
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         taken = [message.headers["id"] for _ in range(10) if (message := worker.take())]
 
     # Kombu keeps three lanes in one list, first come first served; the lists follow their urgency.
@@ -82,99 +88,101 @@ async def test_urgent_lanes_are_consumed_first(group: Group, redis_url: str) -> 
 
 async def test_observe_sees_everything_in_one_look(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 5)
-    await group.broker.renew(group.keys, group.fence, [3])
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    await group.broker.groups.renew(group.uid, group.fence, [3])
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         assert worker.take()
         assert worker.take()
-        facts = await group.broker.observe(group.keys, ["pod-a", "pod-b"])
+        facts = await group.facts("pod-a", "pod-b")
 
     assert facts.state
     assert facts.state.fence == group.fence
-    assert (facts.queued, facts.returned, facts.unacked) == (3, 1, {"pod-a": 2, "pod-b": 0})
+    assert (facts.queued, facts.returned, facts.held) == (3, FrozenBitMap([3]), {"pod-a": 2, "pod-b": 0})
 
 
 async def test_nothing_is_there_before_open(redis_url: str) -> None:
     broker = RedisBroker(redis_url)
-    facts = await broker.observe(GroupKeys("", "u"), ["p"])
 
-    assert (facts.state, facts.queued, facts.returned, facts.unacked) == (None, 0, 0, {"p": 0})
+    assert await broker.groups.observe(Route("u", "u"), ["p"]) == QueueState(None)
+    assert await broker.groups.books("u") == BrokerBooks()
+    assert await broker.pools.observe("u", ["p"]) == PoolQueue(0, {"p": 0})
     await broker.close()
 
 
 async def test_redispatch_pushes_only_what_was_returned(group: Group, client: redis.Redis) -> None:
     await group.dispatch(0, 3)
-    withdrawn = await group.broker.withdraw(group.keys, group.fence, [], running=False)
+    withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
     assert withdrawn
     entries = [Redispatch(i, 0, m) for i, m in zip([1, 9], group.messages([1, 9]), strict=True)]
 
-    assert await group.broker.redispatch(group.keys, group.fence, entries) == BitMap()
-    assert await group.broker.redispatch(group.keys, withdrawn.fence, entries) == BitMap([1])
-    assert await group.broker.redispatch(group.keys, withdrawn.fence, entries) == BitMap()
-    assert indexes(queued_ids(client, group.keys)) == [1]
-    assert (await group.broker.books(group.keys)).returned == BitMap([0, 2])
+    assert await group.broker.groups.redispatch(group.route, group.fence, entries) == BitMap()
+    assert await group.broker.groups.redispatch(group.route, withdrawn.fence, entries) == BitMap([1])
+    assert await group.broker.groups.redispatch(group.route, withdrawn.fence, entries) == BitMap()
+    assert indexes(queued_ids(client, group.pool)) == [1]
+    assert (await group.broker.groups.books(group.uid)).returned == BitMap([0, 2])
 
 
 async def test_redispatch_refuses_a_message_of_an_old_attempt(group: Group, client: redis.Redis) -> None:
     await group.dispatch(0, 1)
-    client.delete(*group.keys.lists)
-    assert await group.broker.renew(group.keys, group.fence, [0]) == {0: 1}
+    client.delete(*group.pool.lists)
+    assert await group.broker.groups.renew(group.uid, group.fence, [0]) == {0: 1}
     old, new = (group.messages([0], attempt=attempt)[0] for attempt in (0, 1))
 
-    assert not await group.broker.redispatch(group.keys, group.fence, [Redispatch(0, 0, old, 0)])
-    assert await group.broker.redispatch(group.keys, group.fence, [Redispatch(0, 0, new, 1)]) == BitMap([0])
-    assert queued_ids(client, group.keys) == [f"{group.keys.uid}.0~1"]
+    assert not await group.broker.groups.redispatch(group.route, group.fence, [Redispatch(0, 0, old, 0)])
+    assert await group.broker.groups.redispatch(group.route, group.fence, [Redispatch(0, 0, new, 1)]) == BitMap([0])
+    assert queued_ids(client, group.pool) == [task_id(group.uid, 0, 1)]
 
 
 async def test_withdraw_empties_the_lists_and_fences_the_former_epoch(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 4)
     await group.dispatch(0, 2, priority=9)
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         assert worker.take()
-        withdrawn = await group.broker.withdraw(group.keys, group.fence, ["pod-a"], running=False)
-    facts = await group.broker.observe(group.keys, ["pod-a"])
+        withdrawn = await group.broker.groups.withdraw(group.route, group.fence, ["pod-a"], running=False)
+    facts = await group.facts("pod-a")
 
     assert withdrawn
     assert withdrawn.fence == Fence("nonce-1", 2)
-    assert (withdrawn.queued, withdrawn.running, withdrawn.kept) == (BitMap([0, 1, 2, 3]), BitMap(), 0)
-    assert (facts.queued, facts.returned, facts.unacked) == (0, 4, {"pod-a": 1})
+    assert (withdrawn.queued, withdrawn.running) == (BitMap([0, 1, 2, 3]), BitMap())
+    assert (facts.queued, facts.returned, facts.held) == (0, FrozenBitMap([0, 1, 2, 3]), {"pod-a": 1})
     assert not await group.dispatch(4, 1)
 
 
 async def test_withdraw_keeps_subtasks_and_retries_that_tasks_asked_for(group: Group, client: redis.Redis) -> None:
     await group.dispatch(0, 3)
-    subtask = group.messages([0])[0].replace(f"{group.keys.uid}.0".encode(), b"some-subtask")
+    subtask = group.messages([0])[0].replace(task_id(group.uid, 0).encode(), b"some-subtask")
     retry = group.messages([1])[0].replace(b'"retries":0', b'"retries":2')
     foreign = b"not json"
-    client.lpush(group.keys.lists[0], subtask, retry, foreign)
-    withdrawn = await group.broker.withdraw(group.keys, group.fence, [], running=False)
+    client.lpush(group.pool.lists[0], subtask, retry, foreign)
+    withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
 
     assert withdrawn
-    assert withdrawn.kept == 3
-    assert client.lrange(group.keys.lists[0], 0, -1) == [foreign, retry, subtask]
-    ended = await group.broker.withdraw(group.keys, withdrawn.fence, [], running=True)
+    assert withdrawn.queued == BitMap([0, 1, 2])
+    assert client.lrange(group.pool.lists[0], 0, -1) == [foreign, retry, subtask]
+    ended = await group.broker.groups.withdraw(group.route, withdrawn.fence, [], running=True)
     assert ended
-    assert (ended.kept, ended.queued) == (0, BitMap([1]))
+    assert ended.queued == BitMap([1])
+    assert queued_ids(client, group.pool) == []
 
 
 async def test_withdraw_at_the_end_takes_unacked_entries_too(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 3)
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         taken = worker.take()
-        withdrawn = await group.broker.withdraw(group.keys, group.fence, ["pod-a"], running=True)
+        withdrawn = await group.broker.groups.withdraw(group.route, group.fence, ["pod-a"], running=True)
         assert taken
         worker.ack(taken)
-    facts = await group.broker.observe(group.keys, ["pod-a"])
+    facts = await group.facts("pod-a")
 
     assert withdrawn
     assert (withdrawn.queued, withdrawn.running) == (BitMap([1, 2]), BitMap([0]))
-    assert (facts.queued, facts.returned, facts.unacked) == (0, 3, {"pod-a": 0})
+    assert (facts.queued, facts.returned, facts.held) == (0, FrozenBitMap([0, 1, 2]), {"pod-a": 0})
 
 
 async def test_withdraw_works_when_memory_is_full(group: Group, client: redis.Redis) -> None:
     await group.dispatch(0, 100)
     client.config_set("maxmemory", "1")
     try:
-        withdrawn = await group.broker.withdraw(group.keys, group.fence, [], running=False)
+        withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
     finally:
         client.config_set("maxmemory", "0")
 
@@ -184,73 +192,74 @@ async def test_withdraw_works_when_memory_is_full(group: Group, client: redis.Re
 
 async def test_withdraw_drops_messages_of_superseded_attempts(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 1)
-    await group.broker.renew(group.keys, group.fence, [0])
+    await group.broker.groups.renew(group.uid, group.fence, [0])
     message = group.messages([0], attempt=1)[0]
-    await group.broker.redispatch(group.keys, group.fence, [Redispatch(0, 0, message, 1)])
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    await group.broker.groups.redispatch(group.route, group.fence, [Redispatch(0, 0, message, 1)])
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         old, new = worker.take(), worker.take()
         assert old
         assert new
         worker.restore(old)
-        withdrawn = await group.broker.withdraw(group.keys, group.fence, [], running=False)
-    facts = await group.broker.observe(group.keys, ["pod-a"])
+        withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
+    facts = await group.facts("pod-a")
 
     assert withdrawn
     assert withdrawn.queued == BitMap()
-    assert (facts.queued, facts.returned, facts.unacked) == (0, 0, {"pod-a": 1})
+    assert (facts.queued, facts.returned, facts.held) == (0, FrozenBitMap(), {"pod-a": 1})
 
 
 async def test_present_names_what_is_queued_and_what_is_held(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 2)
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         assert worker.take()
-        ids = await group.broker.present(group.keys, ["pod-a", "pod-b"])
-        listed = await group.broker.present(group.keys, [])
+        ids = await group.broker.groups.present(group.pool.pool, ["pod-a", "pod-b"])
+        listed = await group.broker.groups.present(group.pool.pool, [])
 
-    assert ids == {f"{group.keys.uid}.0", f"{group.keys.uid}.1"}
-    assert listed == {f"{group.keys.uid}.1"}
+    assert ids == {task_id(group.uid, 0), task_id(group.uid, 1)}
+    assert listed == {task_id(group.uid, 1)}
 
 
 async def test_what_is_missing_is_dispatched_again_under_its_id(group: Group, client: redis.Redis) -> None:
     await group.dispatch(0, 1)
-    client.delete(*group.keys.lists)
-    await group.broker.mark_missing(group.keys, group.fence, [0])
+    client.delete(*group.pool.lists)
+    assert await group.broker.groups.mark_missing(group.uid, group.fence, [0])
+    entries = [Redispatch(0, 0, group.messages([0])[0])]
 
-    assert await group.broker.redispatch(group.keys, group.fence, [Redispatch(0, 0, group.messages([0])[0])]) == BitMap(
-        [0]
-    )
-    assert queued_ids(client, group.keys) == [f"{group.keys.uid}.0"]
+    assert await group.broker.groups.redispatch(group.route, group.fence, entries) == BitMap([0])
+    assert queued_ids(client, group.pool) == [task_id(group.uid, 0)]
 
 
 async def test_stray_pods_are_found_by_their_unacked_messages(redis_url: str) -> None:
-    broker = RedisBroker(redis_url)
-    group = await open_group(broker, prefix="a[b]*:")
-    other = await open_group(broker, prefix="a[b]*:", uid="other")
+    group = await open_group(redis_url, prefix="a[b]*:", pool="mine")
+    other = await open_group(redis_url, prefix="a[b]*:", uid="other", pool="theirs")
     await group.dispatch(0, 1)
     await other.dispatch(0, 1)
-    with consumer(redis_url, group.keys, "pod-7") as mine, consumer(redis_url, other.keys, "pod-8") as theirs:
+    with consumer(redis_url, group.pool, "pod-7") as mine, consumer(redis_url, other.pool, "pod-8") as theirs:
         assert mine.take()
         assert theirs.take()
-        assert await broker.stray_pods(group.keys) == {"pod-7"}
-    await broker.close()
+        assert await group.broker.pools.stray_pods("mine") == {"pod-7"}
+        assert await group.broker.pools.stray_pods("theirs") == {"pod-8"}
+    await group.broker.close()
+    await other.broker.close()
 
 
 async def test_erase_leaves_a_tombstone_that_nobody_gets_past(
     group: Group, client: redis.Redis, redis_url: str
 ) -> None:
     await group.dispatch(0, 3)
-    await group.broker.renew(group.keys, group.fence, [1])
-    client.sadd(group.keys.bindings[1], "x")
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    await group.broker.groups.renew(group.uid, group.fence, [1])
+    client.sadd(group.pool.bindings[1], "x")
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         assert worker.take()
-        await group.broker.erase(group.keys, ["pod-a"], tombstone=True)
-    reopened = await group.broker.open(group.keys, "nonce-3", {}, {})
+        await group.broker.pools.erase(group.pool.pool, ["pod-a"])
+        await group.broker.groups.erase(group.uid, tombstone=True)
+    reopened = await group.broker.groups.open(group.route, Opening(nonce="nonce-3", instead_of=TOMBSTONE))
 
-    assert client.keys("*") == [group.keys.state.encode()]
+    assert client.keys("*") == [group.books.state.encode()]
     assert reopened.deleted
     assert not await group.dispatch(3, 1)
-    assert 0 < int(str(client.ttl(group.keys.state))) <= 86_400
-    await group.broker.erase(group.keys, [], tombstone=False)
+    assert 0 < int(str(client.ttl(group.books.state))) <= 86_400
+    await group.broker.groups.erase(group.uid, tombstone=False)
     assert client.keys("*") == []
 
 
@@ -259,4 +268,4 @@ async def test_a_restarted_server_without_scripts_is_served_again(group: Group, 
     client.script_flush()
 
     assert await group.dispatch(1, 1)
-    assert indexes(queued_ids(client, group.keys)) == [0, 1]
+    assert indexes(queued_ids(client, group.pool)) == [0, 1]

@@ -2,22 +2,25 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
 import redis
-from pyroaring import BitMap
+from pyroaring import FrozenBitMap
 
 from support.broker import Group, consumer, indexes, open_group, queued_ids
-from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.broker.keys import BookKeys
+from taskgroup.broker.redis_pools import RedisPools
+from taskgroup.core.groups.observed import BrokerBooks
+from taskgroup.core.task_id import TaskId, task_id
 
 
 @pytest.fixture
 async def group(redis_url: str) -> AsyncIterator[Group]:
-    broker = RedisBroker(redis_url)
-    yield await open_group(broker, prefix="shop:")
-    await broker.close()
+    opened = await open_group(redis_url, prefix="shop:")
+    yield opened
+    await opened.broker.close()
 
 
 @pytest.fixture
@@ -28,40 +31,43 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 async def take_and_die(group: Group, url: str, count: int, pod: str = "pod-a") -> None:
     """A worker takes `count` messages and is never heard of again."""
-    with consumer(url, group.keys, pod) as worker:
+    with consumer(url, group.pool, pod) as worker:
         for _ in range(count):
             assert worker.take()
 
 
 async def requeue(
-    group: Group, pod: str = "pod-a", before: float | None = None, limit: int = 3
-) -> tuple[BitMap, BitMap]:
-    answer = await group.broker.requeue(group.keys, pod, before=before, count_loss=True, loss_limit=limit)
-    return answer.returned, answer.quarantined
+    group: Group, pod: str = "pod-a", before: float | None = None, limit: int = 3, *, count_loss: bool = True
+) -> frozenset[TaskId]:
+    """The items that are given up."""
+    return await group.broker.pools.requeue(
+        group.pool.pool, pod, [group.uid], before=before, count_loss=count_loss, loss_limit=limit
+    )
 
 
 async def test_held_messages_come_first_again_and_are_marked(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 5)
     await take_and_die(group, redis_url, 3)
 
-    assert await requeue(group) == (BitMap([0, 1, 2]), BitMap())
-    with consumer(redis_url, group.keys, "pod-b") as worker:
+    assert await requeue(group) == frozenset()
+    with consumer(redis_url, group.pool, "pod-b") as worker:
         taken = [message for _ in range(5) if (message := worker.take())]
         assert indexes([message.headers["id"] for message in taken]) == [0, 1, 2, 3, 4]
         assert [message.delivery_info.get("redelivered", False) for message in taken] == [True] * 3 + [False] * 2
         for message in taken:
             worker.ack(message)
-    facts = await group.broker.observe(group.keys, ["pod-a", "pod-b"])
-    assert (facts.queued, facts.unacked) == (0, {"pod-a": 0, "pod-b": 0})
+    facts = await group.facts("pod-a", "pod-b")
+    assert (facts.queued, facts.held) == (0, {"pod-a": 0, "pod-b": 0})
+    assert (await group.broker.groups.books(group.uid)).losses == {0: 1, 1: 1, 2: 1}
 
 
 async def test_a_restored_message_looks_as_kombu_restores_it(group: Group, redis_url: str, client: redis.Redis) -> None:
     await group.dispatch(0, 1, priority=5)
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         message = worker.take()
         assert message
         worker.restore(message)
-    name = group.keys.lists[1]
+    name = group.pool.lists[1]
     theirs: Any = client.lindex(name, 0)
     await take_and_die(group, redis_url, 1)
     await requeue(group)
@@ -70,102 +76,190 @@ async def test_a_restored_message_looks_as_kombu_restores_it(group: Group, redis
     assert json.loads(ours) == json.loads(theirs)
 
 
-async def test_a_second_requeue_finds_nothing(group: Group, redis_url: str) -> None:
+async def test_a_second_requeue_finds_nothing(group: Group, redis_url: str, client: redis.Redis) -> None:
     await group.dispatch(0, 2)
     await take_and_die(group, redis_url, 2)
 
-    assert await requeue(group) == (BitMap([0, 1]), BitMap())
-    assert await requeue(group) == (BitMap(), BitMap())
-    assert (await group.broker.observe(group.keys, [])).queued == 2
+    for _ in range(2):
+        assert await requeue(group) == frozenset()
+        assert indexes(queued_ids(client, group.pool)) == [0, 1]
+        assert (await group.broker.groups.books(group.uid)).losses == {0: 1, 1: 1}
 
 
-async def test_only_what_the_former_container_held_comes_back(group: Group, redis_url: str) -> None:
+async def test_only_what_the_former_container_held_comes_back(
+    group: Group, redis_url: str, client: redis.Redis
+) -> None:
     await group.dispatch(0, 2)
     await take_and_die(group, redis_url, 1)
     restarted = time.time()
     await take_and_die(group, redis_url, 1)
 
-    assert await requeue(group, before=restarted) == (BitMap([0]), BitMap())
-    assert (await group.broker.observe(group.keys, ["pod-a"])).unacked == {"pod-a": 1}
+    assert await requeue(group, before=restarted) == frozenset()
+    assert indexes(queued_ids(client, group.pool)) == [0]
+    assert (await group.facts("pod-a")).held == {"pod-a": 1}
 
 
 async def test_an_item_that_kills_every_worker_is_taken_out(group: Group, redis_url: str, client: redis.Redis) -> None:
     await group.dispatch(0, 1)
     for _ in range(2):
         await take_and_die(group, redis_url, 1)
-        assert await requeue(group, limit=2) == (BitMap([0]), BitMap())
+        assert await requeue(group, limit=2) == frozenset()
+        assert indexes(queued_ids(client, group.pool)) == [0]
     await take_and_die(group, redis_url, 1)
 
-    assert await requeue(group, limit=2) == (BitMap(), BitMap([0]))
-    assert queued_ids(client, group.keys) == []
-    assert (await group.broker.books(group.keys)).losses == {0: 3}
+    assert await requeue(group, limit=2) == {TaskId(group.uid, 0)}
+    assert queued_ids(client, group.pool) == []
+    assert (await group.broker.groups.books(group.uid)).losses == {0: 3}
+    assert (await group.facts("pod-a")).held == {"pod-a": 0}
 
 
-async def test_a_stop_in_order_counts_no_loss(group: Group, redis_url: str) -> None:
+async def test_a_stop_in_order_counts_no_loss(group: Group, redis_url: str, client: redis.Redis) -> None:
     await group.dispatch(0, 1)
     await take_and_die(group, redis_url, 1)
-    answer = await group.broker.requeue(group.keys, "pod-a", before=None, count_loss=False, loss_limit=0)
 
-    assert (answer.returned, answer.quarantined) == (BitMap([0]), BitMap())
-    assert (await group.broker.books(group.keys)).losses == {}
+    assert await requeue(group, limit=0, count_loss=False) == frozenset()
+    assert indexes(queued_ids(client, group.pool)) == [0]
+    assert (await group.broker.groups.books(group.uid)).losses == {}
 
 
 async def test_subtasks_come_back_and_are_bounded_too(group: Group, redis_url: str, client: redis.Redis) -> None:
-    subtask = group.messages([0])[0].replace(f"{group.keys.uid}.0".encode(), b"some-subtask")
-    client.lpush(group.keys.lists[0], subtask)
-    for expected in (1, 1, 0):
+    subtask = group.messages([0])[0].replace(task_id(group.uid, 0).encode(), b"some-subtask")
+    client.lpush(group.pool.lists[0], subtask)
+    for expected in (["some-subtask"], ["some-subtask"], []):
         await take_and_die(group, redis_url, 1)
-        answer = await group.broker.requeue(group.keys, "pod-a", before=None, count_loss=True, loss_limit=2)
-        assert (answer.returned, answer.others) == (BitMap(), expected)
-    assert (await group.broker.books(group.keys)).losses == {}
+        assert await requeue(group, limit=2) == frozenset()
+        assert queued_ids(client, group.pool) == expected
+    assert (await group.broker.groups.books(group.uid)).losses == {}
+    assert (await group.facts("pod-a")).held == {"pod-a": 0}
 
 
 async def test_an_attempt_that_was_given_up_does_not_come_back(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 2)
     await take_and_die(group, redis_url, 2)
-    await group.broker.renew(group.keys, group.fence, [0])
-    await group.broker.mark_missing(group.keys, group.fence, [1])
+    await group.broker.groups.renew(group.uid, group.fence, [0])
+    await group.broker.groups.mark_missing(group.uid, group.fence, [1])
 
-    assert await requeue(group) == (BitMap(), BitMap())
-    facts = await group.broker.observe(group.keys, ["pod-a"])
-    assert (facts.queued, facts.returned, facts.unacked) == (0, 2, {"pod-a": 0})
+    assert await requeue(group) == frozenset()
+    facts = await group.facts("pod-a")
+    assert (facts.queued, facts.returned, facts.held) == (0, FrozenBitMap([0, 1]), {"pod-a": 0})
+    assert (await group.broker.groups.books(group.uid)).losses == {}
 
 
 async def test_what_is_acknowledged_between_look_and_move_stays_away(
-    group: Group, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    group: Group, redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await group.dispatch(0, 2)
-    look = RedisBroker._unacked  # noqa: SLF001
-    with consumer(redis_url, group.keys, "pod-a") as worker:
+    look = RedisPools._unacked  # noqa: SLF001
+    with consumer(redis_url, group.pool, "pod-a") as worker:
         first = worker.take()
         assert first
         assert worker.take()
 
         async def look_then_ack(*args: Any) -> Any:
-            held = await look(*args)
+            entries = await look(*args)
             worker.ack(first)
-            return held
+            return entries
 
-        monkeypatch.setattr(RedisBroker, "_unacked", look_then_ack)
-        assert await requeue(group) == (BitMap([1]), BitMap())
+        monkeypatch.setattr(RedisPools, "_unacked", look_then_ack)
+        assert await requeue(group) == frozenset()
+        assert indexes(queued_ids(client, group.pool)) == [1]
 
 
 async def test_nothing_returns_into_an_erased_group(group: Group, redis_url: str, client: redis.Redis) -> None:
     await group.dispatch(0, 1)
     await take_and_die(group, redis_url, 1)
-    await group.broker.erase(group.keys, [], tombstone=True)
+    await group.broker.pools.erase(group.pool.pool, [])
+    await group.broker.groups.erase(group.uid, tombstone=True)
 
-    assert await requeue(group) == (BitMap(), BitMap())
-    assert client.keys("*") == [group.keys.state.encode()]
+    assert await requeue(group) == frozenset()
+    assert client.keys("*") == [group.books.state.encode()]
 
 
 async def test_large_numbers_and_odd_headers_survive(group: Group, redis_url: str, client: redis.Redis) -> None:
     message = json.loads(group.messages([0])[0])
     message["headers"] |= {"big": 2**80, "empty": [], "none": None, "float": 0.1 + 0.2, "text": "é\ud800"}
-    client.lpush(group.keys.lists[3], json.dumps(message))
+    client.lpush(group.pool.lists[3], json.dumps(message))
     await take_and_die(group, redis_url, 1)
     await requeue(group)
-    raw: Any = client.lindex(group.keys.lists[3], 0)
+    raw: Any = client.lindex(group.pool.lists[3], 0)
 
     message["headers"]["redelivered"] = message["properties"]["delivery_info"]["redelivered"] = True
     assert json.loads(raw) == message
+
+
+async def two_groups(redis_url: str) -> tuple[Group, Group]:
+    """Two groups whose items the workers of one pool run."""
+    first = await open_group(redis_url, prefix="shop:", uid="first", pool="shared")
+    return first, await open_group(redis_url, prefix="shop:", uid="second", pool="shared")
+
+
+async def requeue_all(pool_of: Group, groups: Sequence[str], limit: int = 3) -> frozenset[TaskId]:
+    return await pool_of.broker.pools.requeue(
+        pool_of.pool.pool, "pod-a", groups, before=None, count_loss=True, loss_limit=limit
+    )
+
+
+async def test_each_item_of_a_shared_pool_goes_back_by_its_own_books(redis_url: str, client: redis.Redis) -> None:
+    first, second = await two_groups(redis_url)
+    await first.dispatch(0, 2)
+    await second.dispatch(0, 2)
+    await take_and_die(first, redis_url, 4)
+    # In the other books index 0 has no newer attempt and index 1 does not wait.
+    await first.broker.groups.renew(first.uid, first.fence, [0])
+    await second.broker.groups.mark_missing(second.uid, second.fence, [1])
+
+    assert await requeue_all(first, [first.uid, second.uid]) == frozenset()
+    assert sorted(queued_ids(client, first.pool)) == ["first.1", "second.0"]
+    assert (await first.facts("pod-a")).held == {"pod-a": 0}
+    assert await first.broker.groups.books("first") == BrokerBooks(FrozenBitMap([0]), {0: 1}, {1: 1})
+    assert await second.broker.groups.books("second") == BrokerBooks(FrozenBitMap([1]), {}, {0: 1})
+    await close(first, second)
+
+
+async def test_each_group_of_a_shared_pool_has_its_own_losses(redis_url: str, client: redis.Redis) -> None:
+    first, second = await two_groups(redis_url)
+    await first.dispatch(0, 1)
+    for expected in (["first.0"], ["first.0"], []):
+        await take_and_die(first, redis_url, 1)
+        given_up = await requeue_all(first, [first.uid, second.uid], limit=2)
+        assert queued_ids(client, first.pool) == expected
+    assert given_up == {TaskId("first", 0)}
+    await second.dispatch(0, 1)
+    await take_and_die(first, redis_url, 1)
+
+    assert await requeue_all(first, [first.uid, second.uid], limit=2) == frozenset()
+    assert queued_ids(client, first.pool) == ["second.0"]
+    assert (await second.broker.groups.books("second")).losses == {0: 1}
+    await close(first, second)
+
+
+async def test_only_the_erased_group_of_a_shared_pool_gets_nothing_back(redis_url: str, client: redis.Redis) -> None:
+    first, second = await two_groups(redis_url)
+    await first.dispatch(0, 1)
+    await second.dispatch(0, 1)
+    await take_and_die(first, redis_url, 2)
+    await first.broker.groups.erase(first.uid, tombstone=True)
+
+    assert await requeue_all(first, [first.uid, second.uid]) == frozenset()
+    assert queued_ids(client, first.pool) == ["second.0"]
+    assert (await first.facts("pod-a")).held == {"pod-a": 0}
+    await close(first, second)
+
+
+async def test_what_belongs_to_no_group_of_the_pool_is_counted_by_the_pool(redis_url: str, client: redis.Redis) -> None:
+    first, second = await two_groups(redis_url)
+    await second.dispatch(0, 1)
+    await second.broker.groups.mark_missing(second.uid, second.fence, [0])
+    for expected in (["second.0"], ["second.0"], []):
+        await take_and_die(first, redis_url, 1)
+        assert await requeue_all(first, [first.uid], limit=2) == frozenset()
+        assert queued_ids(client, first.pool) == expected
+
+    assert (await second.broker.groups.books("second")).losses == {}
+    assert client.hgetall(BookKeys("shop:", "shared").losses) == {b"second.0": b"3"}
+    await close(first, second)
+
+
+async def close(*groups: Group) -> None:
+    for group in groups:
+        await group.broker.close()

@@ -14,9 +14,9 @@ from support.celery_worker import CeleryWorker, celery_worker
 from support.wait import eventually_async
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.inspection import active_ids, early_tasks
-from taskgroup.broker.keys import task_id
-from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.broker.inspection import CeleryInspection
+from taskgroup.core.completions import Failure
+from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.redis_results import RedisResults
 
@@ -41,9 +41,9 @@ VALUES: list[Any] = [
 
 @pytest.fixture
 async def group(redis_url: str) -> AsyncIterator[Group]:
-    broker = RedisBroker(redis_url)
-    yield await open_group(broker)
-    await broker.close()
+    opened = await open_group(redis_url)
+    yield opened
+    await opened.broker.close()
 
 
 @pytest.fixture
@@ -54,8 +54,9 @@ async def results(redis_url: str) -> AsyncIterator[RedisResults]:
 
 
 def worker(group: Group, url: str, folder: Path, pod: str = "pod-a", **options: Any) -> Any:
+    pools, pool = group.broker.pools, group.pool.pool
     return celery_worker(
-        url, group.keys.queue, folder, name=pod, transport_options=group.keys.worker_options(pod), **options
+        url, pools.queue(pool), folder, name=pod, transport_options=pools.worker_options(pool, pod), **options
     )
 
 
@@ -63,7 +64,7 @@ async def ended(results: RedisResults, ids: list[str], seconds: float = WAIT) ->
     """All results, once every one is there."""
 
     async def complete() -> bool:
-        return b"." not in await results.classify(ids)
+        return set(await results.ended(ids)) == set(ids)
 
     await eventually_async(complete, seconds, lambda: ids)
     values = await results.values(ids)
@@ -72,10 +73,10 @@ async def ended(results: RedisResults, ids: list[str], seconds: float = WAIT) ->
 
 async def send(group: Group, leaf: Leaf, calls: Sequence[list[Any]], *, first: int = 0, **template: Any) -> list[str]:
     """One item per list of arguments, as the first ones of the leaf's priority; the task ids."""
-    made = MessageTemplate(leaf, group.keys, **template)
+    made = MessageTemplate(leaf, group.uid, group.pool.queue, **template)
     messages = [made.render(first + number, 0, args, leaf.kwargs or {}) for number, args in enumerate(calls)]
-    assert await group.broker.dispatch(group.keys, group.fence, leaf.options.priority, 0, messages)
-    return [task_id(UID, first + number, 0) for number in range(len(calls))]
+    assert await group.broker.groups.dispatch(group.route, group.fence, leaf.options.priority, 0, messages)
+    return [task_id(UID, first + number) for number in range(len(calls))]
 
 
 def notes(url: str) -> list[str]:
@@ -128,12 +129,13 @@ async def test_ends_that_are_no_success(group: Group, results: RedisResults, red
     ids += await send(group, late, [[]], first=5, clock=lambda: time.time() - 3600)
     with worker(group, redis_url, tmp_path):
         await ended(results, ids)
-        why = [found[1] for found in await results.outcomes(ids) if found]
-        codes = await results.classify(ids)
+        ends = await results.ended(ids)
 
-    assert codes == b"fffffr"
-    assert [failure.exception for failure in why] == ["ValueError"] * 4 + ["NotRegistered", "TaskRevokedError"]
-    assert [failure.message for failure in why] == ["boom", "x" * 1024, "1, two", "", "demo.unknown", "expired"]
+    assert [ends[name] for name in ids] == [
+        *(Failure("ValueError", message) for message in ("boom", "x" * 1024, "1, two", "")),
+        Failure("NotRegistered", "demo.unknown"),
+        Failure("Expired", "expired"),
+    ]
 
 
 async def test_time_limits_end_the_run(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
@@ -142,9 +144,10 @@ async def test_time_limits_end_the_run(group: Group, results: RedisResults, redi
     ids = await send(group, hard, [[]]) + await send(group, soft, [[]], first=1)
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")):
         await ended(results, ids)
-        why = [found[1] for found in await results.outcomes(ids) if found]
+        ends = await results.ended(ids)
 
-    assert [failure.exception for failure in why] == ["TimeLimitExceeded", "SoftTimeLimitExceeded"]
+    failures = [ends[name] for name in ids]
+    assert [failure and failure.reason for failure in failures] == ["TimeLimitExceeded", "SoftTimeLimitExceeded"]
 
 
 async def test_urgent_items_run_first(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
@@ -166,14 +169,19 @@ async def test_a_killed_worker_costs_no_item(
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")) as victim:
         await eventually_async(lambda: _count(redis_url, 2), WAIT, lambda: victim.log)
         victim.kill()
-    held = (await group.broker.observe(group.keys, ["pod-a"])).unacked["pod-a"]
-    answer = await group.broker.requeue(group.keys, "pod-a", before=None, count_loss=True, loss_limit=3)
+    before = await group.facts("pod-a")
+    given_up = await group.broker.pools.requeue(
+        group.pool.pool, "pod-a", [UID], before=None, count_loss=True, loss_limit=3
+    )
+    after = await group.facts("pod-a")
     open_gates(redis_url, names)
     with worker(group, redis_url, tmp_path, "pod-b"):
         found = await ended(results, ids)
         await eventually_async(lambda: _settled(group), WAIT)
 
-    assert held == len(answer.returned) >= 2
+    assert given_up == frozenset()
+    assert before.held["pod-a"] == after.queued - before.queued >= 2
+    assert after.held == {"pod-a": 0}
     assert [result.value for result in found] == names
     assert sorted(notes(redis_url)) == sorted([*names, *names[:2]])
 
@@ -188,11 +196,11 @@ async def test_a_worker_stopped_in_order_hands_its_prefetched_items_back(
         first.process.terminate()
         await eventually_async(lambda: _said(first, "Warm shutdown"), WAIT, lambda: first.log)
         open_gates(redis_url, names)
-    facts = await group.broker.observe(group.keys, ["pod-a"])
+    facts = await group.facts("pod-a")
     with worker(group, redis_url, tmp_path, "pod-b"):
         await ended(results, ids)
 
-    assert (facts.queued, facts.unacked) == (3, {"pod-a": 0})
+    assert (facts.queued, facts.held) == (3, {"pod-a": 0})
     assert sorted(notes(redis_url)) == names
 
 
@@ -218,26 +226,26 @@ async def test_a_task_may_end_without_a_result(
         await eventually_async(lambda: _said(running, "demo.silent"), WAIT)
         await eventually_async(lambda: _settled(group), WAIT)
 
-    assert await results.classify(ids) == b"."
-    assert await group.broker.present(group.keys, ["pod-a"]) == set()
+    assert await results.ended(ids) == {}
+    assert await group.broker.groups.present(group.pool.pool, ["pod-a"]) == set()
 
 
 async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_path: Path) -> None:
     ids = await send(group, Leaf(task="demo.gate"), [["a"], ["b"], ["c"]])
-    hosts = ["celery@pod-a", "celery@nobody"]
+    inspection = CeleryInspection(redis_url)
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as running:
         await eventually_async(lambda: _count(redis_url, 1), WAIT, lambda: running.log)
-        held = await active_ids(redis_url, hosts, 1.0)
+        held = await inspection.active_ids(["pod-a", "nobody"], 1.0)
         open_gates(redis_url, "abc")
 
-    assert held.keys() == {"celery@pod-a"}
-    assert {ids[0]} <= held["celery@pod-a"] <= set(ids)
+    assert held.keys() == {"pod-a"}
+    assert {ids[0]} <= held["pod-a"] <= set(ids)
 
 
 async def test_a_worker_tells_which_tasks_it_acknowledges_early(group: Group, redis_url: str, tmp_path: Path) -> None:
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")):
-        early = await early_tasks(redis_url, "celery@pod-a", 1.0)
-        silent = await early_tasks(redis_url, "celery@nobody", 0.2)
+        early = await CeleryInspection(redis_url).early_ack_tasks("pod-a", 1.0)
+        silent = await CeleryInspection(redis_url).early_ack_tasks("nobody", 0.2)
 
     assert early == frozenset({"demo.early"})
     assert silent is None
@@ -252,8 +260,8 @@ async def _said(running: CeleryWorker, text: str) -> bool:
 
 
 async def _settled(group: Group) -> bool:
-    facts = await group.broker.observe(group.keys, ["pod-a", "pod-b"])
-    return facts.queued == 0 and not any(facts.unacked.values())
+    queue = await group.broker.groups.observe(group.route, ["pod-a", "pod-b"])
+    return queue.messages == 0
 
 
 async def _success(results: RedisResults, name: str) -> StoredResult:

@@ -8,8 +8,10 @@ import redis
 from celery import Celery
 from celery.exceptions import TaskRevokedError
 
+from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
-from taskgroup.results.decode import Failure
+from taskgroup.core.completions import Failure
+from taskgroup.results.decode import UNREADABLE
 from taskgroup.results.redis_results import RedisResults
 
 # Celery's backend calls what redis-py has deprecated.
@@ -42,23 +44,33 @@ def store(redis_url: str) -> Iterator[Store]:
         app.close()
 
 
-async def test_every_state_has_its_letter(results: RedisResults, store: Store) -> None:
+async def test_only_three_states_are_ends(results: RedisResults, store: Store) -> None:
     states = ["SUCCESS", "FAILURE", "REVOKED", "PENDING", "STARTED", "RETRY", "PROGRESS", "A STATE WITH A LONG NAME"]
     for state in states:
         error = ValueError("x") if state in {"FAILURE", "RETRY"} else TaskRevokedError("revoked")
         store(state, error if state in {"FAILURE", "RETRY", "REVOKED"} else 1, state)
 
-    assert await results.classify([*states, "absent"]) == b"sfr......"
+    assert await results.ended([*states, "absent"]) == {
+        "SUCCESS": None,
+        "FAILURE": Failure("ValueError", "x"),
+        "REVOKED": Failure(Reason.REVOKED, "revoked"),
+    }
 
 
-async def test_order_holds_over_many_chunks(results: RedisResults, redis_url: str) -> None:
+async def test_every_chunk_of_many_ids_is_looked_up(results: RedisResults, redis_url: str) -> None:
     ids = [f"u.{index}" for index in range(5003)]
     with redis.Redis.from_url(redis_url) as client:
         client.mset({f"celery-task-meta-{name}": '{"status": "SUCCESS"' for name in ids[::7]})
+        failures = {name: _failed(name) for name in ids[1::7]}
+        client.mset({f"celery-task-meta-{name}": value for name, value in failures.items()})
 
-    expected = bytes(b"s"[0] if index % 7 == 0 else b"."[0] for index in range(5003))
-    assert await results.classify(ids) == expected
-    assert await results.classify([]) == b""
+    succeeded = dict.fromkeys(ids[::7])
+    assert await results.ended(ids) == succeeded | {name: Failure("ValueError", name) for name in failures}
+    assert await results.ended([]) == {}
+
+
+def _failed(message: str) -> str:
+    return f'{{"status": "FAILURE", "result": {{"exc_type": "ValueError", "exc_message": ["{message}"]}}}}'
 
 
 async def test_compressed_results_count_and_foreign_ones_are_shown(
@@ -70,22 +82,24 @@ async def test_compressed_results_count_and_foreign_ones_are_shown(
     with redis.Redis.from_url(redis_url) as client:
         client.rpush("celery-task-meta-list", 1)
 
-    assert await results.classify(["packed", "waiting", "pickled"]) == b"s.?"
-    assert await results.classify(["list"]) == b"?"
+    ids = ["packed", "waiting", "pickled", "list"]
+    assert await results.ended(ids) == {"packed": None, "pickled": UNREADABLE, "list": UNREADABLE}
     (packed,) = await results.values(["packed"])
     assert packed
     assert packed.value == {"a": 1}
 
 
-async def test_reasons_are_read_in_order(results: RedisResults, store: Store) -> None:
+async def test_an_item_that_was_revoked_says_whether_it_had_expired(results: RedisResults, store: Store) -> None:
     store("a", ValueError("boom"), "FAILURE")
     store("b", TaskRevokedError("expired"), "REVOKED")
 
-    assert await results.outcomes(["b", "missing", "a"]) == [
-        ("REVOKED", Failure("TaskRevokedError", "expired")),
-        None,
-        ("FAILURE", Failure("ValueError", "boom")),
-    ]
+    store("c", TaskRevokedError("terminated"), "REVOKED")
+
+    assert await results.ended(["c", "b", "missing", "a"]) == {
+        "a": Failure("ValueError", "boom"),
+        "b": Failure(Reason.EXPIRED, "expired"),
+        "c": Failure(Reason.REVOKED, "terminated"),
+    }
 
 
 async def test_deleted_results_are_gone(results: RedisResults, store: Store) -> None:
@@ -94,7 +108,7 @@ async def test_deleted_results_are_gone(results: RedisResults, store: Store) -> 
     await results.delete(["a", "missing"])
     await results.delete([])
 
-    assert await results.classify(["a", "b"]) == b".s"
+    assert await results.ended(["a", "b"]) == {"b": None}
     assert await results.values(["a"]) == [None]
 
 
@@ -103,5 +117,5 @@ async def test_key_prefixes_follow_celerys_rule(redis_url: str, store: Store, pr
     store("a", 1, "SUCCESS", result_backend_transport_options={"global_keyprefix": prefix})
     results = RedisResults(redis_url, TransportOptions(global_key_prefix=prefix))
 
-    assert await results.classify(["a"]) == b"s"
+    assert await results.ended(["a"]) == {"a": None}
     await results.close()

@@ -6,14 +6,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 import redis
-from pyroaring import BitMap
+from pyroaring import BitMap, FrozenBitMap
 
 from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.api.names import Reason
-from taskgroup.broker.keys import task_id
+from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.task_id import task_id
+from taskgroup.results.decode import UNREADABLE
 from taskgroup.results.redis_results import RedisResults
-from taskgroup.results.sweep import Arrivals, Ended, Subscription, Sweeper
+from taskgroup.results.subscription import Subscription
+from taskgroup.results.sweep import Sweeper
 
 WAIT = 10.0
 FAILURE = '{"status": "FAILURE", "result": {"exc_type": "ValueError", "exc_message": ["boom"]}, "traceback": null}'
@@ -32,15 +35,17 @@ class Follower:
     def _wake(self) -> None:
         self.wakes += 1
 
-    async def arrivals(self) -> Arrivals:
-        """What comes next; waits for the wake-up."""
+    async def next_completions(self) -> Completions:
+        """What comes next, counted at once; waits for the wake-up."""
         seen = self.wakes
 
         async def woken() -> bool:
             return self.wakes > seen
 
         await eventually_async(woken, WAIT)
-        return self.place.take()
+        completions = self.place.completions
+        self.place.confirm(completions)
+        return completions
 
 
 @pytest.fixture
@@ -77,26 +82,43 @@ async def test_each_end_is_reported_once_to_its_group(sweeper: Sweeper, store: P
     first.place.follow(BitMap(range(5)), {3: 2})
     second.place.follow(BitMap([1]), {})
     store("u1", 1, 0, SUCCESS)
-    assert (await first.arrivals()).succeeded == BitMap([1])
+    assert await first.next_completions() == Completions(FrozenBitMap([1]))
     store("u1", 3, 2, FAILURE)
-    assert (await first.arrivals()).failed == (Ended(3, 2, "FAILURE", "ValueError", "boom"),)
+    assert await first.next_completions() == Completions(failed={3: Failure("ValueError", "boom")})
     store("u2", 1, 0, REVOKED)
-    assert (await second.arrivals()).failed == (Ended(1, 0, "REVOKED", "TaskRevokedError", "expired"),)
+    assert await second.next_completions() == Completions(failed={1: Failure("Expired", "expired")})
 
     first.place.follow(BitMap(range(5)), {3: 2})
     assert first.place.waiting == ("u1.0", "u1.2", "u1.4")
-    assert first.place.take() == Arrivals(BitMap(), ())
+    assert first.place.completions == Completions()
 
 
 async def test_a_new_attempt_is_looked_up_anew(sweeper: Sweeper, store: Put) -> None:
     group = Follower(sweeper, "u")
     group.place.follow(BitMap([7]), {})
     store("u", 7, 0, FAILURE)
-    assert (await group.arrivals()).failed[0].attempt == 0
+    assert await group.next_completions() == Completions(failed={7: Failure("ValueError", "boom")})
     group.place.follow(BitMap([7]), {7: 1})
     store("u", 7, 1, SUCCESS)
 
-    assert (await group.arrivals()).succeeded == BitMap([7])
+    assert await group.next_completions() == Completions(FrozenBitMap([7]))
+
+
+async def test_what_is_not_confirmed_stays(sweeper: Sweeper, store: Put) -> None:
+    group = Follower(sweeper, "u")
+    group.place.follow(BitMap(range(4)), {})
+    store("u", 0, 0, SUCCESS)
+    store("u", 1, 0, FAILURE)
+    await eventually_async(lambda: _has(group, 2), WAIT)
+    counted = group.place.completions
+    store("u", 2, 0, SUCCESS)
+    store("u", 3, 0, FAILURE)
+    await eventually_async(lambda: _has(group, 4), WAIT)
+    boom = Failure("ValueError", "boom")
+    assert group.place.completions == Completions(FrozenBitMap([0, 2]), {1: boom, 3: boom})
+    group.place.confirm(counted)
+
+    assert group.place.completions == Completions(FrozenBitMap([2]), {3: boom})
 
 
 async def test_what_is_no_longer_followed_is_not_reported(sweeper: Sweeper, store: Put) -> None:
@@ -109,7 +131,7 @@ async def test_what_is_no_longer_followed_is_not_reported(sweeper: Sweeper, stor
     store("v", 1, 0, SUCCESS)
     store("u", 2, 0, SUCCESS)
 
-    assert (await group.arrivals()).succeeded == BitMap([2])
+    assert await group.next_completions() == Completions(FrozenBitMap([2]))
     assert other.wakes == 0
 
 
@@ -118,17 +140,17 @@ async def test_who_subscribes_anew_hears_everything_again(sweeper: Sweeper, stor
     for _ in range(2):
         group = Follower(sweeper, "u")
         group.place.follow(BitMap([1]), {})
-        assert (await group.arrivals()).succeeded == BitMap([1])
+        assert await group.next_completions() == Completions(FrozenBitMap([1]))
 
 
 async def test_an_unreadable_result_ends_the_item(sweeper: Sweeper, store: Put) -> None:
     group = Follower(sweeper, "u")
     group.place.follow(BitMap([1]), {})
     store("u", 1, 0, "\x80pickle")
-    (ended,) = (await group.arrivals()).failed
 
-    assert ended.exception == "UnreadableResult"
-    assert "result_serializer" in ended.message
+    assert await group.next_completions() == Completions(failed={1: UNREADABLE})
+    assert UNREADABLE.reason == "UnreadableResult"
+    assert "result_serializer" in UNREADABLE.message
 
 
 @pytest.mark.parametrize(
@@ -138,11 +160,11 @@ async def test_no_value_stops_the_sweep_or_is_waited_for(sweeper: Sweeper, store
     group = Follower(sweeper, "u")
     group.place.follow(BitMap([0]), {})
     store("u", 0, 0, value)
-    assert [ended.index for ended in (await group.arrivals()).failed] == [0]
+    assert list((await group.next_completions()).failed) == [0]
     group.place.follow(BitMap([1]), {})
     store("u", 1, 0, SUCCESS)
 
-    assert (await group.arrivals()).succeeded == BitMap([1])
+    assert await group.next_completions() == Completions(FrozenBitMap([1]))
 
 
 async def test_trouble_is_told_and_taken_back() -> None:
@@ -161,6 +183,10 @@ async def test_trouble_is_told_and_taken_back() -> None:
             await eventually_async(lambda: _trouble(busy, idle, gone=True), WAIT)
 
     assert busy.wakes == woken + 1
+
+
+async def _has(follower: Follower, count: int) -> bool:
+    return follower.place.completions.count == count
 
 
 def _restart(server: RedisServer) -> None:

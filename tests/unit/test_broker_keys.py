@@ -4,49 +4,55 @@
 # mypy: disable-error-code="no-untyped-call"
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from kombu.transport.redis import Channel
 
-from taskgroup.broker.keys import PRIORITIES, GroupKeys, kombu_priority, list_number, parse_task_id, task_id
+from taskgroup.broker.keys import PRIORITIES, BookKeys, PoolKeys, kombu_priority, list_number
 
 
 def test_lists_are_those_that_kombu_reads_for_each_priority() -> None:
-    keys = GroupKeys("", "u")
+    keys = PoolKeys("", "p")
     channel = object.__new__(Channel)
-    for lane in range(PRIORITIES):
-        priority = kombu_priority(lane)
+    for priority in range(PRIORITIES):
+        kombu = kombu_priority(priority)
 
-        assert keys.lists[list_number(priority)] == channel._q_for_pri(keys.queue, priority)
+        assert keys.lists[list_number(kombu)] == channel._q_for_pri(keys.queue, kombu)
 
 
-def test_the_most_urgent_lane_is_served_first() -> None:
-    numbers = [list_number(kombu_priority(lane)) for lane in range(PRIORITIES)]
+def test_the_most_urgent_priority_is_served_first() -> None:
+    numbers = [list_number(kombu_priority(priority)) for priority in range(PRIORITIES)]
 
     assert numbers == sorted(numbers, reverse=True)
     assert numbers[9] == 0
     assert numbers[0] == 3
 
 
-@pytest.mark.parametrize("lane", [-1, 10])
-def test_a_lane_outside_the_scale_is_refused(lane: int) -> None:
+@pytest.mark.parametrize("priority", [-1, 10])
+def test_a_priority_outside_the_scale_is_refused(priority: int) -> None:
     with pytest.raises(ValueError, match="outside 0 to 9"):
-        kombu_priority(lane)
+        kombu_priority(priority)
 
 
-@given(index=st.integers(0, 10**8), attempt=st.integers(0, 1000))
-def test_a_task_id_tells_index_and_attempt(index: int, attempt: int) -> None:
-    assert parse_task_id("u-1", task_id("u-1", index, attempt)) == (index, attempt)
+def test_books_bear_the_group_and_the_rest_bears_the_pool() -> None:
+    books, pool = BookKeys("shop:", "u"), PoolKeys("shop:", "p")
 
-
-@pytest.mark.parametrize("value", ["u", "u.", "u.x", "u.1~", "u.1~0", "u.1~x", "v.1", "u.1.2", "xu.1", "", None, 3])
-def test_other_ids_are_no_items(value: object) -> None:
-    assert parse_task_id("u", value) is None
+    assert books.state == "shop:taskgroup:u"
+    assert {books.returned, books.attempts, books.losses} == {
+        "shop:taskgroup:u:returned", "shop:taskgroup:u:attempts", "shop:taskgroup:u:losses",
+    }  # fmt: skip
+    assert pool.queue == "taskgroup-p"
+    assert pool.lists[0] == "shop:taskgroup-p"
+    assert pool.of_pods(["pod-a"]) == [
+        "shop:taskgroup:p:unacked:pod-a",
+        "shop:taskgroup:p:unacked_index:pod-a",
+        "shop:taskgroup:p:unacked_mutex:pod-a",
+    ]
 
 
 def test_workers_get_their_key_names_without_the_prefix_that_kombu_adds() -> None:
-    keys = GroupKeys("shop:", "u")
+    keys = PoolKeys("shop:", "p")
+    options = keys.worker_options("pod-a")
 
-    assert keys.state == "shop:taskgroup:u"
-    assert f"shop:{keys.worker_options('pod-a')['unacked_key']}" == keys.unacked("pod-a")
-    assert f"shop:{keys.worker_options('pod-a')['unacked_index_key']}" == keys.unacked_index("pod-a")
+    assert [f"shop:{key}" for key in options.values()] == keys.of_pods(["pod-a"])
+    assert f"shop:{options['unacked_key']}" == keys.unacked("pod-a")
+    assert f"shop:{options['unacked_index_key']}" == keys.unacked_index("pod-a")
+    assert f"shop:{options['unacked_mutex_key']}" == keys.unacked_mutex("pod-a")

@@ -16,10 +16,10 @@ from kombu.transport.virtual import Channel, Message
 
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.envelope import RESERVED_HEADERS, MessageTemplate
-from taskgroup.broker.keys import GroupKeys
 from taskgroup.core.errors import InvalidSpecError
 
-KEYS = GroupKeys("", "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f")
+UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
+QUEUE = "taskgroup-shop"
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values = st.recursive(
@@ -28,7 +28,7 @@ values = st.recursive(
 
 
 def rendered(leaf: Leaf, *, index: int = 3, attempt: int = 0, args: Any = (), kwargs: Any = None) -> dict[str, Any]:
-    message: dict[str, Any] = json.loads(MessageTemplate(leaf, KEYS).render(index, attempt, args, kwargs or {}))
+    message: dict[str, Any] = json.loads(MessageTemplate(leaf, UID, QUEUE).render(index, attempt, args, kwargs or {}))
     return message
 
 
@@ -41,10 +41,10 @@ def decoded(message: dict[str, Any]) -> Any:
 def published_by_celery() -> dict[str, Any]:
     app = Celery(broker="memory://", set_as_current=False)
     app.conf.result_backend = None
-    app.send_task("demo.echo", args=[1], kwargs={"a": 2}, queue=KEYS.queue, task_id="x.1", group_id="x", group_index=1)
+    app.send_task("demo.echo", args=[1], kwargs={"a": 2}, queue=QUEUE, task_id="x.1", group_id="x", group_index=1)
     with app.connection_for_read() as connection:
         channel: Channel = connection.default_channel
-        message: dict[str, Any] = channel._get(KEYS.queue)  # noqa: SLF001
+        message: dict[str, Any] = channel._get(QUEUE)  # noqa: SLF001
     return message
 
 
@@ -80,21 +80,21 @@ def test_every_option_has_its_place() -> None:
     message = rendered(Leaf(task="images.resize", options=options), index=12, attempt=2)
     headers, properties = message["headers"], message["properties"]
 
-    assert headers["id"] == properties["correlation_id"] == f"{KEYS.uid}.12~2"
+    assert headers["id"] == properties["correlation_id"] == f"{UID}.12~2"
     assert headers["task"] == "images.resize"
-    assert headers["group"] == headers["root_id"] == KEYS.uid
+    assert headers["group"] == headers["root_id"] == UID
     assert headers["group_index"] == 12
     assert headers["timelimit"] == [30, 25]
     assert headers["shadow"] == "a b %s"
     assert headers["tenant"] == "50%"
     assert headers["ignore_result"] is False
     assert properties["priority"] == 2
-    assert properties["delivery_info"]["routing_key"] == KEYS.queue
+    assert properties["delivery_info"]["routing_key"] == QUEUE
 
 
 def test_expiry_counts_from_the_moment_of_dispatch() -> None:
     leaf = Leaf(task="t", options=Options(expires_seconds=60))
-    template = MessageTemplate(leaf, KEYS, clock=lambda: 1_000_000.0)
+    template = MessageTemplate(leaf, UID, QUEUE, clock=lambda: 1_000_000.0)
     headers = json.loads(template.render(0, 0, [], {}))["headers"]
 
     assert datetime.fromisoformat(headers["expires"]) == datetime.fromtimestamp(1_000_060, UTC)
@@ -102,7 +102,7 @@ def test_expiry_counts_from_the_moment_of_dispatch() -> None:
 
 
 def test_no_two_messages_share_a_delivery_tag() -> None:
-    templates = [MessageTemplate(Leaf(task="t"), KEYS) for _ in range(2)]
+    templates = [MessageTemplate(Leaf(task="t"), UID, QUEUE) for _ in range(2)]
     tags = {json.loads(t.render(1, 0, [], {}))["properties"]["delivery_tag"] for t in templates for _ in range(3)}
 
     assert len(tags) == 6
@@ -118,4 +118,4 @@ def test_arguments_in_logs_are_short() -> None:
 @pytest.mark.parametrize("name", ["id", "task", "retries", "chord", "compression", "is_eager"])
 def test_headers_that_celery_uses_are_refused(name: str) -> None:
     with pytest.raises(InvalidSpecError, match=f"must not set '{name}'"):
-        MessageTemplate(Leaf(task="t", options=Options(headers={name: "x"})), KEYS)
+        MessageTemplate(Leaf(task="t", options=Options(headers={name: "x"})), UID, QUEUE)

@@ -1,4 +1,4 @@
-"""Decoding of stored results: Celery's values are read, and no bytes raise an exception."""
+"""Stored results: Celery's own values are understood, and no bytes whatever raise an exception."""
 
 import bz2
 import json
@@ -10,13 +10,14 @@ from celery.backends.base import COMPRESSED_PAYLOAD_MAGIC, compress_payload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskgroup.results.decode import HEAD_BYTES, MESSAGE_LENGTH, Failure, StoredResult, decode, failure, outcome
+from taskgroup.core.completions import Failure
+from taskgroup.results.decode import HEAD_BYTES, MESSAGE_LENGTH, StoredResult, decode, ending, failure
 
 
 def stored(result: Any, status: str = "FAILURE") -> StoredResult:
-    decoded = decode(json.dumps({"status": status, "result": result, "traceback": None}).encode())
-    assert decoded
-    return decoded
+    found = decode(json.dumps({"status": status, "result": result, "traceback": None}).encode())
+    assert found
+    return found
 
 
 @pytest.mark.parametrize("value", [None, 0, 2**70, "é", [1, {"a": [None]}], {}])
@@ -45,16 +46,18 @@ def test_compressed_results_are_read(method: str) -> None:
     ],
 )
 def test_the_reason_of_a_failure(result: Any, exception: str, message: str) -> None:
-    assert failure(stored(result)) == Failure(exception, message)
+    why = failure(stored(result))
+
+    assert (why.reason, why.message) == (exception, message)
 
 
 @given(raw=st.binary() | st.text().map(str.encode) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(
     lambda value: json.dumps(value).encode()
 ))  # fmt: skip
 def test_no_bytes_raise(raw: bytes) -> None:
-    decoded = decode(raw)
+    found = decode(raw)
 
-    assert decoded is None or failure(decoded).message is not None
+    assert found is None or failure(found).message is not None
 
 
 @pytest.mark.parametrize(
@@ -73,31 +76,42 @@ MANY = 3 * HEAD_BYTES
 
 
 @pytest.mark.parametrize(
-    ("raw", "status", "message"),
+    ("exc_message", "message"),
     [
-        ({"exc_type": "ValueError", "exc_message": ["x" * MANY]}, "FAILURE", "x" * MESSAGE_LENGTH),
-        ({"exc_type": "ValueError", "exc_message": "x" * MANY}, "FAILURE", "x" * MESSAGE_LENGTH),
-        ({"exc_type": "ValueError", "exc_message": ["a\n\0\ud800é", 2]}, "REVOKED", "a\n\0?é, 2"),
-        ({"exc_type": "ValueError", "exc_message": ["a\n\ud800é", "x" * MANY]}, "FAILURE", "a\n?é"),
+        (["x" * MANY], "x" * MESSAGE_LENGTH),
+        ("x" * MANY, "x" * MESSAGE_LENGTH),
+        (["a\n\0\ud800é", 2], "a\n\0?é, 2"),
+        (["a\n\ud800é", "x" * MANY], "a\n?é"),
     ],
 )
-def test_a_reason_is_text_whatever_was_raised(raw: dict[str, Any], status: str, message: str) -> None:
-    value = json.dumps({"status": status, "result": raw, "traceback": "T"}).encode()
+@pytest.mark.parametrize(("status", "reason"), [("FAILURE", "ValueError"), ("REVOKED", "Revoked")])
+def test_a_reason_is_text_whatever_was_raised(exc_message: Any, message: str, status: str, reason: str) -> None:
+    raised = {"exc_type": "ValueError", "exc_message": exc_message}
+    value = json.dumps({"status": status, "result": raised, "traceback": "T"}).encode()
 
-    assert outcome(value[:HEAD_BYTES]) == (status, Failure("ValueError", message))
+    assert ending(value[:HEAD_BYTES]) == (status, Failure(reason, message))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("expired", "Expired"), ("revoked", "Revoked"), ("terminated", "Revoked"), ("", "Revoked")]
+)
+def test_a_task_that_was_revoked_says_whether_it_had_expired(text: str, reason: str) -> None:
+    raised = {"exc_type": "TaskRevokedError", "exc_message": [text], "exc_module": "celery.exceptions"}
+
+    assert failure(stored(raised, "REVOKED")) == Failure(reason, text)
 
 
 def test_a_value_that_broke_off_still_shows_its_state() -> None:
-    assert outcome(b'{"status": "FAILURE", "result": {"exc_ty') == ("FAILURE", Failure("Unknown", ""))
+    assert ending(b'{"status": "FAILURE", "result": {"exc_ty') == ("FAILURE", Failure("Unknown", ""))
 
 
 def test_a_compressed_value_takes_no_more_memory_than_it_may() -> None:
     bomb = COMPRESSED_PAYLOAD_MAGIC + b"application/x-bz2\0" + bz2.compress(b'{"status": "SUCCESS"' + b" " * 50_000_000)
     tracemalloc.start()
-    decoded = outcome(bomb)
+    found = ending(bomb)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert decoded is not None
-    assert decoded[0] == "SUCCESS"
+    assert found is not None
+    assert found[0] == "SUCCESS"
     assert peak < 10_000_000

@@ -9,7 +9,7 @@ from typing import Self
 
 LUA_PATTERN = "^(.+)%.(%d+)~?(%d*)$"
 """Captures uid, index and attempt; an empty attempt is 0."""
-_PATTERN = re.compile(r"(.+)\.(\d{1,10})(?:~([1-9]\d{0,9}))?", re.DOTALL)
+_PATTERN = re.compile(r"(.+)\.([0-9]{1,10})(?:~([1-9][0-9]{0,9}))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, order=True)

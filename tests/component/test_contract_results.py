@@ -1,0 +1,73 @@
+"""What every result backend must do, held against Redis as Celery's own backend writes it, and against the one in memory."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from support.memory.results import MemoryResults
+from taskgroup.core.completions import Failure
+from taskgroup.results.port import Results
+from taskgroup.results.redis_results import RedisResults
+
+# Celery's backend calls what redis-py has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
+
+Store = Callable[[str, Failure | None], None]
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def backend(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Results, Store]]:
+    if request.param == "memory":
+        memory = MemoryResults()
+        yield memory, memory.store
+        return
+    url = request.getfixturevalue("redis_url")
+    app, results = Celery(backend=url, set_as_current=False), RedisResults(url)
+
+    def store(name: str, failure: Failure | None) -> None:
+        result: Any = None if failure is None else type(failure.reason, (Exception,), {})(failure.message)
+        app.backend.store_result(name, result, "SUCCESS" if failure is None else "FAILURE")
+
+    yield results, store
+    app.backend.client.close()
+    app.close()
+    await results.close()
+
+
+async def test_only_what_has_ended_is_named(backend: tuple[Results, Store]) -> None:
+    results, store = backend
+    store("a", None)
+    store("b", Failure("ValueError", "boom"))
+
+    assert await results.ended(["c", "b", "a"]) == {"a": None, "b": Failure("ValueError", "boom")}
+    assert await results.ended([]) == {}
+
+
+async def test_success_is_never_overwritten_and_corrects_a_failure(backend: tuple[Results, Store]) -> None:
+    results, store = backend
+    for name, ends in (("a", (None, Failure("ValueError", "late"))), ("b", (Failure("ValueError", "first"), None))):
+        for end in ends:
+            store(name, end)
+
+    assert await results.ended(["a", "b"]) == {"a": None, "b": None}
+
+
+async def test_values_are_given_in_order(backend: tuple[Results, Store]) -> None:
+    results, store = backend
+    store("a", None)
+    store("b", Failure("ValueError", "boom"))
+
+    values = await results.values(["b", "missing", "a"])
+    assert [value and value.status for value in values] == ["FAILURE", None, "SUCCESS"]
+
+
+async def test_deleted_results_are_gone(backend: tuple[Results, Store]) -> None:
+    results, store = backend
+    store("a", None)
+    store("b", None)
+    await results.delete(["a", "missing"])
+    await results.delete([])
+
+    assert await results.ended(["a", "b"]) == {"b": None}

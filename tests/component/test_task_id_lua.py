@@ -1,0 +1,58 @@
+"""The pattern of a task id in Lua against the one in Python: a script and the operator must mean the same item."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taskgroup.core.task_id import LUA_PATTERN, TaskId
+
+SCRIPT = """
+local uid, index, attempt = ARGV[2]:match(ARGV[1])
+return cjson.encode({uid or cjson.null, index or cjson.null, attempt or cjson.null})
+"""
+SEVERAL = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+texts = st.text(st.characters(codec="utf-8"))
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as opened:
+        yield opened
+
+
+def in_lua(client: redis.Redis, text: str) -> TaskId | None:
+    """What the pattern captures, as the scripts understand it."""
+    uid, index, attempt = json.loads(str(client.eval(SCRIPT, 0, LUA_PATTERN, text), "utf-8"))
+    return None if uid is None else TaskId(uid, int(index), int(attempt or 0))
+
+
+@SEVERAL
+@given(uid=texts.filter(bool), index=st.integers(0, 9_999_999_999), attempt=st.integers(0, 9_999_999_999))
+def test_lua_reads_every_id_of_an_item(client: redis.Redis, uid: str, index: int, attempt: int) -> None:
+    item = TaskId(uid, index, attempt)
+
+    assert in_lua(client, str(item)) == TaskId.parse(str(item)) == item
+
+
+@SEVERAL
+@given(text=texts | st.uuids().map(str) | st.from_regex(r"[a-z.~0-9\u0663]*", fullmatch=True))
+def test_what_only_lua_takes_for_an_item_is_written_by_nobody(client: redis.Redis, text: str) -> None:
+    by_lua, by_python = in_lua(client, text), TaskId.parse(text)
+
+    if by_python is not None:
+        assert by_lua == by_python
+    elif by_lua is not None:
+        # A pattern of Lua cannot say that digits follow the tilde, nor how many digits there are at most.
+        assert str(by_lua) != text or max(by_lua.index, by_lua.attempt) >= 10**10
+
+
+@pytest.mark.parametrize(
+    "text", ["some-subtask", "u", "u.", ".1", "u.x", "u.1~x", "u.1~1~1", "u.-1", "u.1 ", "u.\u0663"]
+)
+def test_neither_takes_another_id_for_an_item(client: redis.Redis, text: str) -> None:
+    assert in_lua(client, text) is None
+    assert TaskId.parse(text) is None
