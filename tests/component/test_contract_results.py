@@ -1,4 +1,4 @@
-"""What every result backend must do, held against Redis as Celery's own backend writes it, and against the one in memory."""
+"""What every result backend must do: Redis as Celery's own backend writes it, and the one in memory."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any

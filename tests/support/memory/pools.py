@@ -54,8 +54,7 @@ class MemoryPools:
         if item is not None and item.uid == uid:
             if not books.is_newest(item) or item.index in books.returned:
                 return
-            books.losses[item.index] += int(count_loss)
-            if count_loss and books.losses[item.index] > limit:
+            if count_loss and _counted(books, item) > limit:
                 given_up.add(item)
                 return
         self._store.queues.setdefault(pool, []).insert(0, held.message)
@@ -71,6 +70,11 @@ class MemoryPools:
         self._store.queues.pop(pool, None)
         for pod in pods:
             self._store.hands.pop((pool, pod), None)
+
+
+def _counted(books: Books, item: TaskId) -> int:
+    books.losses[item.index] += 1
+    return books.losses[item.index]
 
 
 class MemoryInspection:
