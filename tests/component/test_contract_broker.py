@@ -5,7 +5,7 @@ property tests runs on: a story that holds in memory then means something for Re
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
-from pyroaring import BitMap
+from pyroaring import BitMap, FrozenBitMap
 
 from support.contract import Harness, MemoryHarness, redis_harness
 from taskgroup.api.signature import Leaf, Options
@@ -55,7 +55,7 @@ async def queued(broker: Harness, *pods: str) -> tuple[int, dict[str, int]]:
 
 async def test_books_are_opened_once(broker: Harness) -> None:
     assert (await broker.groups.observe(ROUTE, [])).state is None
-    opening = Opening(nonce="n", cursors={0: 3}, attempts={1: 2}, returned=frozen(0, 2))
+    opening = Opening(nonce="n", cursors={0: 3}, attempts={1: 2}, returned=FrozenBitMap([0, 2]))
     state = await broker.groups.open(ROUTE, opening)
     again = await broker.groups.open(ROUTE, Opening(nonce="m"))
 
@@ -63,10 +63,6 @@ async def test_books_are_opened_once(broker: Harness) -> None:
     assert again == state == (await broker.groups.observe(ROUTE, [])).state
     books = await broker.groups.books(UID)
     assert (set(books.returned), dict(books.attempts), dict(books.losses)) == ({0, 2}, {1: 2}, {})
-
-
-def frozen(*indexes: int) -> BitMap:
-    return BitMap(indexes)
 
 
 async def test_outdated_books_are_replaced_with_what_is_queued(broker: Harness) -> None:
