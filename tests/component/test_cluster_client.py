@@ -12,8 +12,18 @@ from support.api_server import connected
 from support.kubectl import kubeconfig
 from taskgroup.cluster import client
 from taskgroup.cluster.client import Cluster, connect
-from taskgroup.cluster.errors import ApiError, ConflictError, ForbiddenError, NotFoundError, RefusedError
-from taskgroup.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SECRETS
+from taskgroup.cluster.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    KindMissingError,
+    NotFoundError,
+    RefusedError,
+)
+from taskgroup.cluster.resources import DEPLOYMENTS, PODS, SECRETS, Resource
+
+CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
+"""A kind with which every API server can be tried."""
 
 
 def config_map(namespace: str, name: str = "settings", **data: str) -> dict[str, Any]:
@@ -51,6 +61,26 @@ async def test_a_list_is_read_to_its_end(cluster: Cluster, namespace: str, monke
 async def test_a_missing_object_is_named(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(NotFoundError, match=rf'^ConfigMap "settings" in namespace "{namespace}" does not exist\.$'):
         await cluster.get(CONFIG_MAPS, namespace, "settings")
+
+
+async def test_a_kind_without_a_definition_is_told_from_an_object_that_is_missing(
+    cluster: Cluster, namespace: str
+) -> None:
+    unknown = Resource("taskgroups.dev/v1alpha1", "Surprise", "surprises")
+    requests = (
+        cluster.get(unknown, namespace, "a"),
+        cluster.list_all(unknown, namespace),
+        cluster.create(unknown, namespace, {"metadata": {"name": "a"}}),
+        cluster.replace(unknown, {"metadata": {"name": "a", "namespace": namespace}}),
+    )
+
+    for request in requests:
+        with pytest.raises(KindMissingError) as caught:
+            await request
+        assert caught.value.message == (
+            "The cluster has no definition of surprises: upgrade the chart with crds.install=true, or apply the files"
+            " in its folder files/crds."
+        )
 
 
 async def test_a_taken_name_is_a_conflict(cluster: Cluster, namespace: str) -> None:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from taskgroup.api.names import FINALIZER, LABEL_MANAGED_BY, MANAGER
 from taskgroup.cluster.client import Cluster, Object, connect
-from taskgroup.cluster.errors import NotFoundError
+from taskgroup.cluster.errors import KindMissingError, NotFoundError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS, TASK_GROUPS, Resource
 
 _SECONDS = 80.0
@@ -61,7 +61,7 @@ async def _existing(cluster: Cluster, resource: Resource, namespace: str) -> lis
     """Nothing when the kind itself is gone."""
     try:
         return await cluster.list_all(resource, namespace)
-    except NotFoundError:
+    except KindMissingError:
         return []
 
 

@@ -1,7 +1,8 @@
 """What can go wrong between the operator and the Kubernetes API, each with one sentence for the user.
 
 ApiError            the request was not carried out; `retryable` says whether the same request may work later
-  NotFoundError     the object, or the kind, does not exist
+  NotFoundError     the object does not exist
+  KindMissingError  the kind itself does not exist: its definition was not installed
   ConflictError     the object changed since it was read, exists already, or is not the one that was meant
   ForeignError      an object of the wanted name belongs to somebody else
   ForbiddenError    RBAC or a policy says no; names verb and resource
@@ -30,6 +31,10 @@ class ApiError(Exception):
 
 class NotFoundError(ApiError):
     """The object does not exist."""
+
+
+class KindMissingError(ApiError):
+    """The API server does not serve the kind at all; whoever installs its definition heals this."""
 
 
 class ConflictError(ApiError):
@@ -75,7 +80,7 @@ def from_response(status: int, body: bytes, verb: str, resource: str, what: str)
     if status == 403:
         return _forbidden(said, verb, resource, what)
     if status == 404:
-        return NotFoundError(f"{what} does not exist.", status=status)
+        return _missing(body, resource, what)
     if status == 422 and not _has_causes(body):
         # A JSON patch whose test fails: it names no field, unlike the refusal of a wrong object.
         return ConflictError(f"{what} changed since it was read.", status=status)
@@ -97,6 +102,24 @@ def _forbidden(said: str, verb: str, resource: str, what: str) -> ForbiddenError
     else:
         hint = f"The cluster forbids to {verb} {what}: {said}"
     return ForbiddenError(hint, verb=verb, resource=resource)
+
+
+def _missing(body: bytes, resource: str, what: str) -> ApiError:
+    """For a path that it does not serve at all the API server answers in plain text."""
+    if _is_status(body):
+        return NotFoundError(f"{what} does not exist.", status=404)
+    text = (
+        f"The cluster has no definition of {resource}: upgrade the chart with crds.install=true, or apply the files in"
+        " its folder files/crds."
+    )
+    return KindMissingError(text, status=404)
+
+
+def _is_status(body: bytes) -> bool:
+    try:
+        return bool(orjson.loads(body)["kind"] == "Status")
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _has_causes(body: bytes) -> bool:
