@@ -90,6 +90,21 @@ async def test_a_taken_name_is_a_conflict(cluster: Cluster, namespace: str) -> N
         await cluster.create(CONFIG_MAPS, namespace, config_map(namespace))
 
 
+async def test_a_write_is_answered_by_the_metadata_alone_when_that_is_asked_for(
+    cluster: Cluster, namespace: str
+) -> None:
+    created = await cluster.create(CONFIG_MAPS, namespace, config_map(namespace, a="1"), metadata_only=True)
+    replaced = await cluster.replace(CONFIG_MAPS, config_map(namespace, a="2"), metadata_only=True)
+
+    assert "data" not in created
+    assert "data" not in replaced
+    stored = await cluster.get(CONFIG_MAPS, namespace, "settings")
+    assert stored["data"] == {"a": "2"}
+    assert stored["metadata"]["resourceVersion"] == replaced["metadata"]["resourceVersion"]
+    with pytest.raises(ConflictError, match="already exists"):
+        await cluster.create(CONFIG_MAPS, namespace, config_map(namespace), metadata_only=True)
+
+
 async def test_a_wrong_object_is_refused_with_the_server_s_words(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(RefusedError, match="selector") as caught:
         await cluster.create(DEPLOYMENTS, namespace, {"metadata": {"name": "empty"}, "spec": {"template": {}}})

@@ -33,6 +33,7 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PATCH = "application/json-patch+json"
 _JSON = "application/json"
+_METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 
 
 async def connect(kubeconfig: str | None = None, context: str | None = None) -> "Cluster":
@@ -97,10 +98,12 @@ class Cluster:
             if not query["continue"]:
                 return found
 
-    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Make a new object; ConflictError when the name is taken."""
-        query = {"fieldManager": MANAGER}
-        return await self._call("create", "POST", resource, namespace, body=_typed(resource, body), query=query)
+    async def create(self, resource: Resource, namespace: str, body: Object, *, metadata_only: bool = False) -> Object:
+        """Make a new object and return it, or its metadata alone; ConflictError when the name is taken."""
+        query, accept = {"fieldManager": MANAGER}, _METADATA if metadata_only else _JSON
+        return await self._call(
+            "create", "POST", resource, namespace, body=_typed(resource, body), query=query, accept=accept
+        )
 
     async def apply(self, resource: Resource, body: Object) -> Object:
         """Server-side apply: these fields become so, whoever changed them; all others are left alone."""
@@ -117,11 +120,21 @@ class Cluster:
             media=_APPLY,
         )
 
-    async def replace(self, resource: Resource, body: Object) -> Object:
-        """Write the whole object; ConflictError when its resourceVersion is not the newest."""
+    async def replace(self, resource: Resource, body: Object, *, metadata_only: bool = False) -> Object:
+        """Write the whole object and return it, or its metadata alone.
+
+        ConflictError when its resourceVersion is not the newest.
+        """
         meta, query = body["metadata"], {"fieldManager": MANAGER}
         return await self._call(
-            "update", "PUT", resource, meta["namespace"], meta["name"], body=_typed(resource, body), query=query
+            "update",
+            "PUT",
+            resource,
+            meta["namespace"],
+            meta["name"],
+            body=_typed(resource, body),
+            query=query,
+            accept=_METADATA if metadata_only else _JSON,
         )
 
     async def merge_patch(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
@@ -169,6 +182,7 @@ class Cluster:
         body: _Body = None,
         query: Mapping[str, str] | None = None,
         media: str = _JSON,
+        accept: str = _JSON,
     ) -> Object:
         what = resource.label(namespace, name or _name(body))
         status, data = await self._send(
@@ -177,7 +191,7 @@ class Cluster:
             resource.path(namespace, name, subresource),
             [(key, value) for key, value in (query or {}).items() if value],
             body,
-            media,
+            {"Accept": accept, "Content-Type": media, "User-Agent": MANAGER},
         )
         if not 200 <= status <= 299:
             plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
@@ -185,9 +199,8 @@ class Cluster:
         return _decoded(data)
 
     async def _send(
-        self, doing: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, media: str
+        self, doing: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, headers: dict[str, str]
     ) -> tuple[int, bytes]:
-        headers = {"Accept": _JSON, "Content-Type": media, "User-Agent": MANAGER}
         try:
             parts = await self._api.param_serialize(
                 method, path, None, query, headers, body, auth_settings=["BearerToken"]
