@@ -34,7 +34,7 @@ class Memory:
     """resourceVersion of the object that `status` was read from or written to."""
     ledger: Ledger
     saved: Ledger
-    """The ledger as it is in the ConfigMap."""
+    """The ledger as it is stored."""
     ledger_version: str | None
     compiled: Compiled
     link: Link | None = None
