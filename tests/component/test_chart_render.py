@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from support.helm import CHART, FULLNAME, NAMESPACE, RELEASE, HelmError, Manifest, helm, of_kind, one, render
-from taskgroup.api.names import API_VERSION, Environment
+from taskgroup.api.names import API_VERSION, GROUP, LEDGER_PLURAL, PLURAL, Environment
 from taskgroup.api.taskgroup import TaskGroup
 
 REDIS_OFF: dict[str, Any] = {"redis": {"enabled": False}}
@@ -169,9 +169,26 @@ def test_secrets_are_only_ever_read_one_by_one() -> None:
     assert [rule["verbs"] for rule in rules if "secrets" in rule["resources"]] == [["get"]]
 
 
+def test_the_operator_may_do_with_ledgers_what_it_does_and_nothing_with_config_maps() -> None:
+    rules = one(render(WITHOUT_CRDS), "ClusterRole", f"{FULLNAME}:{NAMESPACE}")["rules"]
+    assert [rule["verbs"] for rule in rules if LEDGER_PLURAL in rule["resources"]] == [["get", "create", "update"]]
+    everybody = [rule for role in of_kind(render(), "Role", "ClusterRole") for rule in role["rules"]]
+    assert [rule for rule in everybody if "configmaps" in rule["resources"]] == []
+
+
+def test_who_may_edit_task_groups_has_no_right_to_their_ledgers() -> None:
+    roles = [
+        role
+        for role in of_kind(render(WITHOUT_CRDS), "Role", "ClusterRole")
+        if any(LEDGER_PLURAL in rule["resources"] for rule in role["rules"])
+    ]
+    assert [role["metadata"]["name"] for role in roles] == [f"{FULLNAME}:{NAMESPACE}"]
+    assert not [label for label in roles[0]["metadata"]["labels"] if label.startswith("rbac.authorization.k8s.io/")]
+
+
 def test_the_definitions_are_the_generated_files_and_outlive_the_release() -> None:
     rendered = {crd["metadata"]["name"]: crd for crd in of_kind(render(), "CustomResourceDefinition")}
-    assert rendered
+    assert rendered.keys() == {f"{PLURAL}.{GROUP}", f"{LEDGER_PLURAL}.{GROUP}"}
     for crd in rendered.values():
         assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
     files = [yaml.safe_load(path.read_text()) for path in CHART.glob("files/crds/*.yaml")]
@@ -180,7 +197,7 @@ def test_the_definitions_are_the_generated_files_and_outlive_the_release() -> No
 
 def test_what_need_not_outlive_the_release_is_not_kept() -> None:
     manifests = render({"crds": {"keep": False}})
-    assert of_kind(manifests, "CustomResourceDefinition")
+    assert len(of_kind(manifests, "CustomResourceDefinition")) == 2
     assert "helm.sh/resource-policy" not in yaml.safe_dump(manifests)
     retention = one(manifests, "StatefulSet", f"{FULLNAME}-redis")["spec"]["persistentVolumeClaimRetentionPolicy"]
     assert retention["whenDeleted"] == "Delete"

@@ -17,6 +17,7 @@ from taskgroup.cluster.errors import ForbiddenError
 
 ACCOUNT = f"{FULLNAME}-uninstall"
 WORKERS = "squares-0123abcd"
+DEFINITIONS = ("crd/taskgroups.taskgroups.dev", "crd/taskgroupledgers.taskgroups.dev")
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def team() -> Iterator[Kubectl]:
     with new_namespace() as kubectl:
         definitions = [argument for path in CHART.glob("files/crds/*.yaml") for argument in ("--filename", str(path))]
         assert kubectl("apply", "--server-side", "--force-conflicts", *definitions).returncode == 0
-        established = kubectl("wait", "--for=condition=Established", "crd/taskgroups.taskgroups.dev", "--timeout=30s")
+        established = kubectl("wait", "--for=condition=Established", *DEFINITIONS, "--timeout=30s")
         assert established.returncode == 0, established.stderr
         assert kubectl.create(deployment(WORKERS, {LABEL_MANAGED_BY: MANAGER, LABEL_UID: "0123abcd"})) == ""
         assert kubectl.create(task_group()) == ""

@@ -12,8 +12,18 @@ from support.api_server import connected
 from support.kubectl import kubeconfig
 from taskgroup.cluster import client
 from taskgroup.cluster.client import Cluster, connect
-from taskgroup.cluster.errors import ApiError, ConflictError, ForbiddenError, NotFoundError, RefusedError
-from taskgroup.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, SECRETS
+from taskgroup.cluster.errors import (
+    ApiError,
+    ConflictError,
+    ForbiddenError,
+    KindMissingError,
+    NotFoundError,
+    RefusedError,
+)
+from taskgroup.cluster.resources import DEPLOYMENTS, PODS, SECRETS, Resource
+
+CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
+"""A kind with which every API server can be tried."""
 
 
 def config_map(namespace: str, name: str = "settings", **data: str) -> dict[str, Any]:
@@ -53,11 +63,46 @@ async def test_a_missing_object_is_named(cluster: Cluster, namespace: str) -> No
         await cluster.get(CONFIG_MAPS, namespace, "settings")
 
 
+async def test_a_kind_without_a_definition_is_told_from_an_object_that_is_missing(
+    cluster: Cluster, namespace: str
+) -> None:
+    unknown = Resource("taskgroups.dev/v1alpha1", "Surprise", "surprises")
+    requests = (
+        cluster.get(unknown, namespace, "a"),
+        cluster.list_all(unknown, namespace),
+        cluster.create(unknown, namespace, {"metadata": {"name": "a"}}),
+        cluster.replace(unknown, {"metadata": {"name": "a", "namespace": namespace}}),
+    )
+
+    for request in requests:
+        with pytest.raises(KindMissingError) as caught:
+            await request
+        assert caught.value.message == (
+            "The cluster has no definition of surprises: upgrade the chart with crds.install=true, or apply the files"
+            " in its folder files/crds."
+        )
+
+
 async def test_a_taken_name_is_a_conflict(cluster: Cluster, namespace: str) -> None:
     await cluster.create(CONFIG_MAPS, namespace, config_map(namespace))
 
     with pytest.raises(ConflictError, match="already exists"):
         await cluster.create(CONFIG_MAPS, namespace, config_map(namespace))
+
+
+async def test_a_write_is_answered_by_the_metadata_alone_when_that_is_asked_for(
+    cluster: Cluster, namespace: str
+) -> None:
+    created = await cluster.create(CONFIG_MAPS, namespace, config_map(namespace, a="1"), metadata_only=True)
+    replaced = await cluster.replace(CONFIG_MAPS, config_map(namespace, a="2"), metadata_only=True)
+
+    assert "data" not in created
+    assert "data" not in replaced
+    stored = await cluster.get(CONFIG_MAPS, namespace, "settings")
+    assert stored["data"] == {"a": "2"}
+    assert stored["metadata"]["resourceVersion"] == replaced["metadata"]["resourceVersion"]
+    with pytest.raises(ConflictError, match="already exists"):
+        await cluster.create(CONFIG_MAPS, namespace, config_map(namespace), metadata_only=True)
 
 
 async def test_a_wrong_object_is_refused_with_the_server_s_message(cluster: Cluster, namespace: str) -> None:

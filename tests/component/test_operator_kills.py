@@ -62,7 +62,8 @@ def test_a_ledger_that_is_deleted_is_made_again_from_redis_and_the_results(bench
     with bench.worker(uid):
         bench.until("books", lambda status: status.get("succeeded"))
         bench.operator.kill()
-        bench.kubectl("delete", "configmap", f"books-{uid[:8]}-ledger")
+        deleted = bench.kubectl("delete", "taskgroupledger", f"books-{uid[:8]}-ledger")
+        assert deleted.returncode == 0, deleted.stderr
         bench.operator.start()
         status = bench.finished("books")
 

@@ -17,12 +17,14 @@ from redis import Redis
 from support.groups import Group, counting
 from support.kube import PODS, SECRETS, SERVICES, TASK_GROUPS, Kube
 from support.space import REPOSITORY, SYSTEM, Space, client_of
-from taskgroup.api.names import FINALIZER
+from taskgroup.api.names import FINALIZER, GROUP, LEDGER_PLURAL, PLURAL
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
 
 RELEASE = "taskgroup"
-DEFINITION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/taskgroups.taskgroups.dev"
+DEFINITIONS = [
+    f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{GROUP}" for plural in (PLURAL, LEDGER_PLURAL)
+]
 ON_VOLUME = ("--set", "redis.persistence.enabled=true,redis.persistence.existingClaim=redis-data")
 Object = dict[str, Any]
 
@@ -124,7 +126,7 @@ def test_an_uninstall_without_keep_leaves_nothing(system: Kube, space: Space) ->
 
     assert uninstall(system) < 120
 
-    system.until(lambda: not system.exists(DEFINITION), 60)
+    system.until(lambda: not any(system.exists(path) for path in DEFINITIONS), 60)
     space.kube.until(lambda: not group.pods() and group.deployment() is None, 60, group.pods)
     system.until(lambda: _left(system) == "", 60, lambda: _left(system))
 

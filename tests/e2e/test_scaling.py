@@ -1,7 +1,7 @@
 """How much runs at once: the window, the workers, and both put right when somebody removes a part."""
 
 from support.groups import Group, counting
-from support.kube import CONFIG_MAPS
+from support.kube import LEDGERS
 from support.space import Space
 
 
@@ -75,8 +75,8 @@ def test_what_somebody_changes_in_the_deployment_is_put_right(space: Space) -> N
 def test_a_deleted_ledger_is_written_again(space: Space) -> None:
     group = space.create(**counting(40, seconds=0.5))
     group.until(lambda seen: seen["succeeded"] >= 4)
-    before = space.kube.read(CONFIG_MAPS, f"{group.child}-ledger")
-    space.kube.remove("configmap", f"{group.child}-ledger")
+    before = space.kube.read(LEDGERS, f"{group.child}-ledger")
+    space.kube.remove("taskgroupledger", f"{group.child}-ledger")
     status = group.until_finished(seconds=90)
     assert status["succeeded"] == 40
     assert group.runs() == dict.fromkeys(range(40), 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 from redis import Redis
 
-from support.kube import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS, TASK_GROUPS, Kube
+from support.kube import DEPLOYMENTS, EVENTS, LEDGERS, PODS, TASK_GROUPS, Kube
 from taskgroup.api.names import API_VERSION, KIND, LABEL_UID
 from taskgroup.broker.keys import GroupKeys
 from taskgroup.cluster.children import child_name
@@ -135,8 +135,8 @@ class Group:
         return self.kube.select(PODS, f"{LABEL_UID}={self.uid}")
 
     def ledger(self) -> Object | None:
-        """The ConfigMap with its ledger."""
-        return self.kube.find(CONFIG_MAPS, f"{self.child}-ledger")
+        """The TaskGroupLedger with its books."""
+        return self.kube.find(LEDGERS, f"{self.child}-ledger")
 
     def events(self) -> list[str]:
         """Reasons of its events, by time."""

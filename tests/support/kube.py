@@ -9,9 +9,9 @@ from kubernetes import client, config
 
 from support.kubectl import Kubectl
 from support.wait import eventually
-from taskgroup.cluster.resources import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS, SECRETS, TASK_GROUPS, Resource
+from taskgroup.cluster.resources import DEPLOYMENTS, EVENTS, LEDGERS, PODS, SECRETS, TASK_GROUPS, Resource
 
-__all__ = ["CONFIG_MAPS", "DEPLOYMENTS", "EVENTS", "PODS", "SECRETS", "SERVICES", "TASK_GROUPS", "Kube", "connect"]
+__all__ = ["DEPLOYMENTS", "EVENTS", "LEDGERS", "PODS", "SECRETS", "SERVICES", "TASK_GROUPS", "Kube", "connect"]
 
 SERVICES = Resource("v1", "Service", "services")
 LOOK_SECONDS = 0.2

@@ -12,16 +12,28 @@ from pydantic import BaseModel, Field
 from structural_schema import ELEMENT, VALUE, UndescribedFieldError, nodes, structural
 
 from taskgroup.api.base import Model
-from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.api.status import TaskGroupStatus
+from taskgroup.api.ledger import MAX_SNAPSHOT_BYTES, TaskGroupLedger
+from taskgroup.api.names import LEDGER_PLURAL, PLURAL
 
 GENERATED = {**generate_crds.rendered(), **generate_reference.rendered()}
 MOST_BYTES = 60_000
+COMMON = {"apiVersion", "kind", "metadata"}
+"""What every object has."""
 FORBIDDEN = {"$ref", "$defs", "title", "const", "definitions", "dependencies", "patternProperties", "uniqueItems"}
 
 
-def schema() -> dict[str, Any]:
-    root: dict[str, Any] = generate_crds.task_group()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+each_kind = pytest.mark.parametrize("kind", generate_crds.KINDS, ids=lambda kind: kind.name)
+
+
+def version(kind: generate_crds.Kind) -> dict[str, Any]:
+    """The one version of a kind."""
+    (only,) = generate_crds.definition(kind)["spec"]["versions"]
+    typed: dict[str, Any] = only
+    return typed
+
+
+def schema(kind: generate_crds.Kind = generate_crds.TASK_GROUP) -> dict[str, Any]:
+    root: dict[str, Any] = version(kind)["schema"]["openAPIV3Schema"]
     return root
 
 
@@ -40,52 +52,69 @@ def test_the_file_says_that_it_is_generated() -> None:
 
 def test_the_crd_stays_small() -> None:
     """Client-side apply copies it into an annotation of 256 KiB at most, and every Helm release carries it."""
-    assert {path.name: len(text.encode()) for path, text in generate_crds.rendered().items()}[
-        "taskgroups.yaml"
-    ] < MOST_BYTES
+    assert all(len(text.encode()) < MOST_BYTES for text in generate_crds.rendered().values())
 
 
-def test_the_text_reads_back_as_the_crd() -> None:
-    for text in generate_crds.rendered().values():
-        assert yaml.safe_load(text) == generate_crds.task_group()
+def test_the_crds_are_written_for_kubectl_and_for_the_chart() -> None:
+    folders = ("crds", "charts/taskgroup-operator/files/crds")
+    wanted = {f"{folder}/{plural}.yaml" for folder in folders for plural in (PLURAL, LEDGER_PLURAL)}
+
+    assert {str(path.relative_to(generate_crds.ROOT)) for path in generate_crds.rendered()} == wanted
 
 
-def test_the_schema_is_structural() -> None:
+@each_kind
+def test_the_text_reads_back_as_the_crd(kind: generate_crds.Kind) -> None:
+    texts = [text for path, text in generate_crds.rendered().items() if path.stem == kind.plural]
+
+    assert [yaml.safe_load(text) for text in texts] == [generate_crds.definition(kind)] * 2
+
+
+def test_a_ledger_has_no_status_no_columns_and_no_other_names() -> None:
+    names = generate_crds.definition(generate_crds.LEDGER)["spec"]["names"]
+
+    assert names.keys() == {"kind", "listKind", "plural", "singular"}
+    assert version(generate_crds.LEDGER).keys() == {"name", "served", "storage", "schema"}
+
+
+@each_kind
+def test_the_schema_is_structural(kind: generate_crds.Kind) -> None:
     """Every node says its type, or says why it has none; nothing of JSON schema that Kubernetes refuses is left."""
-    for path, node in nodes(schema()):
+    for path, node in nodes(schema(kind)):
         untyped = "x-kubernetes-preserve-unknown-fields" in node or "x-kubernetes-int-or-string" in node
         assert "type" in node or untyped, path
         assert not FORBIDDEN & node.keys(), path
         assert not ("properties" in node and "additionalProperties" in node), path
 
 
-def test_lists_and_texts_are_bounded() -> None:
+@each_kind
+def test_lists_and_texts_are_bounded(kind: generate_crds.Kind) -> None:
     """The API server prices rules by the worst case, and one user must not fill etcd with a field."""
     limits = {"array": "maxItems", "string": "maxLength"}
     unbounded = [
         path
-        for path, node in nodes(schema())
-        if path.startswith(("spec", "status"))
+        for path, node in nodes(schema(kind))
+        if path not in COMMON
         and node.get("type") in limits
         and limits[node["type"]] not in node
         and "enum" not in node
-        and "format" not in node
+        and node.get("format") != "date-time"
     ]
 
     assert unbounded == []
 
 
-def test_lists_have_a_type() -> None:
-    assert [
-        path for path, node in nodes(schema()) if node.get("type") == "array" and "x-kubernetes-list-type" not in node
-    ] == []
+@each_kind
+def test_lists_have_a_type(kind: generate_crds.Kind) -> None:
+    lists = [(path, node) for path, node in nodes(schema(kind)) if node.get("type") == "array"]
+
+    assert [path for path, node in lists if "x-kubernetes-list-type" not in node] == []
 
 
-@pytest.mark.parametrize(("model", "place"), [(TaskGroupSpec, "spec"), (TaskGroupStatus, "status")])
-def test_every_field_of_the_models_is_there(model: type[BaseModel], place: str) -> None:
-    paths = {path for path, _ in nodes(schema())}
+@each_kind
+def test_every_field_of_the_models_is_there(kind: generate_crds.Kind) -> None:
+    paths = {path for path, _ in nodes(schema(kind))}
 
-    assert {f"{place}.{path}" for path in fields(model)} <= paths
+    assert set(fields(kind.model)) <= paths
 
 
 def fields(model: type[BaseModel], above: str = "") -> Iterator[str]:
@@ -120,8 +149,28 @@ def test_a_field_without_a_description_is_an_error() -> None:
         structural(Outer)
 
 
-def test_the_reference_names_every_field() -> None:
+@each_kind
+def test_the_reference_names_every_field(kind: generate_crds.Kind) -> None:
     text = "".join(generate_reference.rendered().values())
-    names = {path.rstrip(ELEMENT + VALUE).rpartition(".")[2] for path, _ in nodes(schema()) if path}
+    names = {path.rstrip(ELEMENT + VALUE).rpartition(".")[2] for path, _ in nodes(schema(kind)) if path}
 
-    assert [name for name in sorted(names - {"apiVersion", "kind", "metadata"}) if f"`{name}`" not in text] == []
+    assert [name for name in sorted(names - COMMON) if f"`{name}`" not in text] == []
+
+
+def test_the_ledger_takes_one_short_section_of_the_reference() -> None:
+    text = "".join(generate_reference.rendered().values())
+
+    assert len(text.partition("## TaskGroupLedger\n")[2].splitlines()) < 10
+
+
+def test_a_snapshot_comes_back_from_its_base64() -> None:
+    stored = TaskGroupLedger(snapshot=b"\x00\xff").dump()
+
+    assert stored == {"snapshot": "AP8="}
+    assert TaskGroupLedger.model_validate(stored).snapshot == b"\x00\xff"
+
+
+def test_the_largest_snapshot_is_the_longest_text() -> None:
+    largest = TaskGroupLedger(snapshot=bytes(MAX_SNAPSHOT_BYTES)).dump()["snapshot"]
+
+    assert len(largest) == schema(generate_crds.LEDGER)["properties"]["snapshot"]["maxLength"]

@@ -50,7 +50,7 @@ def test_a_million_ended_items_fit_into_a_kilobyte() -> None:
     assert len(encode(kept)) < 1_000
 
 
-def test_half_of_a_million_at_random_fits_into_a_config_map() -> None:
+def test_half_of_a_million_at_random_fits_into_one_object() -> None:
     scattered = FrozenBitMap(index for index in range(1_000_000) if index * 2_654_435_761 % 2**32 < 2**31)
 
     assert len(encode(ledger(1_000_000, sent=1_000_000, succeeded=scattered))) < 700_000

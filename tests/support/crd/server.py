@@ -14,10 +14,18 @@ from support.crd.objects import LEAST, task_group
 from support.kubectl import kubeconfig
 from support.wait import eventually
 
-CRD = Path(__file__).resolve().parents[3] / "crds/taskgroups.yaml"
+CRDS = Path(__file__).resolve().parents[3] / "crds"
+CRD = CRDS / "taskgroups.yaml"
 NAMESPACE = "crd-tests"
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 COLLECTION = f"/apis/taskgroups.dev/v1alpha1/namespaces/{NAMESPACE}/taskgroups"
+LEDGERS = f"/apis/taskgroups.dev/v1alpha1/namespaces/{NAMESPACE}/taskgroupledgers"
+LEDGER: dict[str, Any] = {
+    "apiVersion": "taskgroups.dev/v1alpha1",
+    "kind": "TaskGroupLedger",
+    "metadata": {"name": "ledger"},
+    "snapshot": "Ynl0ZXM=",
+}
 _config: Any = config
 SECONDS = 60.0
 """Time limit of one request; the largest carries 1.5 MB."""
@@ -46,15 +54,21 @@ class TaskGroups:
     """TaskGroups of one namespace; writes refuse unknown fields unless `validation` says otherwise."""
 
     def __init__(self, kubeconfig: str) -> None:
-        """Needs the CRD to be served; see `install`."""
+        """Needs the CRDs to be served; see `install`."""
         self._http: Any = _config.new_client_from_config(kubeconfig)
 
     def install(self) -> None:
-        """Applies the committed CRD and the namespace, and waits until the CRD is served."""
-        crd = yaml.safe_load(CRD.read_text(encoding="utf-8"))
-        self._apply(CRDS, crd)
+        """Applies the committed CRDs and the namespace, and waits until the CRDs are served."""
+        for path in sorted(CRDS.glob("*.yaml")):
+            self._apply(DEFINITIONS, yaml.safe_load(path.read_text(encoding="utf-8")))
         self._apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        eventually(lambda: self.create(task_group(LEAST)).accepted, 30, lambda: self.create(task_group(LEAST)).message)
+        self._until_accepted(COLLECTION, task_group(LEAST))
+        self._until_accepted(LEDGERS, LEDGER)
+
+    def _until_accepted(self, collection: str, body: Mapping[str, Any]) -> None:
+        eventually(
+            lambda: self.ask("POST", collection, body).accepted, 30, lambda: self.ask("POST", collection, body).message
+        )
 
     def create(self, body: Mapping[str, Any], *, keep: bool = False, validation: str = "Strict") -> Answer:
         """A create; nothing is stored unless `keep`."""
@@ -132,7 +146,7 @@ def _message(response: bytes) -> str:
 
 @functools.cache
 def shared_task_groups() -> TaskGroups:
-    """The TaskGroups of the test API server, with the committed CRD installed once a run."""
+    """The TaskGroups of the test API server, with the committed CRDs installed once a run."""
     groups = TaskGroups(kubeconfig())
     groups.install()
     return groups

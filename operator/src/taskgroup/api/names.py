@@ -7,6 +7,8 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "TaskGroup"
 PLURAL = "taskgroups"
+LEDGER_KIND = "TaskGroupLedger"
+LEDGER_PLURAL = "taskgroupledgers"
 MANAGER = "taskgroup-operator"
 """Field manager of server-side apply and reporting controller of events."""
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from taskgroup.api.names import FINALIZER, LABEL_MANAGED_BY, MANAGER
 from taskgroup.cluster.client import Cluster, Object, connect
-from taskgroup.cluster.errors import NotFoundError
+from taskgroup.cluster.errors import KindMissingError, NotFoundError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS, TASK_GROUPS
 
 _SECONDS = 80.0
@@ -60,7 +60,7 @@ async def _finalized_groups(cluster: Cluster, namespace: str) -> list[Object]:
     """The TaskGroups with the finalizer; none when the CRD is not installed."""
     try:
         groups = await cluster.list_all(TASK_GROUPS, namespace)
-    except NotFoundError:
+    except KindMissingError:
         return []
     return [group for group in groups if FINALIZER in group["metadata"].get("finalizers", ())]
 

@@ -33,6 +33,7 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _PATCH = "application/json-patch+json"
 _JSON = "application/json"
+_METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 
 
 async def connect(kubeconfig: str | None = None, context: str | None = None) -> "Cluster":
@@ -97,10 +98,12 @@ class Cluster:
             if not query["continue"]:
                 return objects
 
-    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Create an object and return it as stored. Raises ConflictError when the name is taken."""
-        query = {"fieldManager": MANAGER}
-        return await self._call("create", "POST", resource, namespace, body=_typed(resource, body), query=query)
+    async def create(self, resource: Resource, namespace: str, body: Object, *, metadata_only: bool = False) -> Object:
+        """Create an object and return it as stored, or its metadata alone. Raises ConflictError when the name is taken."""
+        query, accept = {"fieldManager": MANAGER}, _METADATA if metadata_only else _JSON
+        return await self._call(
+            "create", "POST", resource, namespace, body=_typed(resource, body), query=query, accept=accept
+        )
 
     async def apply(self, resource: Resource, body: Object) -> Object:
         """Server-side apply: set the fields of `body`, also those that others changed, and leave all other fields."""
@@ -117,11 +120,21 @@ class Cluster:
             media=_APPLY,
         )
 
-    async def replace(self, resource: Resource, body: Object) -> Object:
-        """Replace the whole object. Raises ConflictError when its resourceVersion is not the newest."""
+    async def replace(self, resource: Resource, body: Object, *, metadata_only: bool = False) -> Object:
+        """Replace the whole object and return it, or its metadata alone.
+
+        Raises ConflictError when its resourceVersion is not the newest.
+        """
         meta, query = body["metadata"], {"fieldManager": MANAGER}
         return await self._call(
-            "update", "PUT", resource, meta["namespace"], meta["name"], body=_typed(resource, body), query=query
+            "update",
+            "PUT",
+            resource,
+            meta["namespace"],
+            meta["name"],
+            body=_typed(resource, body),
+            query=query,
+            accept=_METADATA if metadata_only else _JSON,
         )
 
     async def merge_patch(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:
@@ -175,6 +188,7 @@ class Cluster:
         body: _Body = None,
         query: Mapping[str, str] | None = None,
         media: str = _JSON,
+        accept: str = _JSON,
     ) -> Object:
         label = resource.label(namespace, name or _name(body))
         status, data = await self._send(
@@ -183,7 +197,7 @@ class Cluster:
             resource.path(namespace, name, subresource),
             [(key, value) for key, value in (query or {}).items() if value],
             body,
-            media,
+            {"Accept": accept, "Content-Type": media, "User-Agent": MANAGER},
         )
         if not 200 <= status <= 299:
             plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
@@ -191,9 +205,8 @@ class Cluster:
         return _decoded(data)
 
     async def _send(
-        self, action: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, media: str
+        self, action: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, headers: dict[str, str]
     ) -> tuple[int, bytes]:
-        headers = {"Accept": _JSON, "Content-Type": media, "User-Agent": MANAGER}
         try:
             parts = await self._api.param_serialize(
                 method, path, None, query, headers, body, auth_settings=["BearerToken"]

@@ -1,7 +1,8 @@
 """Errors of requests to the Kubernetes API, each with one sentence for the user.
 
 ApiError              the request failed
-  NotFoundError       the object or the kind does not exist
+  NotFoundError       the object does not exist
+  KindMissingError    the kind does not exist: its definition is not installed
   ConflictError       the object has changed since it was read, exists already, or has another uid
   ForeignError        an object with the name of a child does not belong to the TaskGroup
   ForbiddenError      RBAC or a policy forbids the request; names verb and resource
@@ -29,6 +30,10 @@ class ApiError(Exception):
 
 class NotFoundError(ApiError):
     """The object does not exist."""
+
+
+class KindMissingError(ApiError):
+    """The API server does not serve the kind. Its definition must be installed."""
 
 
 class ConflictError(ApiError):
@@ -75,7 +80,7 @@ def from_response(status: int, body: bytes, verb: str, resource: str, label: str
     if status == 403:
         return _forbidden(message, verb, resource, label)
     if status == 404:
-        return NotFoundError(f"{label} does not exist.", status=status)
+        return _missing(body, resource, label)
     if status == 422 and not _has_causes(body):
         # A failed test of a JSON patch names no field; the refusal of an invalid object does.
         return ConflictError(f"{label} changed since it was read.", status=status)
@@ -95,6 +100,24 @@ def _forbidden(message: str, verb: str, resource: str, label: str) -> ForbiddenE
     else:
         text = f"The cluster does not allow the operator to {verb} {label}: {message}"
     return ForbiddenError(text, verb=verb, resource=resource)
+
+
+def _missing(body: bytes, resource: str, label: str) -> ApiError:
+    """The API server answers in plain text for a path that it does not serve."""
+    if _is_status(body):
+        return NotFoundError(f"{label} does not exist.", status=404)
+    text = (
+        f"The cluster has no definition of {resource}: upgrade the chart with crds.install=true, or apply the files in"
+        " its folder files/crds."
+    )
+    return KindMissingError(text, status=404)
+
+
+def _is_status(body: bytes) -> bool:
+    try:
+        return bool(orjson.loads(body)["kind"] == "Status")
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _has_causes(body: bytes) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from taskgroup.api.names import API_VERSION, KIND, PLURAL
+from taskgroup.api.names import API_VERSION, KIND, LEDGER_KIND, LEDGER_PLURAL, PLURAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Resource:
 
 
 TASK_GROUPS = Resource(API_VERSION, KIND, PLURAL)
+LEDGERS = Resource(API_VERSION, LEDGER_KIND, LEDGER_PLURAL)
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
 PODS = Resource("v1", "Pod", "pods")
 SECRETS = Resource("v1", "Secret", "secrets")
-CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 EVENTS = Resource("v1", "Event", "events")
 NAMESPACES = Resource("v1", "Namespace", "namespaces")
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
