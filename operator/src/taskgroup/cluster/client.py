@@ -99,7 +99,7 @@ class Cluster:
                 return objects
 
     async def create(self, resource: Resource, namespace: str, body: Object, *, metadata_only: bool = False) -> Object:
-        """Create an object and return it as stored, or its metadata alone. Raises ConflictError when the name is taken."""
+        """Create an object and return it, or its metadata alone. Raises ConflictError when the name is taken."""
         query, accept = {"fieldManager": MANAGER}, _METADATA if metadata_only else _JSON
         return await self._call(
             "create", "POST", resource, namespace, body=_typed(resource, body), query=query, accept=accept
