@@ -9,7 +9,7 @@ from bench.consumer import consumer
 from bench.stage import Stage, stage
 from bench.table import Bound, show_bounds
 
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import PoolKeys
 
 GROUPS = int(os.environ.get("BENCH_GROUPS", "1000"))
 ITEMS = 20
@@ -23,7 +23,7 @@ async def main() -> int:
         with consumer(place.server.url) as taker:
             began = time.perf_counter()
             uids = await _create(place)
-            lists = [name for uid in uids for name in GroupKeys("", uid).lists]
+            lists = [name for uid in uids for name in PoolKeys("", uid).lists]
             taker.consume(lists, store_results=True)
             memory = await _watch(place)
             seconds = time.perf_counter() - began

@@ -11,7 +11,7 @@ from bench.consumer import consumer
 from bench.stage import Stage, stage
 from bench.table import Bound, show_bounds
 
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import PoolKeys
 from taskgroup.core.groups.window import MAX_WINDOW
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "1000000"))
@@ -23,9 +23,9 @@ async def main() -> int:
     async with stage() as place:
         with consumer(place.server.url) as taker:
             before, began = place.operator_megabytes, time.perf_counter()
-            keys = GroupKeys("", await place.create("million", sequence={"count": ITEMS}))
-            taker.consume(keys.lists, store_results=True)
-            memory, queue, status_bytes = await _watch(place, keys)
+            pool = PoolKeys("", await place.create("million", sequence={"count": ITEMS}))
+            taker.consume(pool.lists, store_results=True)
+            memory, queue, status_bytes = await _watch(place, pool)
             seconds = time.perf_counter() - began
     return show_bounds(
         f"{ITEMS:,} no-op tasks, a consumer answers at once; {seconds:.0f} s until Complete.",
@@ -37,14 +37,14 @@ async def main() -> int:
     )
 
 
-async def _watch(place: Stage, keys: GroupKeys) -> tuple[float, int, int]:
+async def _watch(place: Stage, pool: PoolKeys) -> tuple[float, int, int]:
     """The highest figures until the group is complete."""
     memory, queue, size = 0.0, 0, 0
     with redis.Redis.from_url(place.server.url) as client:
         while True:
             (status,) = await place.statuses()
             memory = max(memory, place.operator_megabytes)
-            queue = max(queue, sum(int(client.llen(name)) for name in keys.lists))
+            queue = max(queue, sum(int(client.llen(name)) for name in pool.lists))
             size = max(size, len(json.dumps(status)))
             if status.get("state") == "Complete":
                 return memory, queue, size

@@ -11,7 +11,7 @@ from bench.table import show, times
 from bench.worker import Worker, stock_worker
 from celery import Celery, group
 
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import PoolKeys
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "10000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -60,7 +60,7 @@ async def task_group_seconds(place: Stage, worker: Worker, name: str, items: int
     In a cluster the pods know their queue; here the running worker is told, so that both sides find it warm.
     """
     began = time.perf_counter()
-    queue = GroupKeys("", await place.create(name, sequence={"count": items})).queue
+    queue = PoolKeys("", await place.create(name, sequence={"count": items})).queue
     worker.serve(queue)
     await place.until_counted(name, items)
     seconds = time.perf_counter() - began

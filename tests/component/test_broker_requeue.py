@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import redis
-from pyroaring import BitMap, FrozenBitMap
+from pyroaring import FrozenBitMap
 
 from support.broker import Group, consumer, indexes, open_group, queued_ids
 from taskgroup.broker.keys import BookKeys
@@ -141,7 +141,7 @@ async def test_an_attempt_that_was_given_up_does_not_come_back(group: Group, red
 
     assert await requeue(group) == frozenset()
     facts = await group.facts("pod-a")
-    assert (facts.queued, facts.returned, facts.held) == (0, BitMap([0, 1]), {"pod-a": 0})
+    assert (facts.queued, facts.returned, facts.held) == (0, FrozenBitMap([0, 1]), {"pod-a": 0})
     assert (await group.broker.groups.books(group.uid)).losses == {}
 
 

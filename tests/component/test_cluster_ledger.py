@@ -9,7 +9,7 @@ from taskgroup.cluster import ledger_store
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ConflictError, ForeignError, TooLargeError
 from taskgroup.cluster.resources import CONFIG_MAPS
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
 
 
 async def test_nothing_is_there_before_the_first_save(cluster: Cluster, group: Meta) -> None:

@@ -11,7 +11,7 @@ from redis import Redis
 
 from support.kube import CONFIG_MAPS, DEPLOYMENTS, EVENTS, PODS, TASK_GROUPS, Kube
 from taskgroup.api.names import API_VERSION, KIND, LABEL_UID
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.cluster.children import child_name
 
 Object = dict[str, Any]
@@ -75,9 +75,14 @@ class Group:
         return child_name(self.name, self.uid)
 
     @property
-    def keys(self) -> GroupKeys:
-        """Its keys in Redis."""
-        return GroupKeys("", self.uid)
+    def books(self) -> BookKeys:
+        """The keys of its books in Redis."""
+        return BookKeys("", self.uid)
+
+    @property
+    def pool(self) -> PoolKeys:
+        """The keys of its own workers' queue."""
+        return PoolKeys("", self.uid)
 
     def status(self) -> Object:
         """Empty before the operator's first status and after the end of the object."""
@@ -168,7 +173,7 @@ class Group:
 
     def queued(self) -> int:
         """Messages that no worker has taken."""
-        return sum(int(self.redis.llen(name)) for name in self.keys.lists)
+        return sum(int(self.redis.llen(name)) for name in self.pool.lists)
 
     def held(self) -> dict[str, int]:
         """Messages that workers have taken and not acknowledged, by the key that names the pod."""
@@ -178,7 +183,7 @@ class Group:
         """Messages that are not done: the queue, and what workers hold, read at once."""
         held = self.traces(":unacked:")
         pipe = self.redis.pipeline(transaction=True)
-        for name in self.keys.lists:
+        for name in self.pool.lists:
             pipe.llen(name)
         for name in held:
             pipe.hlen(name)
