@@ -12,9 +12,8 @@ from bench.table import rates, show
 from celery import Celery, group
 
 from taskgroup.api.signature import Leaf
-from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.keys import GroupKeys
-from taskgroup.broker.port import Fence
+from taskgroup.broker.keys import PoolKeys
+from taskgroup.broker.port import Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.core.groups.dispatching import BATCH
 
@@ -58,20 +57,21 @@ def _celery_seconds(url: str, queue_consumer: Consumer) -> float:
 
 async def _script_seconds(url: str, queue_consumer: Consumer) -> float:
     """Seconds to render and push all messages in batches of the operator's size, without its loop."""
-    keys = GroupKeys("", str(uuid.uuid4()))
-    broker = RedisBroker(url)
-    await broker.open(keys, "bench", {}, {})
-    template = MessageTemplate(Leaf(task="demo.noop"), keys)
-    queue_consumer.consume(keys.lists, store_results=False)
+    broker, uid = RedisBroker(url), str(uuid.uuid4())
+    route, pool = Route(uid, uid), PoolKeys("", uid)
+    state = await broker.groups.open(route, Opening(nonce="bench"))
+    template = broker.groups.template(Leaf(task="demo.noop"), route)
+    queue_consumer.consume(pool.lists, store_results=False)
     began = time.perf_counter()
     for start in range(0, ITEMS, BATCH):
         batch = range(start, min(start + BATCH, ITEMS))
         messages = [template.render(index, 0, [index], {}) for index in batch]
-        if not await broker.dispatch(keys, Fence("bench", 1), 0, start, messages):
+        if not await broker.groups.dispatch(route, state.fence, 0, start, messages):
             raise RuntimeError(f"The script refused the batch at {start}.")
     seconds = time.perf_counter() - began
     queue_consumer.wait(ITEMS)
-    await broker.erase(keys, [], tombstone=False)
+    await broker.pools.erase(route.pool, [])
+    await broker.groups.erase(uid, tombstone=False)
     await broker.close()
     return seconds
 
@@ -80,7 +80,7 @@ async def _loop_seconds(environment: Stage, queue_consumer: Consumer, name: str)
     """Seconds from the creation of the TaskGroup until the consumer has the last message."""
     began = time.perf_counter()
     uid = await environment.create(name, sequence={"count": ITEMS})
-    queue_consumer.consume(GroupKeys("", uid).lists, store_results=True)
+    queue_consumer.consume(PoolKeys("", uid).lists, store_results=True)
     queue_consumer.wait(ITEMS)
     seconds = time.perf_counter() - began
     await environment.until_counted(name, ITEMS)

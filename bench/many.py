@@ -9,7 +9,7 @@ from bench.consumer import consumer
 from bench.stage import Stage, stage
 from bench.table import Bound, show_bounds
 
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import PoolKeys
 
 GROUPS = int(os.environ.get("BENCH_GROUPS", "1000"))
 ITEMS = 20
@@ -23,7 +23,7 @@ async def main() -> int:
         with consumer(environment.server.url) as queue_consumer:
             began = time.perf_counter()
             uids = await _create(environment)
-            lists = [name for uid in uids for name in GroupKeys("", uid).lists]
+            lists = [name for uid in uids for name in PoolKeys("", uid).lists]
             queue_consumer.consume(lists, store_results=True)
             memory = await _watch(environment)
             seconds = time.perf_counter() - began

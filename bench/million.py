@@ -11,7 +11,7 @@ from bench.consumer import consumer
 from bench.stage import Stage, stage
 from bench.table import Bound, show_bounds
 
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import PoolKeys
 from taskgroup.core.groups.window import MAX_WINDOW
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "1000000"))
@@ -23,9 +23,9 @@ async def main() -> int:
     async with stage() as environment:
         with consumer(environment.server.url) as queue_consumer:
             before, began = environment.operator_megabytes, time.perf_counter()
-            keys = GroupKeys("", await environment.create("million", sequence={"count": ITEMS}))
-            queue_consumer.consume(keys.lists, store_results=True)
-            memory, queue, status_bytes = await _watch(environment, keys)
+            pool = PoolKeys("", await environment.create("million", sequence={"count": ITEMS}))
+            queue_consumer.consume(pool.lists, store_results=True)
+            memory, queue, status_bytes = await _watch(environment, pool)
             seconds = time.perf_counter() - began
     return show_bounds(
         f"{ITEMS:,} no-op tasks, a consumer answers at once; {seconds:.0f} s until Complete.",
@@ -37,14 +37,14 @@ async def main() -> int:
     )
 
 
-async def _watch(environment: Stage, keys: GroupKeys) -> tuple[float, int, int]:
+async def _watch(environment: Stage, pool: PoolKeys) -> tuple[float, int, int]:
     """The highest memory in MB, queue length, and status size in bytes, until the group is complete."""
     memory, queue, size = 0.0, 0, 0
     with redis.Redis.from_url(environment.server.url) as client:
         while True:
             (status,) = await environment.statuses()
             memory = max(memory, environment.operator_megabytes)
-            queue = max(queue, sum(int(client.llen(name)) for name in keys.lists))
+            queue = max(queue, sum(int(client.llen(name)) for name in pool.lists))
             size = max(size, len(json.dumps(status)))
             if status.get("state") == "Complete":
                 return memory, queue, size

@@ -11,7 +11,7 @@ from bench.table import show, times
 from bench.worker import Worker, stock_worker
 from celery import Celery, group
 
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import PoolKeys
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "10000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -60,7 +60,7 @@ async def task_group_seconds(environment: Stage, worker: Worker, name: str, item
     The worker that also runs Celery's group is told to consume the group's queue, so that no start is measured.
     """
     began = time.perf_counter()
-    queue = GroupKeys("", await environment.create(name, sequence={"count": items})).queue
+    queue = PoolKeys("", await environment.create(name, sequence={"count": items})).queue
     worker.serve(queue)
     await environment.until_counted(name, items)
     seconds = time.perf_counter() - began

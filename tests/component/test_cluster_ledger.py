@@ -12,7 +12,7 @@ from taskgroup.cluster import ledger_store
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ConflictError, ForeignError, KindMissingError, TooLargeError
 from taskgroup.cluster.resources import LEDGERS, Resource
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
 
 
 async def test_nothing_is_there_before_the_first_save(cluster: Cluster, group: Meta) -> None:

@@ -14,8 +14,8 @@ from taskgroup.cluster import events, status
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ConflictError, NotFoundError
 from taskgroup.cluster.resources import TASK_GROUPS
-from taskgroup.core.groups.observed import Meta
 from taskgroup.core.groups.plan import Event
+from taskgroup.core.meta import Meta
 
 TIME = "2027-01-15T08:00:00Z"
 READY = Condition(type="Ready", status="False", reason="Pending", message="Soon.", last_transition_time=TIME)

@@ -16,10 +16,11 @@ from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ForeignError, RefusedError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
-from taskgroup.cluster.workers.command import WorkerSettings
 from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.cluster.workers.manifest import worker_deployment
-from taskgroup.core.groups.observed import Meta, WorkerFacts
+from taskgroup.core.meta import Meta
+from taskgroup.core.pools.observed import DeploymentFacts, WorkerFacts
+from taskgroup.core.pools.pool_spec import PoolSpec
 
 REDIS = Backend(secret_key_ref=SecretKeyRef(name="redis", key="url"))
 AFFINITY: dict[str, Any] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
@@ -27,8 +28,8 @@ EVERY_FIELD = {**WORKERS, "affinity": AFFINITY, "volumes": WORKERS["volumes"][:-
 COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
-def manifest(meta: Meta, *, replicas: int = 2, **workers: Any) -> Object:
-    settings = WorkerSettings(
+def pool(meta: Meta, **workers: Any) -> PoolSpec:
+    return PoolSpec(
         workers=Workers.model_validate({"image": "localhost/none:1", "app": "shop.celery", **workers}),
         broker=REDIS,
         results=REDIS,
@@ -38,7 +39,10 @@ def manifest(meta: Meta, *, replicas: int = 2, **workers: Any) -> Object:
         backend_hash="abc",
         result_expires_seconds=3600,
     )
-    return worker_deployment(meta, settings, replicas)
+
+
+def manifest(meta: Meta, **workers: Any) -> Object:
+    return worker_deployment(meta, pool(meta, **workers), 2)
 
 
 @pytest.fixture
@@ -63,25 +67,25 @@ def is_settled(facts: WorkerFacts) -> bool:
 
 
 async def test_without_workers_there_is_nothing_to_see(workers: WorkerDeployments, group: Meta) -> None:
-    assert await workers.observe(group, manifest(group)) == WorkerFacts()
+    assert await workers.observe(group, pool(group)) == WorkerFacts()
 
 
 async def test_applying_again_changes_nothing(cluster: Cluster, workers: WorkerDeployments, group: Meta) -> None:
-    await workers.apply(group, manifest(group))
+    await workers.apply(group, pool(group), 2)
     first = await live(cluster, group)
-    await workers.apply(group, manifest(group))
+    await workers.apply(group, pool(group), 2)
 
     assert (await live(cluster, group))["metadata"]["generation"] == first["metadata"]["generation"]
-    assert is_settled(await workers.observe(group, manifest(group)))
+    assert is_settled(await workers.observe(group, pool(group)))
 
 
 async def test_every_field_of_the_spec_is_accepted_and_stays_settled(
     cluster: Cluster, workers: WorkerDeployments, group: Meta
 ) -> None:
-    rich = manifest(group, **EVERY_FIELD)
+    rich = pool(group, **EVERY_FIELD)
 
-    await workers.apply(group, rich)
-    await workers.apply(group, rich)
+    await workers.apply(group, rich, 2)
+    await workers.apply(group, rich, 2)
 
     assert is_settled(await workers.observe(group, rich))
     spec = (await live(cluster, group))["spec"]["template"]["spec"]
@@ -91,31 +95,33 @@ async def test_every_field_of_the_spec_is_accepted_and_stays_settled(
 
 async def test_a_field_that_kubernetes_does_not_know_is_refused(workers: WorkerDeployments, group: Meta) -> None:
     with pytest.raises(RefusedError, match=r"affinity\.anything: field not declared in schema"):
-        await workers.apply(group, manifest(group, affinity={"anything": 1}))
+        await workers.apply(group, pool(group, affinity={"anything": 1}), 2)
 
 
 async def test_the_number_of_pods_alone_does_not_unsettle(workers: WorkerDeployments, group: Meta) -> None:
-    await workers.apply(group, manifest(group, replicas=2))
+    for replicas in (2, 5):
+        await workers.apply(group, pool(group), replicas)
+        facts = await workers.observe(group, pool(group))
 
-    assert is_settled(await workers.observe(group, manifest(group, replicas=5)))
+        assert facts.deployment == DeploymentFacts(replicas=replicas, ready=0, settled=True)
 
 
 async def test_another_template_is_not_settled_until_applied(workers: WorkerDeployments, group: Meta) -> None:
-    await workers.apply(group, manifest(group))
-    other = manifest(group, concurrency=8)
+    await workers.apply(group, pool(group), 2)
+    other = pool(group, concurrency=8)
 
     assert not is_settled(await workers.observe(group, other))
-    await workers.apply(group, other)
+    await workers.apply(group, other, 2)
     assert is_settled(await workers.observe(group, other))
 
 
 async def test_after_a_restart_of_the_operator_it_is_applied_once_more(cluster: Cluster, group: Meta) -> None:
-    await WorkerDeployments(cluster).apply(group, manifest(group))
+    await WorkerDeployments(cluster).apply(group, pool(group), 2)
     fresh = WorkerDeployments(cluster)
 
-    assert not is_settled(await fresh.observe(group, manifest(group)))
-    await fresh.apply(group, manifest(group))
-    assert is_settled(await fresh.observe(group, manifest(group)))
+    assert not is_settled(await fresh.observe(group, pool(group)))
+    await fresh.apply(group, pool(group), 2)
+    assert is_settled(await fresh.observe(group, pool(group)))
 
 
 CHANGES = {
@@ -130,35 +136,35 @@ CHANGES = {
 async def test_a_change_by_others_is_seen_and_reverted(
     cluster: Cluster, workers: WorkerDeployments, group: Meta, restricted: Kubectl, change: str
 ) -> None:
-    await workers.apply(group, manifest(group))
+    await workers.apply(group, pool(group), 2)
     before = (await live(cluster, group))["spec"]
     patch = json.dumps({"spec": CHANGES[change]})
     assert restricted("patch", "deployment", child_name(group.name, group.uid), "--patch", patch).returncode == 0
     assert (await live(cluster, group))["spec"] != before
 
-    assert not is_settled(await workers.observe(group, manifest(group)))
-    await workers.apply(group, manifest(group))
+    assert not is_settled(await workers.observe(group, pool(group)))
+    await workers.apply(group, pool(group), 2)
 
     assert (await live(cluster, group))["spec"] == before
-    assert is_settled(await workers.observe(group, manifest(group)))
+    assert is_settled(await workers.observe(group, pool(group)))
 
 
 async def test_what_others_add_stays_and_does_not_unsettle(
     cluster: Cluster, workers: WorkerDeployments, group: Meta
 ) -> None:
-    await workers.apply(group, manifest(group))
+    await workers.apply(group, pool(group), 2)
     name = child_name(group.name, group.uid)
     await cluster.merge_patch(DEPLOYMENTS, group.namespace, name, {"metadata": {"annotations": {"team": "a"}}})
 
-    assert is_settled(await workers.observe(group, manifest(group)))
-    await workers.apply(group, manifest(group))
+    assert is_settled(await workers.observe(group, pool(group)))
+    await workers.apply(group, pool(group), 2)
     assert (await live(cluster, group))["metadata"]["annotations"]["team"] == "a"
 
 
 async def test_a_field_that_is_wanted_no_more_goes(cluster: Cluster, workers: WorkerDeployments, group: Meta) -> None:
     variables = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
-    await workers.apply(group, manifest(group, env=variables, nodeSelector={"disk": "fast"}))
-    await workers.apply(group, manifest(group, env=variables[1:]))
+    await workers.apply(group, pool(group, env=variables, nodeSelector={"disk": "fast"}), 2)
+    await workers.apply(group, pool(group, env=variables[1:]), 2)
 
     spec = (await live(cluster, group))["spec"]["template"]["spec"]
     assert "A" not in [variable["name"] for variable in spec["containers"][0]["env"]]
@@ -198,7 +204,7 @@ async def test_a_deployment_of_somebody_else_is_never_adopted(
     await cluster.create(DEPLOYMENTS, group.namespace, foreign)
 
     with pytest.raises(ForeignError, match="does not belong to this TaskGroup"):
-        await workers.observe(group, manifest(group))
+        await workers.observe(group, pool(group))
 
 
 @pytest.mark.parametrize("workers_spec", [{}, EVERY_FIELD], ids=["least", "every field"])
@@ -228,7 +234,7 @@ async def test_a_quota_that_admits_no_pod_is_reported(
         "spec": {"hard": {"pods": "0"}},
     }
     assert restricted.create(quota) == ""
-    await workers.apply(group, manifest(group))
+    await workers.apply(group, pool(group), 2)
 
     async def is_reported() -> bool:
         current = (await workers.observe(group, None)).trouble
@@ -238,7 +244,7 @@ async def test_a_quota_that_admits_no_pod_is_reported(
 
 
 async def test_a_service_account_that_does_not_exist_is_reported(workers: WorkerDeployments, group: Meta) -> None:
-    await workers.apply(group, manifest(group, serviceAccountName="nobody"))
+    await workers.apply(group, pool(group, serviceAccountName="nobody"), 2)
 
     async def is_reported() -> bool:
         current = (await workers.observe(group, None)).trouble

@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,18 +13,20 @@ import redis
 from support.broker import open_group
 from support.crd.server import shared_task_groups
 from support.kubectl import Kubectl
-from taskgroup.broker.keys import GroupKeys, task_id
-from taskgroup.broker.port import Owner
+from taskgroup.broker.keys import BookKeys
+from taskgroup.broker.port import Opening, Owner
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.resources import Resource
+from taskgroup.cluster.secrets import read_url
 from taskgroup.connections.linking import Linker
-from taskgroup.connections.shared import Backends
-from taskgroup.core.groups.observed import Meta
+from taskgroup.connections.shared import Connections, open_redis
+from taskgroup.core.meta import Meta
+from taskgroup.core.task_id import task_id
 from taskgroup.groups.cleanup import Cleaner
+from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.orphans import Orphans, identity
-from taskgroup.loops.wakeups import Wakeups
-from taskgroup.pools.workers import Scaler
+from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.settings import Settings
 
 _log = logging.getLogger("test")
@@ -36,47 +39,53 @@ class Place:
 
     orphans: Orphans
     cluster_id: str
-    broker: RedisBroker
+    url: str
     client: redis.Redis
 
-    async def leave(self, uid: str, owner: Owner | None) -> GroupKeys:
+    async def leave(self, uid: str, owner: Owner | None) -> BookKeys:
         """Keys of a group with one message in the queue and one result."""
-        keys = GroupKeys("", uid)
-        await self.broker.open(keys, "nonce-1", {}, {}, owner=owner)
-        assert await (await open_group(self.broker, uid=uid)).dispatch(0, 1)
-        self.client.set(f"celery-task-meta-{task_id(uid, 0, 0)}", "{}")
-        return keys
+        broker = RedisBroker(self.url)
+        await broker.groups.open(route_of(uid), Opening(nonce="nonce-1", owner=owner))
+        await broker.close()
+        group = await open_group(self.url, uid=uid)
+        assert await group.dispatch(0, 1)
+        await group.broker.close()
+        self.client.set(f"celery-task-meta-{task_id(uid, 0)}", "{}")
+        return group.books
 
     def left(self, uid: str) -> set[str]:
         """Every key with this uid in its name."""
         return {str(key) for key in self.client.keys(f"*{uid}*")}
 
 
+def orphans_of(
+    cluster: Cluster, namespace: str, connections: Connections, cluster_id: str, watched: tuple[str, ...]
+) -> Orphans:
+    settings = Settings(namespace=namespace, redis_secret="default-redis")
+    linker = Linker(partial(read_url, cluster), settings, connections)
+    cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
+    return Orphans(cluster, linker, connections, cleaner, cluster_id, watched, _log)
+
+
 @pytest.fixture
 async def place(cluster: Cluster, restricted: Kubectl, redis_url: str) -> AsyncIterator[Place]:
     shared_task_groups()
     restricted("create", "secret", "generic", "default-redis", f"--from-literal=url={redis_url}")
-    settings, backends, wakeups = (
-        Settings(namespace=restricted.namespace, redis_secret="default-redis"),
-        Backends(),
-        Wakeups(),
-    )
-    linker = Linker(cluster, settings, backends)
-    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), wakeups, _log)
-    cluster_id, broker = await identity(cluster), RedisBroker(redis_url)
+    connections, cluster_id = Connections(open_redis), await identity(cluster)
     watched = (restricted.namespace, "never-was")
+    orphans = orphans_of(cluster, restricted.namespace, connections, cluster_id, watched)
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield Place(Orphans(cluster, linker, backends, cleaner, cluster_id, watched, _log), cluster_id, broker, client)
-    await broker.close()
-    await backends.close()
+        yield Place(orphans, cluster_id, redis_url, client)
+    assert connections.addresses() == ()
+    await connections.close()
 
 
 async def test_the_keys_of_a_group_that_is_gone_are_removed(place: Place, namespace: str) -> None:
     uid = str(uuid.uuid4())
-    keys = await place.leave(uid, Owner(place.cluster_id, namespace, "gone"))
+    books = await place.leave(uid, Owner(place.cluster_id, namespace, "gone"))
 
     assert await place.orphans.sweep() == 1
-    assert place.left(uid) == {keys.state}, "only the tombstone stays, for a day"
+    assert place.left(uid) == {books.state}, "only the tombstone stays, for a day"
     assert await place.orphans.sweep() == 0
 
 
@@ -149,11 +158,10 @@ async def test_a_redis_that_does_not_answer_is_looked_at_later(
     cluster: Cluster, restricted: Kubectl, caplog: pytest.LogCaptureFixture
 ) -> None:
     restricted("create", "secret", "generic", "default-redis", "--from-literal=url=redis://127.0.0.1:1/0")
-    backends = Backends()
-    linker = Linker(cluster, Settings(namespace=restricted.namespace, redis_secret="default-redis"), backends)
-    cleaner = Cleaner(cluster, linker, Scaler(cluster, linker), Wakeups(), _log)
+    connections = Connections(open_redis)
+    orphans = orphans_of(cluster, restricted.namespace, connections, "here", ())
 
     with caplog.at_level(logging.INFO):
-        assert await Orphans(cluster, linker, backends, cleaner, "here", (), _log).sweep() == 0
+        assert await orphans.sweep() == 0
     assert "are looked for later" in caplog.text
-    assert backends.addresses() == ()
+    assert connections.addresses() == ()

@@ -16,9 +16,9 @@ from support.celery_worker import CeleryWorker
 from support.wait import eventually
 from taskgroup.api.spec import Backend, SecretKeyRef
 from taskgroup.api.workers import Workers
-from taskgroup.cluster.workers.command import WorkerSettings
 from taskgroup.cluster.workers.manifest import worker_deployment
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
+from taskgroup.core.pools.pool_spec import PoolSpec
 
 META = Meta(uid="0f0e0d0c-1111-2222-3333-444455556666", name="pictures", namespace="shop", generation=1)
 QUEUE, POD = f"taskgroup-{META.uid}", "pictures-1"
@@ -39,7 +39,7 @@ app.config_from_object(Settings, namespace="CELERY")
 
 
 def container(app: str) -> dict[str, Any]:
-    settings = WorkerSettings(
+    pool = PoolSpec(
         workers=Workers.model_validate({"image": "any", "app": app, "concurrency": 1, "pool": "solo"}),
         broker=REDIS,
         results=REDIS,
@@ -49,7 +49,7 @@ def container(app: str) -> dict[str, Any]:
         backend_hash="abc",
         result_expires_seconds=1000,
     )
-    containers: list[dict[str, Any]] = worker_deployment(META, settings, 1)["spec"]["template"]["spec"]["containers"]
+    containers: list[dict[str, Any]] = worker_deployment(META, pool, 1)["spec"]["template"]["spec"]["containers"]
     return containers[0]
 
 

@@ -89,7 +89,7 @@ def test_a_pod_that_is_removed_by_force_gives_its_items_back(space: Space) -> No
     space.kube.until(lambda: len(_busy(group)) == 2, 60, group.held)
     victim = group.pods()[0]["metadata"]["name"]
     space.kube.run("delete", "pod", victim, "--grace-period=0", "--force")
-    space.kube.until(lambda: group.keys.unacked(victim) not in _busy(group), 30, group.held)
+    space.kube.until(lambda: group.pool.unacked(victim) not in _busy(group), 30, group.held)
     status = group.until_finished(seconds=120)
     assert status["succeeded"] == 16
 
@@ -126,7 +126,7 @@ def test_a_redis_that_lost_its_data_is_filled_again(space: Space) -> None:
 
 
 def _dispatched(group: Group) -> int:
-    return int(group.redis.hget(group.keys.state, "cursor:0") or 0)
+    return int(group.redis.hget(group.books.state, "cursor:0") or 0)
 
 
 def _busy(group: Group) -> set[str]:

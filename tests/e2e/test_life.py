@@ -70,7 +70,7 @@ def test_a_finished_group_is_removed_after_its_time_to_live(space: Space) -> Non
     group.until(lambda seen: seen["state"] == "Complete")
     space.kube.until(lambda: not group.status(), 30, group.status)
     space.kube.until(lambda: group.deployment() is None and group.ledger() is None and not group.pods(), 30, group.pods)
-    assert group.traces() == [group.keys.state], "only the tombstone stays, for a day"
+    assert group.traces() == [group.books.state], "only the tombstone stays, for a day"
 
 
 def test_deleting_a_running_group_removes_workers_queue_and_keys(space: Space) -> None:
@@ -78,9 +78,9 @@ def test_deleting_a_running_group_removes_workers_queue_and_keys(space: Space) -
     group.until(lambda seen: seen["succeeded"] >= 4)
     space.kube.run("delete", "taskgroup", "group", "--timeout=60s")
     assert group.pods() == []
-    assert group.traces() == [group.keys.state], "only the tombstone stays, for a day"
-    assert group.redis.hgetall(group.keys.state) == {b"nonce": b"deleted"}
-    assert group.redis.ttl(group.keys.state) > 80_000
+    assert group.traces() == [group.books.state], "only the tombstone stays, for a day"
+    assert group.redis.hgetall(group.books.state) == {b"nonce": b"deleted"}
+    assert group.redis.ttl(group.books.state) > 80_000
 
 
 @pytest.mark.alone  # an operator killed by another test meanwhile would not know the address of the broker any more
@@ -88,7 +88,7 @@ def test_deleting_the_namespace_of_a_running_group_ends(space: Space) -> None:
     group = space.create(**counting(200, seconds=0.5))
     group.until(lambda seen: seen["succeeded"] >= 1)
     space.kube.run("delete", "namespace", space.kube.namespace, "--timeout=58s")
-    assert group.traces() in ([], [group.keys.state])
+    assert group.traces() in ([], [group.books.state])
 
 
 def test_items_can_be_appended_while_the_group_runs(space: Space) -> None:

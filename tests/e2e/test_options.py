@@ -76,4 +76,4 @@ def test_messages_and_results_may_live_in_two_places(space: Space) -> None:
         ]
         space.kube.run("delete", "taskgroup", "group", "--timeout=60s")
         assert results.keys(f"*{group.uid}*") == []
-    assert group.traces() == [f"team-a:{group.keys.state}"], "only the tombstone stays, for a day"
+    assert group.traces() == [f"team-a:{group.books.state}"], "only the tombstone stays, for a day"

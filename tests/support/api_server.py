@@ -10,7 +10,7 @@ from support.crd.server import shared_task_groups
 from support.kubectl import Kubectl, kubeconfig, new_namespace
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.resources import TASK_GROUPS
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from redis import Redis
 
 from support.kube import DEPLOYMENTS, EVENTS, LEDGERS, PODS, TASK_GROUPS, Kube
 from taskgroup.api.names import API_VERSION, KIND, LABEL_UID
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.cluster.children import child_name
 
 Object = dict[str, Any]
@@ -75,9 +75,14 @@ class Group:
         return child_name(self.name, self.uid)
 
     @property
-    def keys(self) -> GroupKeys:
-        """Its keys in Redis."""
-        return GroupKeys("", self.uid)
+    def books(self) -> BookKeys:
+        """The keys of its books in Redis."""
+        return BookKeys("", self.uid)
+
+    @property
+    def pool(self) -> PoolKeys:
+        """The keys of its own workers' queue."""
+        return PoolKeys("", self.uid)
 
     def status(self) -> Object:
         """Its status; empty before the operator's first write and after the object was deleted."""
@@ -169,7 +174,7 @@ class Group:
 
     def queued(self) -> int:
         """Messages that no worker has taken."""
-        return sum(int(self.redis.llen(name)) for name in self.keys.lists)
+        return sum(int(self.redis.llen(name)) for name in self.pool.lists)
 
     def held(self) -> dict[str, int]:
         """Messages that workers have taken and not acknowledged, by the key that names the pod."""
@@ -179,7 +184,7 @@ class Group:
         """Messages that are not done: the queue, and what workers hold, read at once."""
         unacked_keys = self.traces(":unacked:")
         pipe = self.redis.pipeline(transaction=True)
-        for name in self.keys.lists:
+        for name in self.pool.lists:
             pipe.llen(name)
         for name in unacked_keys:
             pipe.hlen(name)

@@ -15,7 +15,7 @@ from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
 from support.wait import eventually
-from taskgroup.broker.keys import GroupKeys
+from taskgroup.broker.keys import PoolKeys
 
 SECONDS = 90.0
 WORKERS = {"image": "localhost/none:1", "app": "support.celery_app", "maxReplicas": 2, "concurrency": 2}
@@ -91,17 +91,16 @@ class Bench:
     @contextmanager
     def worker(self, uid: str, name: str = "pod-a", *arguments: str) -> Iterator[CeleryWorker]:
         """A worker of the group's queue, with the settings that a pod of this name would have."""
-        keys = GroupKeys("", uid)
-        options = {str(key): str(value) for key, value in keys.worker_options(name).items()}
+        pool = PoolKeys("", uid)
         settings = ("worker_deduplicate_successful_tasks=1", "task_ignore_result=0")
         with (
             self._pod(uid, name),
             celery_worker(
                 self.server.url,
-                keys.queue,
+                pool.queue,
                 self.folder,
                 name=name,
-                transport_options=options,
+                transport_options=pool.worker_options(name),
                 arguments=arguments or ("--pool", "solo"),
                 settings=settings,
             ) as worker,

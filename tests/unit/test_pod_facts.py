@@ -6,7 +6,7 @@ import pytest
 
 from support.pod_states import ENDED, NOW, READY, deployment, ended, pod, running, waiting
 from taskgroup.cluster.workers.pods import pod_facts, worker_facts
-from taskgroup.core.groups.observed import DeploymentFacts, PodFacts, WorkerFacts
+from taskgroup.core.pools.observed import DeploymentFacts, PodFacts, WorkerFacts
 
 
 def test_a_running_worker_has_no_trouble() -> None:

@@ -8,9 +8,9 @@ import pytest
 from taskgroup.api.spec import Backend, SecretKeyRef, TransportOptions
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_name
-from taskgroup.cluster.workers.command import WorkerSettings
 from taskgroup.cluster.workers.manifest import worker_deployment
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
+from taskgroup.core.pools.pool_spec import PoolSpec
 
 META = Meta(uid="0f0e0d0c-1111-2222-3333-444455556666", name="thumbnails", namespace="shop", generation=1)
 QUEUE = "taskgroup-0f0e"
@@ -24,7 +24,7 @@ def backend(name: str = "redis", **options: Any) -> Backend:
 
 
 def build(broker: Backend | None = None, results: Backend | None = None, **workers: Any) -> dict[str, Any]:
-    settings = WorkerSettings(
+    pool_spec = PoolSpec(
         workers=Workers.model_validate({"image": "shop:1", "app": "shop.celery", **workers}),
         broker=broker or backend(),
         results=results or backend(),
@@ -34,7 +34,7 @@ def build(broker: Backend | None = None, results: Backend | None = None, **worke
         backend_hash="abc",
         result_expires_seconds=3600,
     )
-    return worker_deployment(META, settings, 3)
+    return worker_deployment(META, pool_spec, 3)
 
 
 def pod(manifest: dict[str, Any]) -> dict[str, Any]:
