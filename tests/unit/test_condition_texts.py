@@ -20,8 +20,8 @@ from taskgroup.core.status.conditions import merged
 from taskgroup.core.status.phase import Phase
 
 WRONG = Trouble(Reason.SECRET_NOT_FOUND, "Make the Secret.")
-GOOD = running(books=ledger(10, sent=10, succeeded=full(10)))
-BAD = running(books=ledger(10, sent=10, succeeded=full(9), failed=indexes(9)))
+GOOD = running(books=ledger(10, dispatched=10, succeeded=full(10)))
+BAD = running(books=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
 OUTCOME = (
     ConditionType.COMPLETE,
     ConditionType.FAILED,
@@ -41,7 +41,7 @@ SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
     "suspended": (running(spec(suspend=True)), "-----", "+--", "Suspended"),
     "wrong while running": (running(invalid=WRONG), "-----", "--+", "Running"),
     "wrong while suspended": (running(spec(suspend=True), invalid=WRONG), "-----", "--+", "Suspended"),
-    "task unknown": (running(books=ledger(sent=3), arrivals=unknown_task(1)), "-----", "--+", "Running"),
+    "task unknown": (running(books=ledger(dispatched=3), completions=not_registered(1)), "-----", "--+", "Running"),
     "broker away": (running(broker=None, backend_trouble=WRONG), "-----", "-+-", "Running"),
     "success decided": (GOOD, "---+-", "-+-", "Running"),
     "failure decided": (BAD, "--+--", "-+-", "Running"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.builders import NOW, after, arrived, finished, indexes, ledger, observed, running, spec, workers
+from support.builders import NOW, after, completions, finished, indexes, ledger, observed, running, spec, workers
 from taskgroup.api.names import EventReason, Reason
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.groups.observed import Arrivals, FailedItem, Observed, Trouble, WorkerFacts
@@ -48,8 +48,8 @@ def test_suspension_is_told_both_ways() -> None:
 
 
 def test_the_end_is_told_with_its_sentence() -> None:
-    good = running(books=ledger(10, sent=10, succeeded=full(10)))
-    bad = running(books=ledger(10, sent=10, succeeded=full(9), failed=indexes(9)))
+    good = running(books=ledger(10, dispatched=10, succeeded=full(10)))
+    bad = running(books=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
 
     for seen, reason, message, warning in (
         (good, EventReason.COMPLETED, "All 10 items succeeded.", False),
@@ -61,9 +61,9 @@ def test_the_end_is_told_with_its_sentence() -> None:
 
 
 def test_progress_is_told_at_each_tenth() -> None:
-    seen, told = running(spec(40), ledger(40, sent=40)), []
+    seen, told = running(spec(40), ledger(40, dispatched=40)), []
     for index in range(39):
-        plan = look(seen, arrivals=arrived([index]))
+        plan = look(seen, completions=completions([index]))
         told += said(plan)
         seen = after(seen, plan)
 
@@ -72,7 +72,7 @@ def test_progress_is_told_at_each_tenth() -> None:
 
 
 def test_a_failed_item_is_told_with_its_exception() -> None:
-    plan = look(running(spec(100), ledger(100, sent=10)), arrivals=arrived((), [3]))
+    plan = look(running(spec(100), ledger(100, dispatched=10)), completions=completions((), [3]))
 
     assert [(event.reason, event.message, event.warning) for event in plan.events] == [
         (EventReason.ITEM_FAILED, "Item 3 failed: ValueError: bad", True)
@@ -80,19 +80,19 @@ def test_a_failed_item_is_told_with_its_exception() -> None:
 
 
 def test_the_same_failure_of_another_item_is_no_news() -> None:
-    seen = running(spec(100), ledger(100, sent=10))
-    seen = after(seen, look(seen, arrivals=arrived((), [3, 4])))
+    seen = running(spec(100), ledger(100, dispatched=10))
+    seen = after(seen, look(seen, completions=completions((), [3, 4])))
 
-    assert look(seen, arrivals=arrived((), [5])).events == ()
+    assert look(seen, completions=completions((), [5])).events == ()
 
 
 def test_failed_items_do_not_flood_the_events() -> None:
-    seen, told = running(spec(1_000), ledger(1_000, sent=1_000)), 0
+    seen, told = running(spec(1_000), ledger(1_000, dispatched=1_000)), 0
     for first in (0, 7, 30):
         extra_events = Arrivals(
             failed=tuple(FailedItem(index, "ValueError", f"bad {index}") for index in range(first, first + 7))
         )
-        plan = look(seen, arrivals=extra_events)
+        plan = look(seen, completions=extra_events)
         told += reasons(plan).count(EventReason.ITEM_FAILED)
         seen = after(seen, plan)
 

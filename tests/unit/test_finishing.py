@@ -8,7 +8,7 @@ import pytest
 from support.builders import (
     NOW,
     after,
-    arrived,
+    completions,
     broker,
     decided,
     finished,
@@ -30,12 +30,12 @@ from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.phase import Phase, phase_of
 
 LIMITED = make_spec(activeDeadlineSeconds=60)
-HALF = ledger(10, sent=8, succeeded=full(5))
+HALF = ledger(10, dispatched=8, succeeded=full(5))
 LATE = NOW + 100
 
 
 def complete(**fields: Any) -> Observed:
-    books = ledger(10, sent=10, succeeded=full(10))
+    books = ledger(10, dispatched=10, succeeded=full(10))
     return replace(finished(running(make_spec(ttlSecondsAfterFinished=30), books)), **fields)
 
 
@@ -61,11 +61,11 @@ def test_the_outcome_is_written_before_the_end() -> None:
 def test_a_late_success_changes_nothing_once_the_outcome_is_written() -> None:
     seen = decided(running(LIMITED, HALF), LATE)
     plain = reconcile(seen, LATE + 1)
-    late = reconcile(replace(seen, arrivals=arrived([7, 8])), LATE + 1)
+    late = reconcile(replace(seen, completions=completions([7, 8])), LATE + 1)
 
     assert late.status == plain.status
     ended = after(seen, plain)
-    assert reconcile(replace(ended, arrivals=arrived([7], [8])), LATE + 2).status == plain.status
+    assert reconcile(replace(ended, completions=completions([7], [8])), LATE + 2).status == plain.status
 
 
 def test_the_turn_that_freezes_the_outcome_empties_the_queue() -> None:
@@ -165,7 +165,7 @@ def test_what_the_deadline_left_is_taken_away_although_the_books_are_gone() -> N
 
 
 def test_figures_stay_as_the_outcome_froze_them_when_the_books_are_lost_right_after_it() -> None:
-    books = ledger(10, sent=10, succeeded=full(9), failed=full(10) - full(9))
+    books = ledger(10, dispatched=10, succeeded=full(9), failed=full(10) - full(9))
     seen = replace(decided(running(books=books)), ledger=Ledger())
 
     plan = reconcile(seen, NOW + 1)

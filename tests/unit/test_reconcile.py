@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.builders import NOW, after, arrived, broker, ledger, observed, only, running, said, spec, work
+from support.builders import NOW, after, completions, broker, ledger, observed, only, running, said, spec, work
 from support.builders import workers as worker_facts
 from taskgroup.api.names import ConditionType, Reason, State
 from taskgroup.core.groups.observed import Observed, Trouble
@@ -74,29 +74,29 @@ def test_a_group_that_cannot_start_waits_without_a_start_time(seen: Observed, st
     ids=["trouble", "no work", "no spec", "items changed"],
 )
 def test_a_halted_group_does_nothing_and_forgets_nothing(fields: dict[str, Any]) -> None:
-    seen = running(books=ledger(10, sent=5), arrivals=arrived([0]), workers=worker_facts(2), broker=broker(queued=4))
+    seen = running(books=ledger(10, dispatched=5), completions=completions([0]), workers=worker_facts(2), broker=broker(queued=4))
 
     plan = reconcile(replace(seen, **fields), NOW)
 
     assert (plan.actions, plan.save, plan.transition) == ((), False, False)
-    assert not plan.consumed, "what arrived is shown again"
+    assert not plan.consumed, "what completions is shown again"
     assert plan.ledger == seen.ledger
     assert said(plan.status, ConditionType.CONFIGURATION_VALID)[0] == "False"
     assert said(plan.status, ConditionType.STALLED)[0] == "True"
 
-    healed = reconcile(after(seen, plan, arrivals=seen.arrivals), NOW)
+    healed = reconcile(after(seen, plan, completions=seen.arrivals), NOW)
     assert healed.status.succeeded == 1
     assert said(healed.status, ConditionType.CONFIGURATION_VALID)[0] == "True"
 
 
 def test_a_halted_group_counts_no_more_as_active_than_is_left() -> None:
-    seen = running(books=ledger(10, sent=10))
+    seen = running(books=ledger(10, dispatched=10))
     status = reconcile(seen, NOW).status
     assert status.active == 10
 
     plan = reconcile(
         replace(
-            seen, status=status, invalid=WRONG, ledger=ledger(10, sent=10).succeeded_with(work().lanes[0].indexes[:6])
+            seen, status=status, invalid=WRONG, ledger=ledger(10, dispatched=10).succeeded_with(work().lanes[0].indexes[:6])
         ),
         NOW,
     )
@@ -107,7 +107,7 @@ def test_a_halted_group_counts_no_more_as_active_than_is_left() -> None:
 @pytest.mark.parametrize("count", [1, 9, 10, 11])
 def test_a_changed_prefix_halts_and_an_appended_tail_does_not(count: int) -> None:
     changed = spec(count)
-    plan = reconcile(replace(running(books=ledger(10, sent=3)), spec=changed, work=work(changed)), NOW)
+    plan = reconcile(replace(running(books=ledger(10, dispatched=3)), spec=changed, work=work(changed)), NOW)
 
     expected = ("True", Reason.VALID) if count >= 10 else ("False", Reason.ITEMS_CHANGED)
     assert said(plan.status, ConditionType.CONFIGURATION_VALID) == expected

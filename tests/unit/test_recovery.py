@@ -128,7 +128,7 @@ def test_nothing_out_is_nothing_to_look_for() -> None:
 
 
 def test_a_missing_item_is_sent_again_under_its_id() -> None:
-    books, actions = mark_missing(ledger(sent=4), indexes(2), NOW)
+    books, actions = mark_missing(ledger(dispatched=4), indexes(2), NOW)
 
     assert actions == (MarkMissing(indexes(2)),)
     assert not books.missed, "it counts once it was done, not once it was planned"
@@ -137,7 +137,7 @@ def test_a_missing_item_is_sent_again_under_its_id() -> None:
 
 
 def test_after_too_many_times_it_is_lost() -> None:
-    books = ledger(sent=4, missed=MappingProxyType({1: MAX_MISSED, 2: MAX_MISSED - 1}))
+    books = ledger(dispatched=4, missed=MappingProxyType({1: MAX_MISSED, 2: MAX_MISSED - 1}))
 
     books, actions = mark_missing(books, indexes(1, 2), NOW)
 
@@ -147,7 +147,7 @@ def test_after_too_many_times_it_is_lost() -> None:
 
 
 def test_lost_data_make_a_new_attempt_of_what_was_out_and_leave_the_rest() -> None:
-    books = ledger(10, sent=6, succeeded=indexes(0), returned=indexes(3), attempts=MappingProxyType({2: 1}))
+    books = ledger(10, dispatched=6, succeeded=indexes(0), returned=indexes(3), attempts=MappingProxyType({2: 1}))
 
     lost = after_data_loss(books, indexes(range(6)), "new")
 

@@ -11,7 +11,7 @@ from support.builders import (
     NONCE,
     NOW,
     after,
-    arrived,
+    completions,
     broker,
     indexes,
     ledger,
@@ -62,21 +62,21 @@ def test_workers_and_items_start_together() -> None:
 
 
 def test_parallelism_bounds_what_is_out() -> None:
-    limited = running(spec(100, parallelism=7), ledger(100, sent=5))
+    limited = running(spec(100, parallelism=7), ledger(100, dispatched=5))
 
     assert only(look(limited), Dispatch) == [Dispatch(0, 5, indexes(5, 6))]
-    assert only(look(limited, ledger=ledger(100, sent=7)), Dispatch) == []
+    assert only(look(limited, ledger=ledger(100, dispatched=7)), Dispatch) == []
 
 
 def test_what_waits_comes_back_once_when_parallelism_is_lowered() -> None:
-    lowered = running(spec(100, parallelism=5), ledger(100, sent=50), broker=broker(queued=42, a=4, b=4))
+    lowered = running(spec(100, parallelism=5), ledger(100, dispatched=50), broker=broker(queued=42, a=4, b=4))
 
     plan = look(lowered)
     assert only(plan, Withdraw) == [Withdraw(running=False, reason="spec.parallelism was lowered.")]
     assert only(plan, Dispatch) == []
 
-    back = ledger(100, sent=50, returned=indexes(range(8, 50)))
-    after = look(lowered, ledger=back, pace=plan.pace, broker=broker(queued=3, a=4, b=4))
+    back = ledger(100, dispatched=50, returned=indexes(range(8, 50)))
+    after = look(lowered, ledger=back, carried=plan.carried, broker=broker(queued=3, a=4, b=4))
     assert only(after, Withdraw) == [], "what is left on the queue are subtasks"
     assert only(after, Redispatch) == []
 
@@ -85,7 +85,7 @@ def test_what_waits_comes_back_once_when_parallelism_is_lowered() -> None:
 
 
 def test_nothing_is_withdrawn_while_parallelism_is_kept() -> None:
-    within = running(spec(100, parallelism=50), ledger(100, sent=50), broker=broker(queued=42, a=8))
+    within = running(spec(100, parallelism=50), ledger(100, dispatched=50), broker=broker(queued=42, a=8))
 
     assert only(look(within), Withdraw) == []
 
@@ -98,9 +98,9 @@ def test_nothing_is_sent_while_the_backend_is_away() -> None:
 
 
 def test_ends_make_room_and_shrink_the_workers() -> None:
-    busy = group(ledger(100, sent=81), workers=workers(10, members=pods("a", "b")), broker=broker(queued=1, a=4))
+    busy = group(ledger(100, dispatched=81), workers=workers(10, members=pods("a", "b")), broker=broker(queued=1, a=4))
 
-    plan = look(busy, arrivals=arrived(range(70)))
+    plan = look(busy, completions=completions(range(70)))
 
     assert plan.ledger.succeeded == full(70)
     assert plan.consumed
@@ -110,14 +110,14 @@ def test_ends_make_room_and_shrink_the_workers() -> None:
 
 def test_ignored_results_are_deleted_once_counted() -> None:
     template = {"task": "shop.send", "options": {"ignoreResult": True}}
-    seen = running(spec(100, template=template), ledger(100, sent=9, succeeded=indexes(0)))
+    seen = running(spec(100, template=template), ledger(100, dispatched=9, succeeded=indexes(0)))
 
-    assert look(seen, arrivals=arrived([0, 1, 2], [3])).forget == indexes(1, 2)
-    assert look(group(), arrivals=arrived([0, 1])).forget == indexes()
+    assert look(seen, completions=completions([0, 1, 2], [3])).forget == indexes(1, 2)
+    assert look(group(), completions=completions([0, 1])).forget == indexes()
 
 
 def test_suspension_takes_back_what_waits_and_lets_run_what_runs() -> None:
-    seen = group(ledger(100, sent=20), workers=workers(3, members=pods("a", "b", "c")), broker=broker(queued=18, a=2))
+    seen = group(ledger(100, dispatched=20), workers=workers(3, members=pods("a", "b", "c")), broker=broker(queued=18, a=2))
 
     plan = look(seen, spec=SUSPENDED)
 
@@ -128,19 +128,19 @@ def test_suspension_takes_back_what_waits_and_lets_run_what_runs() -> None:
 
 
 def test_suspended_and_idle_has_no_workers() -> None:
-    seen = group(ledger(100, sent=20, returned=full(20)), workers=workers(1, members=pods("a")))
+    seen = group(ledger(100, dispatched=20, returned=full(20)), workers=workers(1, members=pods("a")))
 
     assert look(seen, spec=SUSPENDED).actions == (ApplyWorkers(0, "The group is suspended."),)
 
 
 def test_what_ends_while_suspended_still_counts() -> None:
-    plan = look(group(ledger(100, sent=2)), spec=SUSPENDED, arrivals=arrived([0], [1]))
+    plan = look(group(ledger(100, dispatched=2)), spec=SUSPENDED, completions=completions([0], [1]))
 
     assert (plan.status.succeeded, plan.status.failed) == (1, 1)
 
 
 def test_resuming_sends_what_was_taken_back_first() -> None:
-    assert only(look(group(ledger(100, sent=20, returned=indexes(3, 4)))), Redispatch) == [Redispatch(indexes(3, 4))]
+    assert only(look(group(ledger(100, dispatched=20, returned=indexes(3, 4)))), Redispatch) == [Redispatch(indexes(3, 4))]
 
 
 def test_resuming_is_told_before_anything_is_sent() -> None:
@@ -182,7 +182,7 @@ def test_wakes_for_the_deadline() -> None:
 
 
 def test_the_last_item_ends_the_group_and_nothing_else_is_done() -> None:
-    plan = look(group(ledger(100, sent=100, succeeded=full(99))), arrivals=arrived([99]), workers=workers(1))
+    plan = look(group(ledger(100, dispatched=100, succeeded=full(99))), completions=completions([99]), workers=workers(1))
 
     assert (plan.transition, plan.save, plan.actions) == (True, True, ())
     assert said(plan.status, ConditionType.SUCCESS_CRITERIA_MET) == ("True", Reason.COMPLETIONS_REACHED)
@@ -191,7 +191,7 @@ def test_the_last_item_ends_the_group_and_nothing_else_is_done() -> None:
 def test_appended_items_keep_the_group_going() -> None:
     longer = spec(120)
     plan = look(
-        group(ledger(100, sent=100, succeeded=full(99))), arrivals=arrived([99]), spec=longer, work=work(longer)
+        group(ledger(100, dispatched=100, succeeded=full(99))), completions=completions([99]), spec=longer, work=work(longer)
     )
 
     assert not plan.transition
@@ -201,7 +201,7 @@ def test_appended_items_keep_the_group_going() -> None:
 
 def test_the_status_soon_follows_what_was_sent_or_taken_back() -> None:
     assert look(group()).wake_after <= 2
-    taken = look(group(ledger(100, sent=20), broker=broker(queued=20)), spec=SUSPENDED)
+    taken = look(group(ledger(100, dispatched=20), broker=broker(queued=20)), spec=SUSPENDED)
     assert taken.wake_after <= 2
 
 
@@ -210,7 +210,7 @@ def test_the_status_soon_follows_what_was_sent_or_taken_back() -> None:
     queued=st.integers(0, 9),
     held_by_a=st.integers(0, 4),
     ended=st.booleans(),
-    sent=st.integers(0, 12),
+    dispatched=st.integers(0, 12),
     extra_events=st.frozensets(st.integers(0, 11), max_size=5),
     nonce=st.sampled_from([NONCE, None, "other"]),
     status=st.sampled_from([None, "fresh"]),
@@ -227,10 +227,10 @@ def test_any_look_leads_to_a_plan(  # the function is total
 ) -> None:
     seen = running(
         spec(12, suspend=suspend),
-        ledger(12, sent=sent),
+        ledger(12, dispatched=sent),
         broker=broker(queued=queued, nonce=nonce, a=held_by_a),
         workers=workers(2, members=pods("a", ended=ended)),
-        arrivals=arrived(extra_events),
+        completions=completions(extra_events),
     )
     seen = replace(seen, status=TaskGroupStatus()) if status is None else seen
 
@@ -249,7 +249,7 @@ def test_any_look_leads_to_a_plan(  # the function is total
 )
 def test_near_the_end_is_when_the_rest_ends_soon(left: int, rate: float, near: bool) -> None:
     """Also at a look at which nothing has just ended: such is the one that a due status wakes."""
-    books = ledger(100, sent=100, succeeded=full(100 - left))
+    books = ledger(100, dispatched=100, succeeded=full(100 - left))
 
     assert look(running(spec(100), books), pace=Pace(rate=rate, at=NOW)).near_end == near
 
@@ -257,7 +257,7 @@ def test_near_the_end_is_when_the_rest_ends_soon(left: int, rate: float, near: b
 def test_the_rate_follows_what_ends() -> None:
     pace, now = Pace(), NOW
     for _ in range(50):
-        pace, now = look(running(), now, pace=pace, arrivals=arrived(range(8))).pace, now + 0.1
+        pace, now = look(running(), now, pace=pace, completions=completions(range(8))).pace, now + 0.1
 
     assert pace.rate == pytest.approx(80, rel=0.1)
     assert look(running(), now + 5, pace=pace).pace.rate < 1
