@@ -154,8 +154,8 @@ def decided(seen: Observed, now: float = NOW) -> Observed:
 
 
 def finished(seen: Observed, now: float = NOW) -> Observed:
-    """The look after the end was written; the pool has followed it."""
-    return replace(decided(decided(seen, now), now), view=view(0))
+    """The look after the end was written."""
+    return decided(decided(seen, now), now)
 
 
 def only(plan: Plan | PoolPlan, kind: type[Action]) -> list[Any]:
