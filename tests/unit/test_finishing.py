@@ -24,7 +24,7 @@ from support.builders import spec as make_spec
 from support.pool_builders import pods, pool, pool_look, pool_queue, workers
 from taskgroup.api.names import ConditionType, Reason, State
 from taskgroup.core.exchange import MAX_LOSSES
-from taskgroup.core.groups.observed import BrokerBooks, Observed
+from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState
 from taskgroup.core.groups.plan import DeleteObject, Withdraw
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
@@ -94,6 +94,17 @@ def test_what_still_runs_is_taken_away_after_a_deadline() -> None:
     assert reconcile(calm, LATE).actions == ()
     assert pool_of(calm, workers=workers(1, members=pods("a"))).actions == (ApplyWorkers(0),)
     assert pool_of(calm, workers=workers(0)).actions == ()
+
+
+@pytest.mark.parametrize("lost", [queue(3, nonce=None), None], ids=["no state", "no broker"])
+def test_without_the_groups_state_nothing_can_be_taken_away(lost: QueueState | None) -> None:
+    """A change must carry the fence of the state; what is on the queue belongs to no group any more."""
+    assert reconcile(timed_out(queue=lost), LATE).actions == ()
+    halted = running(LIMITED, HALF, queue=lost, work=None)
+    assert reconcile(halted, LATE).transition, "the deadline holds"
+    assert reconcile(halted, LATE).actions == ()
+    suspended = make_spec(suspend=True)
+    assert reconcile(replace(halted, spec=suspended), NOW).actions == ()
 
 
 def test_a_group_that_ended_by_itself_stops_its_workers() -> None:

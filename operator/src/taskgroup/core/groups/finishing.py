@@ -71,7 +71,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
 
 
 def _withdraw(seen: Observed) -> tuple[Action, ...]:
-    if seen.queue is None or not seen.queue.messages:
+    if seen.queue is None or seen.state is None or not seen.queue.messages:
         return ()
     return (Withdraw(running=True, reason="The group has ended."),)
 
