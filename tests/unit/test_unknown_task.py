@@ -217,3 +217,17 @@ def test_a_suspended_group_tries_nothing_and_still_says_what_is_wrong() -> None:
 def test_a_try_waits_for_a_worker_too() -> None:
     for shown in (None, view(0)):
         assert look(replace(held(), view=shown), NOW + CANARY_SECONDS).actions == ()
+
+
+def test_items_wait_with_their_answer_while_the_broker_is_away() -> None:
+    """Their new attempt has to be written there: until then they are shown again."""
+    seen = group(HELD, queue=None, completions=completions([5]).plus(not_registered(1, 2)))
+
+    plan = look(seen)
+    assert (plan.actions, plan.save) == ((), True)
+    assert (plan.ledger.succeeded, plan.ledger.unknown_task) == (indexes(5), "shop.send")
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+
+    back = look(after(seen, plan, queue=queue()))
+    assert back.actions == (Renew(indexes(1, 2)),)
+    assert not after(seen, back).completions.failed
