@@ -13,7 +13,7 @@ from taskgroup.cluster import ledger_store
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ApiError, ForbiddenError
 from taskgroup.cluster.resources import LEDGERS, TASK_GROUPS, Resource
-from taskgroup.core.groups.observed import Meta
+from taskgroup.core.meta import Meta
 
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 TENANT = "somebody"

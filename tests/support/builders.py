@@ -1,4 +1,7 @@
-"""Short ways to say what a test looks at: a spec, books, a look at a group. What is not named does not matter there."""
+"""Short ways to say what a test looks at: a spec, a ledger, a look at a group. What is not named does not matter there.
+
+`support.pool_builders` does the same for a look at a pool of workers.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -10,26 +13,27 @@ from pyroaring import FrozenBitMap
 from taskgroup.api.names import ConditionType
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import Condition, TaskGroupStatus
-from taskgroup.core.groups.observed import (
-    Arrivals,
-    BrokerFacts,
-    DeploymentFacts,
-    FailedItem,
-    Meta,
-    Observed,
-    PodFacts,
-    WorkerFacts,
-)
-from taskgroup.core.groups.plan import Action, Plan
+from taskgroup.core.action import Action
+from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.exchange import View
+from taskgroup.core.groups.accounting import NOT_REGISTERED
+from taskgroup.core.groups.observed import GroupState, Observed, QueueState
+from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work, compile_work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.meta import Meta
+from taskgroup.core.pools.plan import PoolPlan
+from taskgroup.core.pools.scaling import pods_for
 from taskgroup.core.status.conditions import find
 
 NOW = 1_800_000_000.0
 NONCE = "nonce"
 NAME = "thumbnails"
+UID = "6f1c2e52"
+BAD = Failure("ValueError", "bad")
+CONCURRENCY = 4
 
 
 def indexes(*values: int | range) -> Indexes:
@@ -40,7 +44,7 @@ def indexes(*values: int | range) -> Indexes:
 
 def spec(count: int = 10, **fields: Any) -> TaskGroupSpec:
     """A sequence of `count` integers, unless the fields name another source."""
-    workers = {"image": "shop:1", "app": "shop.celery", "concurrency": 4, "maxReplicas": 10}
+    workers = {"image": "shop:1", "app": "shop.celery", "concurrency": CONCURRENCY, "maxReplicas": 10}
     base: dict[str, Any] = {"workers": workers | fields.pop("workers", {})}
     if "tasks" not in fields:
         base["template"] = {"task": "shop.send", "args": ["$(item)"]}
@@ -57,14 +61,14 @@ def work(wanted: TaskGroupSpec | None = None) -> Work:
 def ledger(
     total: int = 10,
     *,
-    sent: int | Mapping[int, int] = 0,
+    dispatched: int | Mapping[int, int] = 0,
     returned: Indexes = NONE,
     succeeded: Indexes = NONE,
     failed: Indexes = NONE,
     **fields: Any,
 ) -> Ledger:
-    """Books in which the first `sent` items were dispatched; the failed ones failed with ValueError."""
-    cursors = sent if isinstance(sent, Mapping) else {0: sent}
+    """A ledger in which the first `dispatched` items were dispatched; the failed ones failed with BAD."""
+    cursors = dispatched if isinstance(dispatched, Mapping) else {0: dispatched}
     base = Ledger(
         total=total,
         nonce=NONCE,
@@ -73,62 +77,69 @@ def ledger(
         succeeded=succeeded,
         running_since=NOW,
     )
-    return replace(base.failed_with("ValueError", "bad", failed, NOW), **fields)
+    return replace(base.failed_with(BAD, failed, NOW), **fields)
 
 
-def arrived(succeeded: Iterable[int] = (), failed: Iterable[int] = (), *, reason: str = "ValueError") -> Arrivals:
-    """Ends of items; failures share one message."""
-    return Arrivals(FrozenBitMap(succeeded), tuple(FailedItem(index, reason, "bad") for index in failed))
+def completions(succeeded: Iterable[int] = (), failed: Iterable[int] = (), *, failure: Failure = BAD) -> Completions:
+    """Ends of items; all failures are alike."""
+    return Completions(FrozenBitMap(succeeded), dict.fromkeys(failed, failure))
 
 
-def unknown_task(*items: int, task: str = "shop.send") -> Arrivals:
+def not_registered(*items: int, task: str = "shop.send") -> Completions:
     """What a worker answers to a message whose task it does not have."""
-    return Arrivals(failed=tuple(FailedItem(index, "NotRegistered", f"'{task}'") for index in items))
+    return completions((), items, failure=Failure(NOT_REGISTERED, f"'{task}'"))
 
 
-def broker(*, queued: int = 0, nonce: str | None = NONCE, **held: int) -> BrokerFacts:
-    """The queue's length and, by pod, what workers hold; pod names have no dashes here."""
-    return BrokerFacts(nonce=nonce, epoch=1, queued=queued, unacked=held)
+def state(nonce: str = NONCE, **fields: Any) -> GroupState:
+    """The group's state in the broker."""
+    return GroupState(nonce, **fields)
 
 
-def pods(*names: str, **fields: Any) -> tuple[PodFacts, ...]:
-    """Pods that are alike."""
-    return tuple(PodFacts(name=name, **{"ready": True, **fields}) for name in names)
+def queue(queued: int = 0, held: int = 0, *, nonce: str | None = NONCE) -> QueueState:
+    """What the broker holds for a group; without a nonce it has no state of it."""
+    return QueueState(state(nonce) if nonce else None, queued, held)
 
 
-def workers(replicas: int, *, members: tuple[PodFacts, ...] = (), settled: bool = True, **fields: Any) -> WorkerFacts:
-    """A Deployment whose pods are all ready."""
-    return WorkerFacts(
-        deployment=DeploymentFacts(replicas=replicas, ready=replicas, settled=settled), pods=members, **fields
-    )
+def view(wanted: int = 10, **fields: Any) -> View:
+    """What a pool says whose pods are all ready; none of them holds anything."""
+    base: dict[str, Any] = {"slots": wanted * CONCURRENCY, "wanted": wanted, "replicas": wanted, "ready": wanted}
+    return View(**base | fields)
+
+
+def meta(**fields: Any) -> Meta:
+    """Whose decision it is."""
+    base: dict[str, Any] = {"uid": UID, "name": NAME, "namespace": "shop", "generation": 1}
+    return Meta(**base | fields)
 
 
 def observed(wanted: TaskGroupSpec | None = None, **fields: Any) -> Observed:
     """A new group whose broker answers; `spec=None` and `work=None` can be given for what cannot be read."""
     wanted = wanted or spec()
     base: dict[str, Any] = {
-        "meta": Meta(uid="6f1c2e52", name=NAME, namespace="shop", generation=1),
+        "meta": meta(),
         "spec": wanted,
         "work": work(wanted) if "work" not in fields else None,
-        "broker": broker(nonce=None),
+        "queue": queue(nonce=None),
         "fresh_nonce": NONCE,
     }
     return Observed(**base | fields)
 
 
 def running(wanted: TaskGroupSpec | None = None, books: Ledger | None = None, **fields: Any) -> Observed:
-    """A group that started at NOW: its books are open, its workers run, nothing has happened since."""
+    """A group that started at NOW, suspended or not since: its state is open, its workers run, nothing has ended."""
     wanted = wanted or spec()
-    first = observed(wanted)
+    first = observed(wanted.model_copy(update={"suspend": False}))
     status = reconcile(first, NOW).status
     books = books or ledger(first.work.total if first.work else 0)
-    base: dict[str, Any] = {"status": status, "ledger": books, "broker": broker(), "workers": workers(0)}
+    pods = 0 if wanted.suspend else pods_for(books.unfinished, wanted.workers)
+    base: dict[str, Any] = {"status": status, "ledger": books, "queue": queue(), "view": view(pods)}
     return observed(wanted, **base | fields)
 
 
 def after(seen: Observed, plan: Plan, **fields: Any) -> Observed:
-    """The next look when nothing but the plan's status, books and pace came into effect."""
-    effect: dict[str, Any] = {"status": plan.status, "ledger": plan.ledger, "pace": plan.pace, "arrivals": Arrivals()}
+    """The next look when nothing but the plan's status, its ledger and what it carries came into effect."""
+    effect: dict[str, Any] = {"status": plan.status, "ledger": plan.ledger, "carried": plan.carried}
+    effect["completions"] = seen.completions.minus(plan.counted)
     return replace(seen, **effect | fields)
 
 
@@ -147,7 +158,7 @@ def finished(seen: Observed, now: float = NOW) -> Observed:
     return decided(decided(seen, now), now)
 
 
-def only(plan: Plan, kind: type[Action]) -> list[Any]:
+def only(plan: Plan | PoolPlan, kind: type[Action]) -> list[Any]:
     """The plan's actions of a kind."""
     return [action for action in plan.actions if isinstance(action, kind)]
 

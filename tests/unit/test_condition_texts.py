@@ -7,21 +7,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.builders import NOW, decided, finished, indexes, ledger, observed, pods, running, said, spec, unknown_task
-from support.builders import workers as worker_facts
+from support.builders import (
+    NOW,
+    condition,
+    decided,
+    finished,
+    indexes,
+    ledger,
+    not_registered,
+    observed,
+    running,
+    said,
+    spec,
+    view,
+)
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.groups.observed import Observed, Trouble
+from taskgroup.core.exchange import View
+from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
-from taskgroup.core.status.condition_texts import StatusInput, condition_texts
+from taskgroup.core.status.condition_texts import condition_texts
 from taskgroup.core.status.conditions import merged
 from taskgroup.core.status.phase import Phase
+from taskgroup.core.status.status_input import StatusInput
+from taskgroup.core.trouble import Trouble
 
 WRONG = Trouble(Reason.SECRET_NOT_FOUND, "Make the Secret.")
-GOOD = running(books=ledger(10, sent=10, succeeded=full(10)))
-BAD = running(books=ledger(10, sent=10, succeeded=full(9), failed=indexes(9)))
+GOOD = running(books=ledger(10, dispatched=10, succeeded=full(10)))
+BAD = running(books=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
 OUTCOME = (
     ConditionType.COMPLETE,
     ConditionType.FAILED,
@@ -33,7 +48,7 @@ READINESS = (ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALL
 
 SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
     # situation: (look, the outcome conditions as above, readiness as above, state)
-    "new, no broker yet": (observed(broker=None), "-----", "-+-", "Pending"),
+    "new, no broker yet": (observed(queue=None), "-----", "-+-", "Pending"),
     "starting": (observed(), "-----", "-+-", "Running"),
     "suspended from the beginning": (observed(spec(suspend=True)), "-----", "+--", "Suspended"),
     "cannot be read": (observed(invalid=WRONG, work=None), "-----", "--+", "Pending"),
@@ -41,8 +56,10 @@ SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
     "suspended": (running(spec(suspend=True)), "-----", "+--", "Suspended"),
     "wrong while running": (running(invalid=WRONG), "-----", "--+", "Running"),
     "wrong while suspended": (running(spec(suspend=True), invalid=WRONG), "-----", "--+", "Suspended"),
-    "task unknown": (running(books=ledger(sent=3), arrivals=unknown_task(1)), "-----", "--+", "Running"),
-    "broker away": (running(broker=None, backend_trouble=WRONG), "-----", "-+-", "Running"),
+    "held, later": (running(books=ledger(dispatched=3, unknown_task="shop.send")), "-----", "--+", "Running"),
+    "no view yet": (running(view=None), "-----", "-+-", "Running"),
+    "task unknown": (running(books=ledger(dispatched=3), completions=not_registered(1)), "-----", "--+", "Running"),
+    "broker away": (running(queue=None, backend_trouble=WRONG), "-----", "-+-", "Running"),
     "success decided": (GOOD, "---+-", "-+-", "Running"),
     "failure decided": (BAD, "--+--", "-+-", "Running"),
     "complete": (decided(GOOD), "+--++", "+--", "Complete"),
@@ -94,23 +111,36 @@ def test_whatever_is_not_ready_says_why() -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"workers": worker_facts(3)}, ("True", Reason.WORKERS_READY)),
-        ({}, ("False", Reason.WORKERS_STARTING)),
-        ({"workers": replace(worker_facts(0), trouble=WRONG)}, ("False", Reason.SECRET_NOT_FOUND)),
+        ({"view": view(3)}, ("True", Reason.WORKERS_READY)),
+        ({"view": view(3, ready=1)}, ("True", Reason.WORKERS_READY)),
+        ({"view": view(3, ready=0)}, ("False", Reason.WORKERS_STARTING)),
+        ({"view": view(0)}, ("False", Reason.WORKERS_STARTING)),
+        ({"view": None}, ("False", Reason.WORKERS_STARTING)),
+        ({"view": view(3, trouble=WRONG)}, ("False", Reason.SECRET_NOT_FOUND)),
+        ({"view": view(0, trouble=WRONG)}, ("False", Reason.SECRET_NOT_FOUND)),
         ({"spec": spec(suspend=True)}, ("True", Reason.NO_WORKERS_NEEDED)),
+        ({"spec": spec(suspend=True), "view": view(3, trouble=WRONG)}, ("True", Reason.NO_WORKERS_NEEDED)),
     ],
 )
 def test_workers(fields: dict[str, Any], expected: tuple[str, str]) -> None:
-    plan = reconcile(replace(running(workers=worker_facts(0, members=pods("a"))), **fields), NOW)
+    plan = reconcile(replace(running(), **fields), NOW)
 
     assert said(plan.status, ConditionType.WORKERS_READY) == expected
+
+
+def test_workers_that_start_are_counted() -> None:
+    def message(shown: View | None) -> str:
+        return condition(reconcile(running(view=shown), NOW).status, ConditionType.WORKERS_READY).message
+
+    assert message(view(3, ready=0)) == "0 of 3 worker pods run."
+    assert message(view(0)) == message(None) == "Worker pods are being asked for."
 
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({}, ("True", Reason.REACHABLE)),
-        ({"broker": None}, ("Unknown", Reason.UNKNOWN)),
+        ({"queue": None}, ("Unknown", Reason.UNKNOWN)),
         ({"backend_trouble": Trouble(Reason.ACCESS_DENIED, "Check the password.")}, ("False", Reason.ACCESS_DENIED)),
     ],
 )
@@ -145,6 +175,7 @@ verdicts = st.builds(Verdict, st.booleans(), st.just("Because"), st.just("So it 
     crash=troubles,
     suspend=st.booleans(),
     wanted=st.integers(0, 2),
+    needs_workers=st.booleans(),
 )
 def test_no_situation_is_both_on_its_way_and_stuck(
     phase: Phase,
@@ -154,14 +185,17 @@ def test_no_situation_is_both_on_its_way_and_stuck(
     crash: Trouble | None,
     suspend: bool,
     wanted: int,
+    needs_workers: bool,
 ) -> None:
-    seen = observed(spec(suspend=suspend), backend_trouble=away, workers=replace(worker_facts(0), trouble=crash))
-    facts = StatusInput(phase=phase, ledger=ledger(), active=0, wanted=wanted, verdict=verdict, configuration=wrong)
+    seen = observed(spec(suspend=suspend), backend_trouble=away, view=view(wanted, trouble=crash))
+    inputs = StatusInput(
+        phase=phase, ledger=ledger(), needs_workers=needs_workers, verdict=verdict, configuration=wrong
+    )
 
-    made = condition_texts(seen, facts)
+    texts = condition_texts(seen, inputs)
 
-    assert made.keys() == set(ConditionType)
-    status = TaskGroupStatus(conditions=merged((), made, 1, NOW))
+    assert texts.keys() == set(ConditionType)
+    status = TaskGroupStatus(conditions=merged((), texts, 1, NOW))
     ready, moving, stuck = (mark == "+" for mark in shown(status, READINESS))
     assert ready + moving + stuck == 1, "exactly one of them"
     complete, failed, target, met, end = (mark == "+" for mark in shown(status, OUTCOME))

@@ -8,10 +8,10 @@ from taskgroup.api.names import ConditionType
 from taskgroup.api.status import Condition, TaskGroupStatus
 from taskgroup.core.status.conditions import Desired, fails, find, holds, is_true, merged, seconds, timestamp
 
-claims = st.builds(
+desired = st.builds(
     Desired, st.sampled_from(["True", "False", "Unknown"]), st.sampled_from(["A", "B"]), st.text(max_size=5)
 )
-all_claims = st.fixed_dictionaries(dict.fromkeys(ConditionType, claims))
+all_desired = st.fixed_dictionaries(dict.fromkeys(ConditionType, desired))
 
 
 def test_times_are_written_as_kubernetes_does() -> None:
@@ -24,7 +24,7 @@ def test_times_come_back(moment: int) -> None:
     assert seconds(timestamp(moment)) == moment
 
 
-@given(all_claims, st.lists(all_claims, max_size=4))
+@given(all_desired, st.lists(all_desired, max_size=4))
 def test_every_type_is_there_and_only_a_status_moves_its_time(
     first: dict[ConditionType, Desired], later: list[dict[ConditionType, Desired]]
 ) -> None:
@@ -41,8 +41,8 @@ def test_every_type_is_there_and_only_a_status_moves_its_time(
     assert [condition.type for condition in conditions] == list(ConditionType)
 
 
-def _said(claim: Desired) -> tuple[str, str, str]:
-    return claim.status, claim.reason, claim.message
+def _said(wanted: Desired) -> tuple[str, str, str]:
+    return wanted.status, wanted.reason, wanted.message
 
 
 def test_order_and_foreign_types_of_what_was_written_do_not_matter() -> None:

@@ -8,7 +8,8 @@ import pytest
 from support.builders import finished, indexes, ledger, observed, running, spec, work
 from taskgroup.api.names import Reason
 from taskgroup.core.groups import configuration
-from taskgroup.core.groups.observed import Observed, Trouble
+from taskgroup.core.groups.observed import Observed
+from taskgroup.core.trouble import Trouble
 
 THREE: dict[str, Any] = {"items": ["a", "b", "c"]}
 

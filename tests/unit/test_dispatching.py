@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
 from support.builders import indexes, ledger, spec, work
+from taskgroup.core.action import Action
 from taskgroup.core.groups.dispatching import BATCH, dispatch, first_waiting, waiting
-from taskgroup.core.groups.plan import Action, Dispatch, Redispatch
+from taskgroup.core.groups.plan import Dispatch, Redispatch
 from taskgroup.core.indexes import full
 from taskgroup.core.items.work import Lane
 from taskgroup.core.ledger import Ledger
@@ -20,26 +21,26 @@ def sent(books: Ledger, lanes: tuple[Lane, ...], room: int) -> list[Action]:
 
 
 def test_starts_at_the_cursor() -> None:
-    assert sent(ledger(20, sent=5), ONE_LANE, 3) == [Dispatch(0, 5, indexes(range(5, 8)))]
+    assert sent(ledger(20, dispatched=5), ONE_LANE, 3) == [Dispatch(0, 5, indexes(range(5, 8)))]
 
 
 def test_no_room_sends_nothing() -> None:
-    assert sent(ledger(20, sent=5, returned=indexes(1)), ONE_LANE, 0) == []
+    assert sent(ledger(20, dispatched=5, returned=indexes(1)), ONE_LANE, 0) == []
 
 
 def test_everything_sent_sends_nothing() -> None:
-    assert sent(ledger(20, sent=20), ONE_LANE, 100) == []
+    assert sent(ledger(20, dispatched=20), ONE_LANE, 100) == []
 
 
 def test_what_came_back_goes_first() -> None:
-    books = ledger(20, sent=5, returned=indexes(1, 4))
+    books = ledger(20, dispatched=5, returned=indexes(1, 4))
 
     assert sent(books, ONE_LANE, 4) == [Redispatch(indexes(1, 4)), Dispatch(0, 5, indexes(5, 6))]
     assert sent(books, ONE_LANE, 1) == [Redispatch(indexes(1))]
 
 
 def test_the_urgent_lane_goes_first_even_before_what_came_back_in_another() -> None:
-    books = ledger(6, sent={9: 1, 0: 2}, returned=indexes(2))
+    books = ledger(6, dispatched={9: 1, 0: 2}, returned=indexes(2))
 
     assert sent(books, TWO_LANES, 4) == [
         Dispatch(9, 1, indexes(3, 5)),
@@ -59,12 +60,12 @@ def test_batches_are_bounded_and_follow_each_other() -> None:
 
 
 def test_a_canary_is_one_item() -> None:
-    assert list(first_waiting(ledger(20, sent=5, returned=indexes(2, 3)), ONE_LANE)) == [Redispatch(indexes(2))]
+    assert list(first_waiting(ledger(20, dispatched=5, returned=indexes(2, 3)), ONE_LANE)) == [Redispatch(indexes(2))]
     assert list(first_waiting(ledger(6), TWO_LANES)) == [Dispatch(9, 0, indexes(1))]
 
 
 def test_waiting_is_what_is_neither_out_nor_ended() -> None:
-    books = ledger(20, sent=8, succeeded=indexes(0, 1), returned=indexes(2))
+    books = ledger(20, dispatched=8, succeeded=indexes(0, 1), returned=indexes(2))
 
     assert waiting(books, books.in_flight(ONE_LANE)) == 20 - 2 - 5
 
@@ -74,8 +75,8 @@ def books_and_lanes(draw: st.DrawFn) -> tuple[Ledger, tuple[Lane, ...]]:
     priorities = draw(st.lists(st.sampled_from([9, 5, 0]), min_size=1, max_size=40))
     compiled = work(spec(tasks=[{"task": "t", "options": {"priority": priority}} for priority in priorities]))
     cursors = {lane.priority: draw(st.integers(0, len(lane.indexes))) for lane in compiled.lanes}
-    books = ledger(compiled.total, sent=cursors)
-    out = sorted(books.dispatched(compiled.lanes))
+    books = ledger(compiled.total, dispatched=cursors)
+    out = sorted(books.ever_dispatched(compiled.lanes))
     back = draw(st.frozensets(st.sampled_from(out))) if out else frozenset()
     ended = draw(st.frozensets(st.sampled_from(out))) if out else frozenset()
     return books.withdrawn(FrozenBitMap(back)).succeeded_with(FrozenBitMap(ended)), compiled.lanes
@@ -88,7 +89,7 @@ def test_sends_each_waiting_item_once_up_to_the_room(drawn: tuple[Ledger, tuple[
     for action in dispatch(books, lanes, room):
         if isinstance(action, Dispatch):
             assert books.cursors.get(action.priority, 0) == action.start, "a batch begins where the cursor is"
-            books = books.advanced(action.priority, action.start + len(action.indexes))
+            books = books.dispatched(action.priority, action.start + len(action.indexes))
         elif isinstance(action, Redispatch):
             assert action.indexes <= books.returned
             books = books.redispatched(action.indexes)

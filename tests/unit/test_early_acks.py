@@ -4,61 +4,80 @@ from typing import Any
 
 import pytest
 
-from support.builders import NOW, condition, indexes, ledger, look, only, pods, running, spec, workers
+from support.builders import NOW, condition, ledger, look, only, running, spec, view
+from support.pool_builders import demand, ended, pods, pool, pool_look, workers
 from taskgroup.api.names import ConditionType
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.plan import AskWorker
 from taskgroup.core.pools.early_acks import ASK_AFTER_SECONDS
+from taskgroup.core.pools.observed import PoolObserved
+from taskgroup.core.pools.plan import AskWorker
 
 LATER = NOW + ASK_AFTER_SECONDS
-READY = workers(2, members=(*pods("new", ready=False), *pods("going", terminating=True), *pods("a", "b")))
+STARTING = pods("new", ready=False, started_at=NOW)
+GOING = (*pods("going", terminating=True, started_at=NOW), *pods("gone", ended=True, started_at=NOW))
+READY = workers(2, members=(*STARTING, *GOING, *pods("a", "b", started_at=NOW)))
 
 
-def group(**fields: Any) -> Observed:
-    """One item has ended."""
-    return running(**{"books": ledger(sent=10, succeeded=indexes(0)), "workers": READY, **fields})
+def unasked(**fields: Any) -> PoolObserved:
+    """A pool none of whose workers was asked."""
+    return pool(**{"workers": READY, "early_ack_tasks": None, **fields})
 
 
 def message_of(seen: Observed) -> str:
     return condition(look(seen).status, ConditionType.WORKERS_READY).message
 
 
-def test_one_ready_worker_is_asked_once_the_group_runs_for_a_while() -> None:
-    assert only(look(group(), LATER), AskWorker) == [AskWorker("a")]
-    assert only(look(group(), LATER - 0.1), AskWorker) == []
+def test_one_ready_worker_is_asked_once_it_runs_for_a_while() -> None:
+    assert only(pool_look(unasked(), LATER), AskWorker) == [AskWorker("a")]
+    assert only(pool_look(unasked(), LATER - 0.1), AskWorker) == []
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"books": ledger(sent=10)},
-        {"workers": workers(1, members=pods("a", ready=False))},
-        {"workers": workers(1, members=pods("a"), early=frozenset())},
-        {"broker": None},
+        {"demand": demand(0)},
+        {"demand": ended()},
+        {"workers": workers(1, members=STARTING)},
+        {"workers": workers(1, members=GOING)},
+        {"workers": workers(1, members=pods("a"))},
+        {"early_ack_tasks": frozenset()},
+        {"queue": None},
     ],
-    ids=["nothing has ended", "no worker is ready", "one has answered", "no broker"],
+    ids=[
+        "no item is left",
+        "the group has ended",
+        "no worker is ready",
+        "they are stopping",
+        "its start is unknown",
+        "one has answered",
+        "no broker",
+    ],
 )
 def test_nobody_is_asked_else(fields: dict[str, Any]) -> None:
-    assert only(look(group(**fields), LATER), AskWorker) == []
+    assert only(pool_look(unasked(**fields), LATER), AskWorker) == []
+
+
+def test_the_group_hears_what_the_worker_answered() -> None:
+    assert pool_look(unasked()).view.early_ack_tasks is None
+    assert pool_look(unasked(early_ack_tasks=frozenset({"a"}))).view.early_ack_tasks == {"a"}
 
 
 def test_the_condition_names_the_groups_tasks_that_are_acknowledged_early() -> None:
-    early = frozenset({"shop.send", "shop.other"})
-    message = condition(
-        look(group(workers=workers(2, members=pods("a"), early=early))).status, ConditionType.WORKERS_READY
-    ).message
+    message = message_of(running(view=view(2, early_ack_tasks=frozenset({"shop.send", "shop.other"}))))
 
     assert message.startswith("Workers run. Acknowledged before they run: shop.send. ")
     assert "acks_late=True" in message
     assert "shop.other" not in message, "it is none of this group's"
 
 
+@pytest.mark.parametrize("answer", [None, frozenset[str](), frozenset({"shop.other"})])
+def test_nothing_is_said_of_other_tasks(answer: frozenset[str] | None) -> None:
+    assert message_of(running(view=view(2, early_ack_tasks=answer))) == "Workers run."
+
+
 def test_many_names_are_cut() -> None:
     tasks = [{"task": f"t{number}"} for number in range(10)]
     early = frozenset(f"t{number}" for number in range(10))
-    wanted, books = spec(tasks=tasks), ledger(sent=10)
-    message = condition(
-        look(running(wanted, books, workers=workers(1, early=early))).status, ConditionType.WORKERS_READY
-    ).message
+    seen = running(spec(tasks=tasks), ledger(dispatched=10), view=view(1, early_ack_tasks=early))
 
-    assert "t0, t1, t2 and 7 more." in message
+    assert "t0, t1, t2 and 7 more." in message_of(seen)

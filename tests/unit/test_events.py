@@ -1,18 +1,20 @@
-"""Events follow from two statuses, one at each turn."""
+"""Events follow from two statuses, one at each transition."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from support.builders import NOW, after, arrived, finished, indexes, ledger, observed, running, spec, workers
+from support.builders import NOW, after, completions, finished, indexes, ledger, observed, running, spec, view
 from taskgroup.api.names import EventReason, Reason
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.groups.observed import Arrivals, FailedItem, Observed, Trouble, WorkerFacts
+from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
 from taskgroup.core.status.events import MAX_ITEM_EVENTS, events
+from taskgroup.core.trouble import Trouble
 
 SUSPENDED = spec(suspend=True)
 
@@ -48,8 +50,8 @@ def test_suspension_is_told_both_ways() -> None:
 
 
 def test_the_end_is_told_with_its_sentence() -> None:
-    good = running(books=ledger(10, sent=10, succeeded=full(10)))
-    bad = running(books=ledger(10, sent=10, succeeded=full(9), failed=indexes(9)))
+    good = running(books=ledger(10, dispatched=10, succeeded=full(10)))
+    bad = running(books=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
 
     for seen, reason, message, warning in (
         (good, EventReason.COMPLETED, "All 10 items succeeded.", False),
@@ -61,9 +63,9 @@ def test_the_end_is_told_with_its_sentence() -> None:
 
 
 def test_progress_is_told_at_each_tenth() -> None:
-    seen, told = running(spec(40), ledger(40, sent=40)), []
+    seen, told = running(spec(40), ledger(40, dispatched=40)), []
     for index in range(39):
-        plan = look(seen, arrivals=arrived([index]))
+        plan = look(seen, completions=completions([index]))
         told += said(plan)
         seen = after(seen, plan)
 
@@ -72,7 +74,7 @@ def test_progress_is_told_at_each_tenth() -> None:
 
 
 def test_a_failed_item_is_told_with_its_exception() -> None:
-    plan = look(running(spec(100), ledger(100, sent=10)), arrivals=arrived((), [3]))
+    plan = look(running(spec(100), ledger(100, dispatched=10)), completions=completions((), [3]))
 
     assert [(event.reason, event.message, event.warning) for event in plan.events] == [
         (EventReason.ITEM_FAILED, "Item 3 failed: ValueError: bad", True)
@@ -80,19 +82,17 @@ def test_a_failed_item_is_told_with_its_exception() -> None:
 
 
 def test_the_same_failure_of_another_item_is_no_news() -> None:
-    seen = running(spec(100), ledger(100, sent=10))
-    seen = after(seen, look(seen, arrivals=arrived((), [3, 4])))
+    seen = running(spec(100), ledger(100, dispatched=10))
+    seen = after(seen, look(seen, completions=completions((), [3, 4])))
 
-    assert look(seen, arrivals=arrived((), [5])).events == ()
+    assert look(seen, completions=completions((), [5])).events == ()
 
 
 def test_failed_items_do_not_flood_the_events() -> None:
-    seen, told = running(spec(1_000), ledger(1_000, sent=1_000)), 0
+    seen, told = running(spec(1_000), ledger(1_000, dispatched=1_000)), 0
     for first in (0, 7, 30):
-        extra_events = Arrivals(
-            failed=tuple(FailedItem(index, "ValueError", f"bad {index}") for index in range(first, first + 7))
-        )
-        plan = look(seen, arrivals=extra_events)
+        failed = {index: Failure("ValueError", f"bad {index}") for index in range(first, first + 7)}
+        plan = look(seen, completions=Completions(failed=failed))
         told += reasons(plan).count(EventReason.ITEM_FAILED)
         seen = after(seen, plan)
 
@@ -107,7 +107,7 @@ WRONG = Trouble(Reason.SECRET_NOT_FOUND, "Make the Secret.")
     [
         ({"invalid": WRONG}, EventReason.CONFIGURATION_INVALID),
         ({"backend_trouble": WRONG}, EventReason.BACKEND_UNREACHABLE),
-        ({"workers": WorkerFacts(trouble=WRONG)}, EventReason.WORKERS_NOT_READY),
+        ({"view": view(0, trouble=WRONG)}, EventReason.WORKERS_NOT_READY),
     ],
 )
 def test_a_trouble_is_told_once_with_its_sentence(fields: dict[str, Any], reason: str) -> None:
@@ -117,7 +117,7 @@ def test_a_trouble_is_told_once_with_its_sentence(fields: dict[str, Any], reason
 
     seen = after(seen, plan, **fields)
     assert look(seen).events == ()
-    healed = after(seen, look(seen, invalid=None, backend_trouble=None, workers=workers(0)))
+    healed = after(seen, look(seen, invalid=None, backend_trouble=None, view=view(3)))
     assert reasons(look(healed, **fields)) == [reason], "it came back"
 
 
@@ -130,4 +130,5 @@ def test_another_trouble_of_the_same_part_is_new() -> None:
 
 
 def test_workers_that_only_start_are_no_trouble() -> None:
-    assert look(running(), workers=workers(0)).events == ()
+    for shown in (None, view(0), view(3, ready=0)):
+        assert look(running(), view=shown).events == ()

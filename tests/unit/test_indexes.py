@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
 from support.builders import indexes
-from taskgroup.core.indexes import NONE, format_indexes, full, parse_indexes, runs
+from support.index_lists import parse_indexes
+from taskgroup.core.indexes import NONE, format_indexes, full, runs
 
 index_sets = st.frozensets(st.integers(0, 3_000), max_size=60).map(FrozenBitMap)
 

@@ -7,13 +7,14 @@ import pytest
 from support.builders import NOW, decided, indexes, ledger, running, spec
 from taskgroup.api.names import Reason
 from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.completions import Failure
 from taskgroup.core.groups import outcome
 from taskgroup.core.groups.outcome import Verdict, deadline_in, judge
 from taskgroup.core.indexes import full
 from taskgroup.core.ledger import Ledger
 
 LIMITED = spec(activeDeadlineSeconds=60)
-OPEN = ledger(10, sent=4, succeeded=indexes(0))
+OPEN = ledger(10, dispatched=4, succeeded=indexes(0))
 
 
 def test_goes_on_while_an_item_is_left() -> None:
@@ -38,7 +39,7 @@ def test_one_failure_fails_the_group_once_all_have_ended() -> None:
 def test_the_sentence_names_the_three_most_frequent_exceptions() -> None:
     books = ledger(10, failed=indexes(range(4)))
     for name, members in (("KeyError", range(4, 7)), ("OSError", range(7, 9)), ("TypeError", range(9, 10))):
-        books = books.failed_with(name, "bad", indexes(members), NOW)
+        books = books.failed_with(Failure(name, "bad"), indexes(members), NOW)
 
     verdict = judge(books, spec(), NOW)
 

@@ -6,11 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
-from support.builders import NOW, arrived, broker, indexes, ledger, pods, running, spec, work, workers
+from support.builders import NOW, completions, indexes, ledger, observed, running, spec, view, work
+from support.index_lists import parse_indexes
+from support.pool_builders import pods, pool, pool_look, pool_queue, workers
 from taskgroup.api.names import State
 from taskgroup.api.status import MAX_FAILURES, MAX_INDEXES_BYTES, Failure, ItemsStatus, TaskGroupStatus, WorkersStatus
+from taskgroup.core.completions import Failure as ItemFailure
 from taskgroup.core.groups.reconcile import reconcile
-from taskgroup.core.indexes import full, parse_indexes
+from taskgroup.core.indexes import full
 
 
 def status_of(total: int = 10, **books: object) -> TaskGroupStatus:
@@ -18,7 +21,7 @@ def status_of(total: int = 10, **books: object) -> TaskGroupStatus:
 
 
 def test_counts_add_up() -> None:
-    status = status_of(10, sent=8, succeeded=indexes(range(4)), failed=indexes(4), returned=indexes(5))
+    status = status_of(10, dispatched=8, succeeded=indexes(range(4)), failed=indexes(4), returned=indexes(5))
 
     assert (status.total, status.pending, status.active) == (10, 3, 2)
     assert (status.succeeded, status.failed, status.cancelled) == (4, 1, 0)
@@ -32,9 +35,9 @@ def test_percent_is_rounded_down() -> None:
 
 
 def test_what_came_back_since_is_in_the_counts_of_the_same_look() -> None:
-    seen = running(books=ledger(sent=8))
+    seen = running(books=ledger(dispatched=8))
 
-    status = reconcile(replace(seen, arrivals=arrived([0], [1])), NOW).status
+    status = reconcile(replace(seen, completions=completions([0], [1])), NOW).status
 
     assert (status.active, status.succeeded, status.failed) == (6, 1, 1)
 
@@ -42,16 +45,16 @@ def test_what_came_back_since_is_in_the_counts_of_the_same_look() -> None:
 def test_long_index_lists_are_left_out_together() -> None:
     every_other = FrozenBitMap(range(0, 4_000, 2))
 
-    status = status_of(4_001, sent=4_001, succeeded=every_other, failed=indexes(1))
+    status = status_of(4_001, dispatched=4_001, succeeded=every_other, failed=indexes(1))
 
     assert (status.completed_indexes, status.failed_indexes, status.indexes_truncated) == (None, None, True)
     assert status.succeeded == 2_000
 
 
 def test_the_most_frequent_failures_are_shown() -> None:
-    books = ledger(1_000, sent=1_000)
+    books = ledger(1_000, dispatched=1_000)
     for kind in range(30):
-        books = books.failed_with(f"E{kind}", "m", full(10 * kind + kind) - books.ended, NOW)
+        books = books.failed_with(ItemFailure(f"E{kind}", "m"), full(10 * kind + kind) - books.ended, NOW)
 
     failures = reconcile(running(spec(1_000), books), NOW).status.failures
 
@@ -61,7 +64,7 @@ def test_the_most_frequent_failures_are_shown() -> None:
 
 
 def test_a_failure_says_which_items_and_when() -> None:
-    status = status_of(10, sent=9, failed=indexes(2, 3, 4, 7))
+    status = status_of(10, dispatched=9, failed=indexes(2, 3, 4, 7))
 
     assert status.failures == [
         Failure(reason="ValueError", message="bad", count=4, indexes="2-4,7", last_time="2027-01-15T08:00:00Z")
@@ -70,7 +73,7 @@ def test_a_failure_says_which_items_and_when() -> None:
 
 def test_long_texts_and_lists_of_a_failure_are_cut() -> None:
     many = FrozenBitMap(range(0, 2_000, 2))
-    books = ledger(2_000, sent=2_000).failed_with("E" * 300, "m" * 5_000, many, NOW)
+    books = ledger(2_000, dispatched=2_000).failed_with(ItemFailure("E" * 300, "m" * 5_000), many, NOW)
 
     failures = reconcile(running(spec(2_000), books), NOW).status.failures
     assert failures is not None
@@ -83,10 +86,11 @@ def test_long_texts_and_lists_of_a_failure_are_cut() -> None:
 
 
 def test_the_status_stays_small_whatever_went_wrong() -> None:
-    books = ledger(100_000, sent=100_000, succeeded=FrozenBitMap(range(0, 1_600, 2)))
+    books = ledger(100_000, dispatched=100_000, succeeded=FrozenBitMap(range(0, 1_600, 2)))
     for number in range(50):
         which = FrozenBitMap(range(1_601 + number, 100_000, 50))
-        books = books.failed_with("\u00e9" * 256, f"{number} " + "\U0001f4a5" * 1_000, which, NOW)
+        failure = ItemFailure("\u00e9" * 256, f"{number} " + "\U0001f4a5" * 1_000)
+        books = books.failed_with(failure, which, NOW)
 
     status = reconcile(running(spec(100_000), books), NOW).status
 
@@ -95,10 +99,20 @@ def test_the_status_stays_small_whatever_went_wrong() -> None:
 
 
 def test_workers_are_counted_by_what_they_do() -> None:
+    """The pool counts its pods, the group shows what the pool says."""
     members = (*pods("a", "b"), *pods("gone", ended=True))
-    seen = running(workers=workers(2, members=members), broker=broker(a=2, b=0))
+    plan = pool_look(pool(workers=workers(2, members=members), queue=pool_queue(a=2, b=0)))
 
-    assert reconcile(seen, NOW).status.workers == WorkersStatus(replicas=2, ready=2, busy=1)
+    assert reconcile(running(view=plan.view), NOW).status.workers == WorkersStatus(replicas=2, ready=2, busy=1)
+
+
+def test_workers_stay_as_written_while_the_pool_has_said_nothing() -> None:
+    assert reconcile(observed(), NOW).status.workers == WorkersStatus(replicas=0, ready=0, busy=0)
+
+    seen = running(view=view(3, busy=2))
+    written = reconcile(seen, NOW).status
+    restarted = reconcile(replace(seen, status=written, view=None), NOW + 1).status
+    assert restarted.workers == WorkersStatus(replicas=3, ready=3, busy=2)
 
 
 def test_the_fingerprint_follows_appended_items_only() -> None:
@@ -118,8 +132,8 @@ def test_the_fingerprint_follows_appended_items_only() -> None:
 
 def test_the_fingerprint_covers_items_that_were_appended_and_ended_before_the_next_write() -> None:
     four = spec(items=[1, 2, 3, 4])
-    seen = running(spec(items=[1, 2, 3]), ledger(3, sent=3, succeeded=full(3)))
-    books = ledger(4, sent=4, succeeded=full(4))
+    seen = running(spec(items=[1, 2, 3]), ledger(3, dispatched=3, succeeded=full(3)))
+    books = ledger(4, dispatched=4, succeeded=full(4))
 
     decided = reconcile(replace(seen, spec=four, work=work(four), ledger=books), NOW).status
     assert (decided.total, decided.succeeded) == (4, 4)
@@ -133,7 +147,7 @@ counts = st.frozensets(st.integers(0, 49)).map(FrozenBitMap)
 def test_any_books_make_a_status_that_the_api_server_takes(
     succeeded: FrozenBitMap, failed: FrozenBitMap, returned: FrozenBitMap, sent: int
 ) -> None:
-    books = ledger(50, sent=sent, succeeded=succeeded, failed=failed - succeeded)
+    books = ledger(50, dispatched=sent, succeeded=succeeded, failed=failed - succeeded)
     status = reconcile(running(spec(50), books.withdrawn(returned & full(sent))), NOW).status
 
     assert TaskGroupStatus.model_validate(status.dump()) == status
@@ -144,6 +158,6 @@ def test_any_books_make_a_status_that_the_api_server_takes(
 
 def test_the_status_of_a_million_items_is_small() -> None:
     scattered = FrozenBitMap(range(0, 1_000_000, 3))
-    status = status_of(1_000_000, sent=1_000_000, succeeded=scattered, failed=indexes(1))
+    status = status_of(1_000_000, dispatched=1_000_000, succeeded=scattered, failed=indexes(1))
 
     assert len(str(status.dump())) < 20_000

@@ -1,41 +1,29 @@
-"""A running group: what it sends, takes back and waits for, until its end."""
+"""A running group: what it counts, saves and waits for, until its end."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.builders import (
     NONCE,
     NOW,
     after,
-    arrived,
-    broker,
+    completions,
     indexes,
     ledger,
     look,
     only,
-    pods,
+    queue,
     running,
     said,
     spec,
+    view,
     work,
-    workers,
 )
 from taskgroup.api.names import ConditionType, Reason
-from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.groups.observed import Observed, Pace, Trouble
-from taskgroup.core.groups.plan import (
-    ApplyWorkers,
-    Dispatch,
-    MarkPods,
-    Open,
-    Redispatch,
-    Withdraw,
-)
-from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.groups.observed import Carried, Observed, Window
+from taskgroup.core.groups.plan import Dispatch, Open
 from taskgroup.core.indexes import full
 from taskgroup.core.ledger import Ledger
 
@@ -46,105 +34,49 @@ def group(books: Ledger | None = None, **fields: Any) -> Observed:
     return running(spec(100), books or ledger(100), **fields)
 
 
-def test_books_are_saved_before_the_state_in_redis_is_made() -> None:
-    plan = look(group(replace(ledger(100), nonce="")), broker=broker(nonce=None))
+def test_the_ledger_is_saved_before_the_state_in_the_broker_is_made() -> None:
+    plan = look(group(replace(ledger(100), nonce="")), queue=queue(nonce=None))
 
     assert (plan.actions, plan.save) == ((Open(),), True)
     assert plan.ledger.nonce == NONCE
     assert plan.wake_after == 0
 
 
-def test_workers_and_items_start_together() -> None:
-    plan = look(group())
+def test_what_ended_is_counted_and_no_more_shown() -> None:
+    seen = group(ledger(100, dispatched=81), queue=queue(1, 4), completions=completions(range(70), [70]))
 
-    assert only(plan, ApplyWorkers) == [ApplyWorkers(10, "100 items are left, 4 at once in a pod.")]
-    assert only(plan, Dispatch) == [Dispatch(0, 0, indexes(range(81)))]
+    plan = look(seen)
 
-
-def test_parallelism_bounds_what_is_out() -> None:
-    limited = running(spec(100, parallelism=7), ledger(100, sent=5))
-
-    assert only(look(limited), Dispatch) == [Dispatch(0, 5, indexes(5, 6))]
-    assert only(look(limited, ledger=ledger(100, sent=7)), Dispatch) == []
-
-
-def test_what_waits_comes_back_once_when_parallelism_is_lowered() -> None:
-    lowered = running(spec(100, parallelism=5), ledger(100, sent=50), broker=broker(queued=42, a=4, b=4))
-
-    plan = look(lowered)
-    assert only(plan, Withdraw) == [Withdraw(running=False, reason="spec.parallelism was lowered.")]
-    assert only(plan, Dispatch) == []
-
-    back = ledger(100, sent=50, returned=indexes(range(8, 50)))
-    after = look(lowered, ledger=back, pace=plan.pace, broker=broker(queued=3, a=4, b=4))
-    assert only(after, Withdraw) == [], "what is left on the queue are subtasks"
-    assert only(after, Redispatch) == []
-
-    fewer = look(lowered, ledger=replace(back, succeeded=indexes(range(6))), pace=after.pace, broker=broker(a=2))
-    assert only(fewer, Redispatch) == [Redispatch(indexes(8, 9, 10))]
-
-
-def test_nothing_is_withdrawn_while_parallelism_is_kept() -> None:
-    within = running(spec(100, parallelism=50), ledger(100, sent=50), broker=broker(queued=42, a=8))
-
-    assert only(look(within), Withdraw) == []
-
-
-def test_nothing_is_sent_while_the_backend_is_away() -> None:
-    away = Trouble(Reason.UNREACHABLE, "Start Redis.")
-
-    assert only(look(group(), backend_trouble=away), Dispatch) == []
-    assert look(group(), backend_trouble=away, broker=None).actions == ()
-
-
-def test_ends_make_room_and_shrink_the_workers() -> None:
-    busy = group(ledger(100, sent=81), workers=workers(10, members=pods("a", "b")), broker=broker(queued=1, a=4))
-
-    plan = look(busy, arrivals=arrived(range(70)))
-
-    assert plan.ledger.succeeded == full(70)
-    assert plan.consumed
-    assert only(plan, MarkPods) == [MarkPods(("b",), ("a",))]
-    assert only(plan, ApplyWorkers)[0].replicas == 8
+    assert (plan.ledger.succeeded, plan.ledger.failed) == (full(70), indexes(70))
+    assert plan.counted == seen.completions
+    assert not after(seen, plan).completions
 
 
 def test_ignored_results_are_deleted_once_counted() -> None:
     template = {"task": "shop.send", "options": {"ignoreResult": True}}
-    seen = running(spec(100, template=template), ledger(100, sent=9, succeeded=indexes(0)))
+    seen = running(spec(100, template=template), ledger(100, dispatched=9, succeeded=indexes(0)))
 
-    assert look(seen, arrivals=arrived([0, 1, 2], [3])).forget == indexes(1, 2)
-    assert look(group(), arrivals=arrived([0, 1])).forget == indexes()
-
-
-def test_suspension_takes_back_what_waits_and_lets_run_what_runs() -> None:
-    seen = group(ledger(100, sent=20), workers=workers(3, members=pods("a", "b", "c")), broker=broker(queued=18, a=2))
-
-    plan = look(seen, spec=SUSPENDED)
-
-    assert only(plan, Withdraw) == [Withdraw(running=False, reason="The group is suspended.")]
-    assert only(plan, ApplyWorkers) == [ApplyWorkers(1, "The group is suspended.")]
-    assert only(plan, MarkPods) == [MarkPods(("b", "c"), ("a",))]
-    assert only(plan, Dispatch) == only(plan, Redispatch) == []
+    assert look(seen, completions=completions([0, 1, 2], [3])).forget == indexes(1, 2)
+    assert look(group(), completions=completions([0, 1])).forget == indexes()
 
 
-def test_suspended_and_idle_has_no_workers() -> None:
-    seen = group(ledger(100, sent=20, returned=full(20)), workers=workers(1, members=pods("a")))
+def test_ignored_results_of_the_last_items_are_deleted_too() -> None:
+    template = {"task": "shop.send", "options": {"ignoreResult": True}}
+    seen = running(spec(3, template=template), ledger(3, dispatched=3, succeeded=indexes(0)))
 
-    assert look(seen, spec=SUSPENDED).actions == (ApplyWorkers(0, "The group is suspended."),)
+    plan = look(seen, completions=completions([1, 2]))
+    assert (plan.transition, plan.forget) == (True, indexes(1, 2))
 
 
 def test_what_ends_while_suspended_still_counts() -> None:
-    plan = look(group(ledger(100, sent=2)), spec=SUSPENDED, arrivals=arrived([0], [1]))
+    plan = look(group(ledger(100, dispatched=2)), spec=SUSPENDED, completions=completions([0], [1]))
 
     assert (plan.status.succeeded, plan.status.failed) == (1, 1)
 
 
-def test_resuming_sends_what_was_taken_back_first() -> None:
-    assert only(look(group(ledger(100, sent=20, returned=indexes(3, 4)))), Redispatch) == [Redispatch(indexes(3, 4))]
-
-
-def test_resuming_is_told_before_anything_is_sent() -> None:
-    """Suspended again at once, what was sent before would stay on the queue: it is taken back before the status."""
+def test_resuming_is_told_before_anything_is_dispatched() -> None:
+    """Suspended again at once, what was dispatched before would stay on the queue: it is withdrawn before the status
+    says so."""
     seen = group(ledger(100))
     suspended = replace(seen, status=look(seen, spec=SUSPENDED).status)
 
@@ -171,7 +103,7 @@ def test_the_clock_stands_while_suspended_and_both_moments_are_saved() -> None:
     assert said(ended.status, ConditionType.FAILURE_TARGET) == ("True", Reason.DEADLINE_EXCEEDED)
 
 
-def test_lost_books_take_the_running_time_from_the_start_of_the_group() -> None:
+def test_a_lost_ledger_takes_the_running_time_from_the_start_of_the_group() -> None:
     assert look(group(replace(ledger(100), running_since=None)), NOW + 33).ledger.running_seconds(NOW + 33) == 33
 
 
@@ -182,7 +114,7 @@ def test_wakes_for_the_deadline() -> None:
 
 
 def test_the_last_item_ends_the_group_and_nothing_else_is_done() -> None:
-    plan = look(group(ledger(100, sent=100, succeeded=full(99))), arrivals=arrived([99]), workers=workers(1))
+    plan = look(group(ledger(100, dispatched=100, succeeded=full(99))), completions=completions([99]))
 
     assert (plan.transition, plan.save, plan.actions) == (True, True, ())
     assert said(plan.status, ConditionType.SUCCESS_CRITERIA_MET) == ("True", Reason.COMPLETIONS_REACHED)
@@ -190,56 +122,19 @@ def test_the_last_item_ends_the_group_and_nothing_else_is_done() -> None:
 
 def test_appended_items_keep_the_group_going() -> None:
     longer = spec(120)
-    plan = look(
-        group(ledger(100, sent=100, succeeded=full(99))), arrivals=arrived([99]), spec=longer, work=work(longer)
-    )
+    seen = group(ledger(100, dispatched=100, succeeded=full(99)), completions=completions([99]))
+
+    plan = look(seen, spec=longer, work=work(longer), view=view(5))
 
     assert not plan.transition
     assert plan.status.progress == "100/120"
     assert only(plan, Dispatch) == [Dispatch(0, 100, indexes(range(100, 120)))]
 
 
-def test_the_status_soon_follows_what_was_sent_or_taken_back() -> None:
+def test_the_status_soon_follows_what_was_dispatched_or_withdrawn() -> None:
     assert look(group()).wake_after <= 2
-    taken = look(group(ledger(100, sent=20), broker=broker(queued=20)), spec=SUSPENDED)
-    assert taken.wake_after <= 2
-
-
-@given(
-    suspend=st.booleans(),
-    queued=st.integers(0, 9),
-    held_by_a=st.integers(0, 4),
-    ended=st.booleans(),
-    sent=st.integers(0, 12),
-    extra_events=st.frozensets(st.integers(0, 11), max_size=5),
-    nonce=st.sampled_from([NONCE, None, "other"]),
-    status=st.sampled_from([None, "fresh"]),
-)
-def test_any_look_leads_to_a_plan(  # the function is total
-    suspend: bool,
-    queued: int,
-    held_by_a: int,
-    ended: bool,
-    sent: int,
-    extra_events: frozenset[int],
-    nonce: str | None,
-    status: str | None,
-) -> None:
-    seen = running(
-        spec(12, suspend=suspend),
-        ledger(12, sent=sent),
-        broker=broker(queued=queued, nonce=nonce, a=held_by_a),
-        workers=workers(2, members=pods("a", ended=ended)),
-        arrivals=arrived(extra_events),
-    )
-    seen = replace(seen, status=TaskGroupStatus()) if status is None else seen
-
-    plan = reconcile(seen, NOW)
-
-    assert plan == reconcile(seen, NOW), "the same look, the same plan"
-    assert plan.wake_after >= 0
-    if suspend:
-        assert only(plan, Dispatch) == only(plan, Redispatch) == []
+    withdrawn = look(group(ledger(100, dispatched=20), queue=queue(20)), spec=SUSPENDED)
+    assert withdrawn.wake_after <= 2
 
 
 @pytest.mark.parametrize(
@@ -249,15 +144,17 @@ def test_any_look_leads_to_a_plan(  # the function is total
 )
 def test_near_the_end_is_when_the_rest_ends_soon(left: int, rate: float, near: bool) -> None:
     """Also at a look at which nothing has just ended: such is the one that a due status wakes."""
-    books = ledger(100, sent=100, succeeded=full(100 - left))
+    books = ledger(100, dispatched=100, succeeded=full(100 - left))
+    carried = Carried(window=Window(rate=rate, at=NOW))
 
-    assert look(running(spec(100), books), pace=Pace(rate=rate, at=NOW)).near_end == near
+    assert look(running(spec(100), books), carried=carried).near_end == near
 
 
 def test_the_rate_follows_what_ends() -> None:
-    pace, now = Pace(), NOW
+    carried, now = Carried(), NOW
     for _ in range(50):
-        pace, now = look(running(), now, pace=pace, arrivals=arrived(range(8))).pace, now + 0.1
+        carried = look(running(), now, carried=carried, completions=completions(range(8))).carried
+        now += 0.1
 
-    assert pace.rate == pytest.approx(80, rel=0.1)
-    assert look(running(), now + 5, pace=pace).pace.rate < 1
+    assert carried.window.rate == pytest.approx(80, rel=0.1)
+    assert look(running(), now + 5, carried=carried).carried.window.rate < 1

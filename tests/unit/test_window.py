@@ -5,35 +5,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import NOW
-from taskgroup.core.groups.observed import Pace
+from taskgroup.core.groups.observed import Window
 from taskgroup.core.groups.window import MAX_WINDOW, MAX_WINDOW_BYTES, adapt, room
 
 counts = st.integers(0, 20_000)
 
 
-def window(before: int = 0, *, now: float = NOW, **facts: int) -> int:
+def size_after(before: int = 0, *, now: float = NOW, **facts: int) -> int:
     usual = {"slots": 8, "queued": 0, "arrived": 0, "waiting": 1_000, "message_bytes": 1_024}
-    return adapt(Pace(window=before), now=now, **usual | facts).window
+    return adapt(Window(size=before), now=now, **usual | facts).size
 
 
 def test_begins_with_enough_for_every_slot_and_a_little_more() -> None:
-    assert window(slots=8) == 17
+    assert size_after(slots=8) == 17
 
 
 def test_doubles_when_the_queue_ran_dry() -> None:
-    assert window(100, queued=0, arrived=5) == 200
+    assert size_after(100, queued=0, arrived=5) == 200
 
 
 def test_grows_at_once_to_what_ends_between_two_looks() -> None:
-    assert window(20, queued=0, arrived=1_000) >= 3_000
+    assert size_after(20, queued=0, arrived=1_000) >= 3_000
 
 
 def test_shrinks_when_far_more_is_queued_than_ends() -> None:
-    assert window(1_000, queued=900, arrived=10) == 750
+    assert size_after(1_000, queued=900, arrived=10) == 750
 
 
 def test_shrinks_no_further_than_a_few_looks_need() -> None:
-    assert window(800, slots=40, queued=790, arrived=197) == 40 + 3 * 197 + 1
+    assert size_after(800, slots=40, queued=790, arrived=197) == 40 + 3 * 197 + 1
 
 
 @pytest.mark.parametrize(
@@ -42,20 +42,20 @@ def test_shrinks_no_further_than_a_few_looks_need() -> None:
     ids=["nothing ended", "nothing waits", "the queue is as it should be"],
 )
 def test_stays_otherwise(calm: dict[str, int]) -> None:
-    assert window(500, **calm) == 500
+    assert size_after(500, **calm) == 500
 
 
 def test_large_messages_make_the_window_small_but_keep_every_slot_busy() -> None:
-    few = window(MAX_WINDOW, slots=8, message_bytes=40_000)
+    few = size_after(MAX_WINDOW, slots=8, message_bytes=40_000)
 
     assert few * 40_000 <= MAX_WINDOW_BYTES < (few + 1) * 40_000
-    assert window(MAX_WINDOW, slots=8, message_bytes=10**9) == 8 + 1
+    assert size_after(MAX_WINDOW, slots=8, message_bytes=10**9) == 8 + 1
 
 
 def test_falls_to_the_floor_when_tasks_are_long() -> None:
     size = MAX_WINDOW
     for _ in range(60):
-        size = window(size, slots=4, queued=size - 4, arrived=1)
+        size = size_after(size, slots=4, queued=size - 4, arrived=1)
 
     assert size <= 4 * 2 + 1 + 4
 
@@ -63,28 +63,41 @@ def test_falls_to_the_floor_when_tasks_are_long() -> None:
 def test_a_dry_queue_opens_the_window_in_a_few_looks() -> None:
     size, looks = 0, 0
     while size < MAX_WINDOW:
-        size, looks = window(size, slots=1, queued=0, arrived=max(1, size), waiting=10**6), looks + 1
+        size, looks = size_after(size, slots=1, queued=0, arrived=max(1, size), waiting=10**6), looks + 1
 
     assert looks < 12
 
 
 @given(before=st.integers(0, MAX_WINDOW), slots=st.integers(0, 4_000), queued=counts, arrived=counts, waiting=counts)
 def test_is_bounded_and_never_starves_a_slot(before: int, slots: int, queued: int, arrived: int, waiting: int) -> None:
-    size = window(before, slots=slots, queued=queued, arrived=arrived, waiting=waiting)
+    size = size_after(before, slots=slots, queued=queued, arrived=arrived, waiting=waiting)
 
     assert 2 * slots + 1 <= size <= max(MAX_WINDOW, 2 * slots + 1)
-    assert window(size, slots=slots, queued=queued, waiting=waiting) == size, "a look without arrivals changes nothing"
+    assert size_after(size, slots=slots, queued=queued, waiting=waiting) == size, (
+        "a look without arrivals changes nothing"
+    )
 
 
 @given(size=counts, in_flight=counts, parallelism=st.none() | st.integers(1, 20_000))
 def test_never_more_in_flight_than_parallelism(size: int, in_flight: int, parallelism: int | None) -> None:
-    free = room(Pace(window=size), in_flight=in_flight, parallelism=parallelism)
+    free = room(Window(size=size), in_flight=in_flight, parallelism=parallelism)
 
     assert free >= 0
     assert not free or in_flight + free <= min(size, parallelism or size)
 
 
 def test_remembers_when_it_was_adapted() -> None:
-    assert adapt(Pace(canary_at=5.0), slots=1, queued=0, arrived=0, waiting=0, message_bytes=1_024, now=NOW) == Pace(
-        window=3, at=NOW, canary_at=5.0
-    )
+    adapted = adapt(Window(), slots=1, queued=0, arrived=0, waiting=0, message_bytes=1_024, now=NOW)
+
+    assert adapted == Window(size=3, at=NOW)
+
+
+def test_the_rate_is_what_ends_in_a_second_and_falls_when_nothing_does() -> None:
+    window, now = Window(), NOW
+    for _ in range(50):
+        window = adapt(window, slots=8, queued=0, arrived=8, waiting=0, message_bytes=1_024, now=now)
+        now += 0.1
+
+    assert window.rate == pytest.approx(80, rel=0.1)
+    later = adapt(window, slots=8, queued=0, arrived=0, waiting=0, message_bytes=1_024, now=now + 5)
+    assert later.rate < 1

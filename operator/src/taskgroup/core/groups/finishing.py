@@ -47,10 +47,12 @@ def finish(seen: Observed, now: float) -> Plan:
 def reconcile_finished(seen: Observed, now: float) -> Plan:
     """After the end: no workers, nothing on the queue, and removal when the time to live is over."""
     verdict, ledger = decided(seen.status), seen.ledger.cancelled_rest()
+    asked = demand.after_end(seen.status, verdict)
     shown = StatusInput(
         phase=Phase.FINISHED,
         ledger=ledger,
-        needs_workers=bool(seen.view and seen.view.wanted),
+        # Not what the view says: it is from before the end until the pool has looked again.
+        needs_workers=asked.leftovers and seen.queue is not None and bool(seen.queue.messages),
         verdict=verdict,
         configuration=configuration.after_end(seen),
     )
@@ -63,13 +65,13 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         now,
         actions=_withdraw(seen) if seen.status.cancelled else (),
         save=ledger != seen.ledger,
-        demand=demand.after_end(seen.status, verdict),
+        demand=asked,
         wake_after=seen.resync_seconds if left is None else min(seen.resync_seconds, left),
     )
 
 
 def _withdraw(seen: Observed) -> tuple[Action, ...]:
-    if seen.queue is None or not seen.queue.messages:
+    if seen.queue is None or seen.state is None or not seen.queue.messages:
         return ()
     return (Withdraw(running=True, reason="The group has ended."),)
 

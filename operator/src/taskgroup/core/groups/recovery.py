@@ -57,8 +57,11 @@ def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
 
 
 def missing(seen: Observed, in_flight: Indexes) -> Indexes:
-    """Items absent in two searches far enough apart, while no silent container lived through both."""
-    if len(seen.suspicions) < 2:
+    """Items absent in two searches far enough apart, while no silent container lived through both.
+
+    None while the broker is away: it has to be told of them.
+    """
+    if len(seen.suspicions) < 2 or seen.queue is None:
         return NONE
     first, second = seen.suspicions
     if second.at - first.at < SEARCH_SECONDS or first.silent & second.silent:

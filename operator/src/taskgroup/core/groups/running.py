@@ -7,6 +7,7 @@ from pyroaring import FrozenBitMap
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.action import Action
+from taskgroup.core.completions import Completions
 from taskgroup.core.groups import demand, recovery, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
 from taskgroup.core.groups.context import Context
@@ -104,6 +105,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         actions=actions,
         save=clock_changed or ledger.unknown_task != seen.ledger.unknown_task,
         transition=not context.spec.suspend and is_suspended(seen.status),
+        counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=_ignored(context),
         demand=demand.while_running(ledger, context.spec),
@@ -130,8 +132,17 @@ def _ignored(context: Context) -> Indexes:
     return FrozenBitMap(index for index in fresh if context.work.leaf(index).options.ignore_result)
 
 
+def _counted(context: Context) -> Completions:
+    """Items whose renewal has to wait for the broker are shown again."""
+    completions = context.seen.completions
+    if context.seen.queue is not None:
+        return completions
+    waiting = {index: failure for index, failure in completions.failed.items() if index in context.unknown}
+    return completions.minus(Completions(failed=waiting))
+
+
 def _renewals(context: Context) -> tuple[Action, ...]:
-    if not context.unknown:
+    if not context.unknown or context.seen.queue is None:
         return ()
     return (Renew(context.unknown, reason=f"No worker knows the task {context.ledger.unknown_task!r}."),)
 

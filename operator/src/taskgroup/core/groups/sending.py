@@ -19,12 +19,12 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
         return carried, ()
     if context.spec.suspend:
         return carried, withdraw_suspended(seen)
+    slots = seen.view.slots if seen.view else 0
     if context.ledger.unknown_task:
-        return _canary(context, carried)
+        return _canary(context, carried, slots)
     if _is_over(context, queue):
         withdraw = Withdraw(running=False, reason="spec.parallelism was lowered.")
         return replace(carried, cut_to=context.spec.parallelism), (withdraw,)
-    slots = seen.view.slots if seen.view else 0
     return _filled(context, carried, queue, slots) if slots else (carried, ())
 
 
@@ -49,7 +49,9 @@ def _is_over(context: Context, queue: QueueState) -> bool:
     return bound is not None and bool(queue.queued) and len(context.in_flight) > bound and is_new
 
 
-def _canary(context: Context, carried: Carried) -> tuple[Carried, tuple[Action, ...]]:
+def _canary(context: Context, carried: Carried, slots: int) -> tuple[Carried, tuple[Action, ...]]:
     if context.unknown:
         return replace(carried, canary_at=context.now), ()
+    if not slots:
+        return carried, ()
     return unknown_task.canary(context.work, context.ledger, context.in_flight, carried, context.now)

@@ -1,0 +1,81 @@
+"""Short ways to say what a test of a pool looks at: pods, a Deployment, a queue, a demand."""
+
+from dataclasses import replace
+from typing import Any
+
+from support.builders import NOW, spec
+from taskgroup.core.action import Action
+from taskgroup.core.exchange import Demand
+from taskgroup.core.pools.observed import DeploymentFacts, PodFacts, PoolObserved, PoolQueue, WorkerFacts
+from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, PoolPlan, Requeue
+from taskgroup.core.pools.reconcile import reconcile_pool
+
+
+def pods(*names: str, **fields: Any) -> tuple[PodFacts, ...]:
+    """Pods that are alike; names have no dashes here."""
+    return tuple(PodFacts(name=name, **{"ready": True, **fields}) for name in names)
+
+
+def workers(replicas: int, *, members: tuple[PodFacts, ...] = (), settled: bool = True, **fields: Any) -> WorkerFacts:
+    """A Deployment whose pods are all ready."""
+    deployment = DeploymentFacts(replicas=replicas, ready=replicas, settled=settled)
+    return WorkerFacts(deployment=deployment, pods=members, **fields)
+
+
+def pool_queue(*, queued: int = 0, **held: int) -> PoolQueue:
+    """The queue's length and, by pod, what workers hold."""
+    return PoolQueue(queued, held)
+
+
+def demand(items: int = 100, **fields: Any) -> Demand:
+    """A running group's."""
+    return Demand(items=items, reason="why", **fields)
+
+
+def ended(**fields: Any) -> Demand:
+    """The demand of a group that has ended by itself."""
+    base: dict[str, Any] = {"ended": True, "leftovers": True, "reason": "why"}
+    return Demand(**base | fields)
+
+
+def pool(**fields: Any) -> PoolObserved:
+    """A pool of a running group whose broker answers; it has no Deployment yet, and its workers were asked."""
+    base: dict[str, Any] = {
+        "workers_spec": spec().workers,
+        "demand": demand(),
+        "queue": pool_queue(),
+        "early_ack_tasks": frozenset(),
+    }
+    return PoolObserved(**base | fields)
+
+
+def pool_look(seen: PoolObserved, now: float = NOW, **fields: Any) -> PoolPlan:
+    """What is decided when this is seen, with these differences."""
+    return reconcile_pool(replace(seen, **fields), now)
+
+
+def pool_after(seen: PoolObserved, plan: PoolPlan) -> PoolObserved:
+    """The next look when the plan came into effect, and nothing else happened."""
+    for action in plan.actions:
+        seen = _done(seen, action)
+    return seen
+
+
+def _done(seen: PoolObserved, action: Action) -> PoolObserved:
+    if isinstance(action, ApplyWorkers):
+        return replace(seen, workers=workers(action.replicas, members=seen.workers.pods, trouble=seen.workers.trouble))
+    if isinstance(action, Requeue):
+        return _given_back(seen, action)
+    if isinstance(action, AskWorker):
+        return replace(seen, early_ack_tasks=frozenset())
+    return seen
+
+
+def _given_back(seen: PoolObserved, action: Requeue) -> PoolObserved:
+    """What a restarted pod still holds is what its new container took."""
+    assert seen.queue is not None
+    held = dict(seen.queue.held)
+    back = held.pop(action.pod) if action.before is None else 0
+    container = f"{action.pod}/{action.restarts}"
+    after = PoolQueue(seen.queue.queued + back, held)
+    return replace(seen, queue=after, requeued=seen.requeued | {container})

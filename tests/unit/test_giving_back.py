@@ -1,0 +1,90 @@
+"""What ended containers held goes back on the queue."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.pool_builders import ended, pods, pool, pool_look, workers
+from taskgroup.core.action import Action
+from taskgroup.core.exchange import MAX_LOSSES
+from taskgroup.core.pools.giving_back import requeues
+from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue
+from taskgroup.core.pools.plan import Requeue
+
+STARTED = 1_800_000_000.0
+
+
+def seen(facts: PodFacts, *, held: int = 2, **fields: Any) -> PoolObserved:
+    return pool(workers=workers(1, members=(facts,)), queue=PoolQueue(held={facts.name: held}), **fields)
+
+
+def pod(**fields: Any) -> PodFacts:
+    return pods("p", **fields)[0]
+
+
+@pytest.mark.parametrize(
+    ("facts", "action"),
+    [
+        (pod(), None),
+        (pod(terminating=True), None),
+        (pod(ended=True), Requeue("p", 0, None, count_loss=True)),
+        (pod(ended=True, terminating=True), Requeue("p", 0, None, count_loss=False)),
+        (pod(restarts=1, started_at=STARTED), Requeue("p", 1, STARTED, count_loss=True)),
+        (pod(restarts=1, started_at=None), None),
+        (pod(restarts=2, ended=True), Requeue("p", 2, None, count_loss=True)),
+    ],
+    ids=["runs", "stops", "died", "was stopped", "restarted", "is restarting", "restarted and died"],
+)
+def test_messages_of_ended_containers_go_back(facts: PodFacts, action: Action | None) -> None:
+    expected = (action,) if action else ()
+
+    assert requeues(seen(facts)) == expected
+    assert pool_look(seen(facts)).actions[: len(expected)] == expected, "before anything is scaled"
+
+
+def test_the_broker_is_told_how_many_losses_an_item_survives() -> None:
+    (action,) = requeues(seen(pod(ended=True)))
+
+    assert isinstance(action, Requeue)
+    assert action.loss_limit == MAX_LOSSES
+
+
+def test_a_pod_that_holds_nothing_has_nothing_to_give_back() -> None:
+    assert requeues(seen(pod(ended=True), held=0)) == ()
+
+
+def test_without_a_broker_nothing_can_be_given_back() -> None:
+    assert requeues(replace(seen(pod(ended=True)), queue=None)) == ()
+
+
+def test_a_restart_is_answered_once() -> None:
+    restarted = pod(restarts=1, started_at=STARTED)
+
+    assert requeues(seen(restarted, requeued=frozenset({restarted.container}))) == ()
+    again = replace(restarted, restarts=2)
+    assert requeues(seen(again, requeued=frozenset({restarted.container}))) != ()
+
+
+def test_a_pod_that_restarted_and_then_ended_gives_back_what_its_last_container_held() -> None:
+    restarted = pod(restarts=1, started_at=STARTED)
+    dead = replace(restarted, ended=True)
+
+    assert requeues(seen(dead, requeued=frozenset({restarted.container}))) == (Requeue("p", 1, None, count_loss=True),)
+
+
+def test_what_a_vanished_worker_held_does_not_keep_another_one_for_ever() -> None:
+    vanished = pod(ended=True, terminating=True, ready=False)
+    plan = pool_look(seen(vanished, held=1, demand=ended()))
+
+    assert plan.actions == (Requeue("p", 0, None, count_loss=False),)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [pod(ended=True), pod(ended=True, terminating=True), pod(restarts=1, started_at=STARTED)],
+    ids=["died", "was stopped", "restarted"],
+)
+def test_what_was_cancelled_is_not_given_back(facts: PodFacts) -> None:
+    assert requeues(seen(facts, demand=ended())) != ()
+    assert requeues(seen(facts, demand=ended(give_back=False))) == ()

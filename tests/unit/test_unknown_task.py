@@ -1,0 +1,233 @@
+"""A task that no worker knows: no attempt, no dispatch, and one item tried now and then."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from support.builders import (
+    NOW,
+    after,
+    completions,
+    indexes,
+    ledger,
+    look,
+    not_registered,
+    only,
+    queue,
+    running,
+    said,
+    spec,
+    view,
+    work,
+)
+from taskgroup.api.names import ConditionType, EventReason, Reason
+from taskgroup.core.completions import Completions
+from taskgroup.core.groups.accounting import account
+from taskgroup.core.groups.observed import Observed
+from taskgroup.core.groups.plan import Dispatch, Redispatch, Renew
+from taskgroup.core.groups.unknown_task import CANARY_SECONDS, block, noted
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.snapshot import decode, encode
+
+HELD = ledger(100, dispatched=10)
+MIXED = spec(tasks=[{"task": "good"} for _ in range(10)] + [{"task": "bad"} for _ in range(10)])
+
+
+def group(books: Ledger | None = None, **fields: Any) -> Observed:
+    return running(spec(100), books or ledger(100), **fields)
+
+
+def held(now: float = NOW) -> Observed:
+    """The look after a worker did not know the task; the items are back."""
+    plan = look(group(HELD), now, completions=not_registered(*range(10)))
+    return after(group(), plan, ledger=plan.ledger.renewed(dict.fromkeys(range(10), 1)))
+
+
+def test_an_unknown_task_stops_the_dispatch_and_costs_no_attempt() -> None:
+    plan = look(group(HELD), completions=not_registered(1, 2))
+
+    assert plan.actions == (Renew(indexes(1, 2)),)
+    assert plan.actions[0].reason == "No worker knows the task 'shop.send'."
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+    assert (plan.status.failed, plan.status.active, plan.status.pending) == (0, 8, 92)
+    assert [event.reason for event in plan.events] == [EventReason.CONFIGURATION_INVALID]
+    assert "use an image (spec.workers.image, spec.workers.app) whose app registers it" in plan.events[0].message
+
+
+def test_after_a_while_one_item_is_tried() -> None:
+    seen = held()
+    assert only(look(seen, NOW + CANARY_SECONDS - 1), Redispatch) == []
+
+    plan = look(seen, NOW + CANARY_SECONDS)
+    assert only(plan, Redispatch) == [Redispatch(indexes(0))]
+    assert only(plan, Dispatch) == []
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+
+    waiting = after(seen, plan, ledger=plan.ledger.redispatched(indexes(0)))
+    assert only(look(waiting, NOW + 3 * CANARY_SECONDS), Redispatch) == [], "one at a time"
+
+
+def test_an_operator_that_restarts_goes_on_waiting() -> None:
+    seen = held()
+    restarted = running(spec(100), decode(encode(seen.ledger)), status=seen.status)
+
+    plan = look(restarted, NOW + 1)
+
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+    assert plan.events == ()
+    assert len(plan.actions) == 1, "one item is tried"
+    assert only(plan, Redispatch) == [Redispatch(indexes(0))]
+
+
+def test_the_message_of_the_condition_is_for_readers_only() -> None:
+    """What the group knows stands in the ledger: a condition that somebody changed blocks and frees nothing."""
+    seen = held()
+    blank = group(seen.ledger)
+    assert said(look(blank).status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+
+    free = replace(seen, ledger=replace(seen.ledger, unknown_task=""))
+    assert said(look(free).status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
+
+
+@pytest.mark.parametrize("end", [completions([0]), completions((), [0])], ids=["it succeeds", "it fails by itself"])
+def test_once_the_task_is_known_everything_goes_on(end: Completions) -> None:
+    plan = look(held(), NOW + CANARY_SECONDS, completions=end)
+
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
+    assert plan.save
+    assert only(plan, Redispatch) == [Redispatch(indexes(range(1, 10)))]
+    assert only(plan, Dispatch)
+
+
+def test_a_newly_unknown_task_is_saved_before_anything_else_is_done() -> None:
+    """Unsaved, the next operator would dispatch everything again in vain."""
+    first = look(group(HELD), completions=not_registered(1))
+    assert (first.save, first.transition) == (True, False)
+    assert first.ledger.unknown_task == "shop.send"
+
+    again = look(after(group(), first), completions=not_registered(2))
+    assert (again.save, again.transition) == (False, False)
+
+
+def test_other_tasks_of_the_group_do_not_lift_the_block() -> None:
+    seen = running(MIXED, ledger(20, dispatched=20))
+    plan = look(seen, completions=not_registered(15, 16, task="bad"))
+    seen = after(seen, plan, ledger=plan.ledger.renewed({15: 1, 16: 1}), queue=queue(18))
+
+    still = look(seen, completions=completions([0, 1]))
+    assert said(still.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+    assert only(still, Redispatch) == []
+    assert still.status.succeeded == 2
+
+    lifted = look(seen, completions=completions([17]))
+    assert said(lifted.status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
+    assert only(lifted, Redispatch) == [Redispatch(indexes(15, 16))]
+
+
+def test_the_item_that_is_tried_is_one_of_the_unknown_task() -> None:
+    seen = running(MIXED, ledger(20, dispatched=20))
+    plan = look(seen, completions=not_registered(15, task="bad"))
+    books = plan.ledger.renewed({15: 1}).withdrawn(indexes(3))
+    books = books.succeeded_with(indexes(0, 1, 2, range(4, 15), range(16, 20)))
+
+    tried = look(after(seen, plan, ledger=books), NOW + CANARY_SECONDS)
+
+    assert only(tried, Redispatch) == [Redispatch(indexes(15))]
+
+
+def test_items_of_other_tasks_do_not_keep_the_try_waiting() -> None:
+    seen = running(spec(tasks=[{"task": "good"}, {"task": "bad"}]), ledger(2, dispatched=2))
+    plan = look(seen, completions=not_registered(1, task="bad"))
+    seen = after(seen, plan, ledger=plan.ledger.renewed({1: 1}), queue=queue(0, 1))
+
+    assert only(look(seen, NOW + CANARY_SECONDS - 5), Redispatch) == []
+    assert look(seen, NOW + CANARY_SECONDS - 5).wake_after <= 5
+    assert only(look(seen, NOW + CANARY_SECONDS), Redispatch) == [Redispatch(indexes(1))]
+
+
+def note(books: Ledger, ends: Completions) -> str:
+    """The unknown task once these were counted."""
+    compiled = work(MIXED)
+    return noted(account(books, ends, compiled, NOW), ends, compiled).unknown_task
+
+
+@pytest.mark.parametrize(
+    ("before", "ends", "task"),
+    [
+        ("", Completions(), ""),
+        ("", completions([0, 15]), ""),
+        ("", not_registered(15, task="bad"), "bad"),
+        ("", completions((), [15]), ""),
+        ("", not_registered(15, task="helper"), ""),
+        ("bad", Completions(), "bad"),
+        ("bad", completions([0], [1]), "bad"),
+        ("bad", not_registered(16, task="bad"), "bad"),
+        ("bad", completions([15]), ""),
+        ("bad", completions((), [15]), ""),
+        ("bad", not_registered(15, task="helper"), ""),
+        ("bad", completions([15]).plus(not_registered(16, task="bad")), "bad"),
+        ("bad", not_registered(0, task="good"), "good"),
+    ],
+    ids=[
+        "nothing",
+        "others end",
+        "set",
+        "a failure of its own",
+        "it misses another task",
+        "kept",
+        "kept while other tasks end",
+        "said again",
+        "a success of the task",
+        "a failure of the task",
+        "the task misses another one",
+        "known to some workers only",
+        "another one",
+    ],
+)
+def test_the_ledger_notes_the_task_until_an_item_of_it_ends(before: str, ends: Completions, task: str) -> None:
+    assert note(ledger(20, dispatched=20, unknown_task=before), ends) == task
+
+
+def test_an_item_that_had_ended_notes_nothing() -> None:
+    assert note(ledger(20, dispatched=20, succeeded=indexes(15)), not_registered(15, task="bad")) == ""
+
+
+def test_the_note_outlives_the_operator() -> None:
+    assert decode(encode(ledger(unknown_task="bad"))).unknown_task == "bad"
+
+
+def test_a_block_names_the_task() -> None:
+    assert block(ledger()) is None
+    trouble = block(ledger(unknown_task="bad"))
+    assert trouble is not None
+    assert trouble.reason == Reason.UNKNOWN_TASK
+    assert "No worker knows the task 'bad'" in trouble.message
+
+
+def test_a_suspended_group_tries_nothing_and_still_says_what_is_wrong() -> None:
+    seen = replace(held(), spec=spec(100, suspend=True))
+
+    plan = look(seen, NOW + CANARY_SECONDS)
+
+    assert plan.actions == ()
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+
+
+def test_a_try_waits_for_a_worker_too() -> None:
+    for shown in (None, view(0)):
+        assert look(replace(held(), view=shown), NOW + CANARY_SECONDS).actions == ()
+
+
+def test_items_wait_with_their_answer_while_the_broker_is_away() -> None:
+    """Their new attempt has to be written there: until then they are shown again."""
+    seen = group(HELD, queue=None, completions=completions([5]).plus(not_registered(1, 2)))
+
+    plan = look(seen)
+    assert (plan.actions, plan.save) == ((), True)
+    assert (plan.ledger.succeeded, plan.ledger.unknown_task) == (indexes(5), "shop.send")
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+
+    back = look(after(seen, plan, queue=queue()))
+    assert back.actions == (Renew(indexes(1, 2)),)
+    assert not after(seen, back).completions.failed
