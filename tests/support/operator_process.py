@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_START_SECONDS = 30.0
+from support.wait import PATIENCE
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class OperatorProcess:
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.send_signal(number)
-            process.wait(timeout=_START_SECONDS)
+            process.wait(timeout=PATIENCE)
 
     def _environment(self) -> dict[str, str]:
         own = {
@@ -76,8 +76,9 @@ class OperatorProcess:
             "TASKGROUP_WATCH_NAMESPACES": self.namespace,
             "TASKGROUP_POD_NAME": "operator-under-test",
             "TASKGROUP_LIVENESS_PORT": str(free_port()),
-            # Many tests on few processors may keep the API server from answering longer than a Lease usually lasts.
-            "TASKGROUP_LEASE_SECONDS": "60",
+            # A busy API server may not answer longer than a Lease usually lasts, and some tests pause the operator.
+            # Nobody waits for a dead one's Lease: each life has the same name.
+            "TASKGROUP_LEASE_SECONDS": "300",
         }
         return {**os.environ, **own, **self.settings}
 
