@@ -11,7 +11,7 @@ import redis
 
 from support.broker import UID, Group, open_group
 from support.celery_worker import CeleryWorker, celery_worker
-from support.wait import eventually_async
+from support.wait import PATIENCE, eventually_async
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.inspection import active_ids, early_tasks
@@ -20,7 +20,6 @@ from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.redis_results import RedisResults
 
-WAIT = 30.0
 VALUES: list[Any] = [
     None,
     True,
@@ -59,13 +58,13 @@ def worker(group: Group, url: str, folder: Path, pod: str = "pod-a", **options: 
     )
 
 
-async def ended(results: RedisResults, ids: list[str], seconds: float = WAIT) -> list[StoredResult]:
+async def ended(results: RedisResults, ids: list[str]) -> list[StoredResult]:
     """All results, once every one is there."""
 
     async def complete() -> bool:
         return b"." not in await results.classify(ids)
 
-    await eventually_async(complete, seconds, lambda: ids)
+    await eventually_async(complete, state=lambda: ids)
     values = await results.values(ids)
     return [value for value in values if value]
 
@@ -111,14 +110,14 @@ async def test_the_task_sees_its_options(group: Group, results: RedisResults, re
     ids = await send(group, Leaf(task="demo.describe", options=options), [[]])
     with worker(group, redis_url, tmp_path) as running:
         (result,) = await ended(results, ids)
-        log = running.log
+        # The worker stores the result first.
+        await eventually_async(lambda: _logged(running, r"Task shown\.name\[.*\] succeeded"), state=lambda: running.log)
 
     seen = result.value
     assert (seen["id"], seen["group"], seen["group_index"], seen["root_id"]) == (ids[0], UID, 0, UID)
     assert seen["timelimit"] == [30, 20]
     assert seen["headers"] == {"tenant": "acme"}
     assert seen["delivery_info"]["priority"] == 5
-    assert re.search(r"Task shown\.name\[.*\] succeeded", log), log
 
 
 async def test_ends_that_are_no_success(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
@@ -138,7 +137,9 @@ async def test_ends_that_are_no_success(group: Group, results: RedisResults, red
 
 async def test_time_limits_end_the_run(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
     hard = Leaf(task="demo.busy", options=Options(time_limit_seconds=1))
-    soft = Leaf(task="demo.busy", options=Options(time_limit_seconds=20, soft_time_limit_seconds=1, priority=1))
+    soft = Leaf(
+        task="demo.busy", options=Options(time_limit_seconds=10 * PATIENCE, soft_time_limit_seconds=1, priority=1)
+    )
     ids = await send(group, hard, [[]]) + await send(group, soft, [[]], first=1)
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")):
         await ended(results, ids)
@@ -164,14 +165,14 @@ async def test_a_killed_worker_costs_no_item(
     names = [f"gate-{number}" for number in range(8)]
     ids = await send(group, Leaf(task="demo.gate"), [[name] for name in names])
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")) as victim:
-        await eventually_async(lambda: _count(redis_url, 2), WAIT, lambda: victim.log)
+        await eventually_async(lambda: _count(redis_url, 2), state=lambda: victim.log)
         victim.kill()
     held = (await group.broker.observe(group.keys, ["pod-a"])).unacked["pod-a"]
     answer = await group.broker.requeue(group.keys, "pod-a", before=None, count_loss=True, loss_limit=3)
     open_gates(redis_url, names)
     with worker(group, redis_url, tmp_path, "pod-b"):
         found = await ended(results, ids)
-        await eventually_async(lambda: _settled(group), WAIT)
+        await eventually_async(lambda: _settled(group))
 
     assert held == len(answer.returned) >= 2
     assert [result.value for result in found] == names
@@ -184,9 +185,9 @@ async def test_a_worker_stopped_in_order_hands_its_prefetched_items_back(
     names = [f"gate-{number}" for number in range(4)]
     ids = await send(group, Leaf(task="demo.gate"), [[name] for name in names])
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as first:
-        await eventually_async(lambda: _count(redis_url, 1), WAIT, lambda: first.log)
+        await eventually_async(lambda: _count(redis_url, 1), state=lambda: first.log)
         first.process.terminate()
-        await eventually_async(lambda: _said(first, "Warm shutdown"), WAIT, lambda: first.log)
+        await eventually_async(lambda: _said(first, "Warm shutdown"), state=lambda: first.log)
         open_gates(redis_url, names)
     facts = await group.broker.observe(group.keys, ["pod-a"])
     with worker(group, redis_url, tmp_path, "pod-b"):
@@ -202,9 +203,9 @@ async def test_retries_and_subtasks_stay_in_the_queue_of_the_group(
     ids = await send(group, Leaf(task="demo.again"), [[]])
     ids += await send(group, Leaf(task="demo.child", options=Options(priority=1)), [[]], first=1)
     with worker(group, redis_url, tmp_path):
-        await eventually_async(lambda: _count(redis_url, 1), WAIT)
+        await eventually_async(lambda: _count(redis_url, 1))
         found = [await _success(results, name) for name in ids]
-        await eventually_async(lambda: _settled(group), WAIT)
+        await eventually_async(lambda: _settled(group))
 
     assert [result.value for result in found] == [2, None]
     assert notes(redis_url) == ["child"]
@@ -215,8 +216,8 @@ async def test_a_task_may_end_without_a_result(
 ) -> None:
     ids = await send(group, Leaf(task="demo.silent"), [[]])
     with worker(group, redis_url, tmp_path) as running:
-        await eventually_async(lambda: _said(running, "demo.silent"), WAIT)
-        await eventually_async(lambda: _settled(group), WAIT)
+        await eventually_async(lambda: _said(running, "demo.silent"))
+        await eventually_async(lambda: _settled(group))
 
     assert await results.classify(ids) == b"."
     assert await group.broker.present(group.keys, ["pod-a"]) == set()
@@ -226,8 +227,8 @@ async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_pat
     ids = await send(group, Leaf(task="demo.gate"), [["a"], ["b"], ["c"]])
     hosts = ["celery@pod-a", "celery@nobody"]
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as running:
-        await eventually_async(lambda: _count(redis_url, 1), WAIT, lambda: running.log)
-        held = await active_ids(redis_url, hosts, 1.0)
+        await eventually_async(lambda: _count(redis_url, 1), state=lambda: running.log)
+        held = await eventually_async(lambda: active_ids(redis_url, hosts, 1.0), state=lambda: running.log)
         open_gates(redis_url, "abc")
 
     assert held.keys() == {"celery@pod-a"}
@@ -236,7 +237,7 @@ async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_pat
 
 async def test_a_worker_tells_which_tasks_it_acknowledges_early(group: Group, redis_url: str, tmp_path: Path) -> None:
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")):
-        early = await early_tasks(redis_url, "celery@pod-a", 1.0)
+        early = await early_tasks(redis_url, "celery@pod-a", PATIENCE)
         silent = await early_tasks(redis_url, "celery@nobody", 0.2)
 
     assert early == frozenset({"demo.early"})
@@ -251,6 +252,10 @@ async def _said(running: CeleryWorker, text: str) -> bool:
     return text in running.log.lower() or text in running.log
 
 
+async def _logged(running: CeleryWorker, pattern: str) -> bool:
+    return re.search(pattern, running.log) is not None
+
+
 async def _settled(group: Group) -> bool:
     facts = await group.broker.observe(group.keys, ["pod-a", "pod-b"])
     return facts.queued == 0 and not any(facts.unacked.values())
@@ -261,6 +266,6 @@ async def _success(results: RedisResults, name: str) -> StoredResult:
         (stored,) = await results.values([name])
         return stored if stored and stored.status == "SUCCESS" else None
 
-    stored = await eventually_async(there, WAIT)
+    stored = await eventually_async(there)
     assert stored
     return stored

@@ -235,7 +235,7 @@ async def test_a_quota_that_admits_no_pod_is_said(workers: WorkerDeployments, gr
         found = (await workers.observe(group, None)).trouble
         return found is not None and "exceeded quota: none" in found.message and found.reason == Reason.FORBIDDEN
 
-    await eventually_async(trouble, 30)
+    await eventually_async(trouble)
 
 
 async def test_a_service_account_that_is_not_there_is_said(workers: WorkerDeployments, group: Meta) -> None:
@@ -245,4 +245,4 @@ async def test_a_service_account_that_is_not_there_is_said(workers: WorkerDeploy
         found = (await workers.observe(group, None)).trouble
         return found is not None and found.message.startswith('The service account "nobody" does not exist')
 
-    await eventually_async(trouble, 30)
+    await eventually_async(trouble)

@@ -14,10 +14,9 @@ from support.crd.server import shared_task_groups
 from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 from taskgroup.broker.keys import GroupKeys
 
-SECONDS = 90.0
 WORKERS = {"image": "localhost/none:1", "app": "support.celery_app", "maxReplicas": 2, "concurrency": 2}
 _POD: dict[str, Any] = {
     "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -72,7 +71,7 @@ class Bench:
         found = self.status(name).get("conditions", [])
         return next((entry for entry in found if entry["type"] == kind), {})
 
-    def until(self, name: str, what: Callable[[dict[str, Any]], object], seconds: float = SECONDS) -> dict[str, Any]:
+    def until(self, name: str, what: Callable[[dict[str, Any]], object], seconds: float = PATIENCE) -> dict[str, Any]:
         """The status as soon as `what` holds of it."""
         seen: dict[str, Any] = {}
 
@@ -84,7 +83,7 @@ class Bench:
         eventually(look, seconds, lambda: f"{seen}\noperator:\n{self.operator.log[-3000:]}")
         return seen
 
-    def finished(self, name: str, seconds: float = SECONDS) -> dict[str, Any]:
+    def finished(self, name: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The status once the group has ended."""
         return self.until(name, lambda status: status.get("state") in ("Complete", "Failed"), seconds)
 
@@ -117,7 +116,7 @@ class Bench:
         try:
             yield
         finally:
-            self.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--wait=true", "--timeout=20s")
+            self.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--wait=true", f"--timeout={PATIENCE}s")
 
     def redis(self) -> "redis.Redis":
         """A client of the group's Redis."""
@@ -125,7 +124,7 @@ class Bench:
 
     def clear(self) -> None:
         """Delete all TaskGroups and wait until they are gone."""
-        self.kubectl("delete", "taskgroups", "--all", "--wait=true", "--timeout=50s")
+        self.kubectl("delete", "taskgroups", "--all", "--wait=true", f"--timeout={PATIENCE}s")
 
 
 @contextmanager

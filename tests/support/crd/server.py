@@ -12,15 +12,13 @@ from kubernetes import config
 
 from support.crd.objects import LEAST, task_group
 from support.kubectl import kubeconfig
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 
 CRD = Path(__file__).resolve().parents[3] / "crds/taskgroups.yaml"
 NAMESPACE = "crd-tests"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 COLLECTION = f"/apis/taskgroups.dev/v1alpha1/namespaces/{NAMESPACE}/taskgroups"
 _config: Any = config
-SECONDS = 60.0
-"""Time limit of one request; the largest carries 1.5 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,9 @@ class TaskGroups:
         crd = yaml.safe_load(CRD.read_text(encoding="utf-8"))
         self._apply(CRDS, crd)
         self._apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        eventually(lambda: self.create(task_group(LEAST)).accepted, 30, lambda: self.create(task_group(LEAST)).message)
+        eventually(
+            lambda: self.create(task_group(LEAST)).accepted, state=lambda: self.create(task_group(LEAST)).message
+        )
 
     def create(self, body: Mapping[str, Any], *, keep: bool = False, validation: str = "Strict") -> Answer:
         """A create; nothing is stored unless `keep`."""
@@ -114,7 +114,7 @@ class TaskGroups:
             parts[1],
             headers=parts[2],
             body=json.dumps(body) if body else None,
-            timeout=SECONDS,
+            timeout=PATIENCE,
             retries=False,
         )
         if response.status >= 300:
