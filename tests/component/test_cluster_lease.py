@@ -56,7 +56,7 @@ async def test_the_second_one_waits_while_the_first_renews(cluster: Cluster, nam
 
     async with kept(first, losses):
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(second.acquire(), SECONDS * 2)
+            await asyncio.wait_for(second.acquire(), SECONDS * 1.5)
 
     assert (await stored(cluster, namespace))["holderIdentity"] == "a"
     assert losses == []

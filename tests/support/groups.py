@@ -23,6 +23,7 @@ REDIS_IMAGE = "localhost/redis:7"
 PROBE = "probe"
 """Name of the probe app, of the ConfigMap with it, and of the Secret with the URL of the Redis where it notes."""
 GATE_KEPT_SECONDS = 3600
+"""How long an open gate is of use to anybody."""
 SECRET = "redis"
 """Name of the Secret with the broker's URL in every test namespace."""
 _COUNTS = ("pending", "active", "succeeded", "failed", "cancelled")
