@@ -166,13 +166,14 @@ async def test_a_server_that_is_loading() -> None:
     plain = ("--rdbcompression", "no")
     with redis_server(persistent=True, arguments=plain) as server:
         with server.client() as client:
-            client.mset({f"key-{number}": "x" * 1000 for number in range(300)})
+            client.mset({f"key-{number}": "x" * 1000 for number in range(3000)})
             client.bgrewriteaof()
-            await eventually_async(lambda: _rewritten(client), 10)
+            await eventually_async(lambda: _rewritten(client))
         server.stop()
+        # A minute, of which the test needs a moment.
         server.arguments = (*plain, "--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
         server.start(answering=False)
-        await eventually_async(lambda: _says(server.url, "loading"), 20)
+        await eventually_async(lambda: _says(server.url, "loading"))
         server.kill()
 
 
@@ -180,10 +181,10 @@ async def test_a_replica_and_a_full_server() -> None:
     with redis_server() as server, server.client() as client:
         client.hset(STATE, mapping={"nonce": FENCE.nonce, "epoch": FENCE.epoch})
         client.config_set("maxmemory", "1")
-        await eventually_async(lambda: _says(server.url, "out of memory"), 5)
+        await eventually_async(lambda: _says(server.url, "out of memory"))
         client.config_set("maxmemory", "0")
         client.replicaof("127.0.0.1", "1")
-        await eventually_async(lambda: _says(server.url, "read-only replica"), 5)
+        await eventually_async(lambda: _says(server.url, "read-only replica"))
 
 
 async def test_a_foreign_value_under_a_key(redis_url: str) -> None:

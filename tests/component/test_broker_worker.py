@@ -11,7 +11,7 @@ import redis
 
 from support.broker import UID, Group, open_group
 from support.celery_worker import CeleryWorker, celery_worker
-from support.wait import eventually_async
+from support.wait import PATIENCE, eventually_async
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.inspection import CeleryInspection
@@ -20,7 +20,6 @@ from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.redis_results import RedisResults
 
-WAIT = 30.0
 VALUES: list[Any] = [
     None,
     True,
@@ -60,13 +59,13 @@ def worker(group: Group, url: str, folder: Path, pod: str = "pod-a", **options: 
     )
 
 
-async def ended(results: RedisResults, ids: list[str], seconds: float = WAIT) -> list[StoredResult]:
+async def ended(results: RedisResults, ids: list[str]) -> list[StoredResult]:
     """All results, once every one is there."""
 
     async def complete() -> bool:
         return set(await results.ended(ids)) == set(ids)
 
-    await eventually_async(complete, seconds, lambda: ids)
+    await eventually_async(complete, state=lambda: ids)
     values = await results.values(ids)
     return [value for value in values if value]
 
@@ -112,14 +111,14 @@ async def test_the_task_sees_its_options(group: Group, results: RedisResults, re
     ids = await send(group, Leaf(task="demo.describe", options=options), [[]])
     with worker(group, redis_url, tmp_path) as running:
         (result,) = await ended(results, ids)
-        log = running.log
+        # The worker stores the result first.
+        await eventually_async(lambda: _logged(running, r"Task shown\.name\[.*\] succeeded"), state=lambda: running.log)
 
     seen = result.value
     assert (seen["id"], seen["group"], seen["group_index"], seen["root_id"]) == (ids[0], UID, 0, UID)
     assert seen["timelimit"] == [30, 20]
     assert seen["headers"] == {"tenant": "acme"}
     assert seen["delivery_info"]["priority"] == 5
-    assert re.search(r"Task shown\.name\[.*\] succeeded", log), log
 
 
 async def test_ends_that_are_no_success(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
@@ -140,7 +139,9 @@ async def test_ends_that_are_no_success(group: Group, results: RedisResults, red
 
 async def test_time_limits_end_the_run(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:
     hard = Leaf(task="demo.busy", options=Options(time_limit_seconds=1))
-    soft = Leaf(task="demo.busy", options=Options(time_limit_seconds=20, soft_time_limit_seconds=1, priority=1))
+    soft = Leaf(
+        task="demo.busy", options=Options(time_limit_seconds=10 * PATIENCE, soft_time_limit_seconds=1, priority=1)
+    )
     ids = await send(group, hard, [[]]) + await send(group, soft, [[]], first=1)
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")):
         await ended(results, ids)
@@ -167,7 +168,7 @@ async def test_a_killed_worker_costs_no_item(
     names = [f"gate-{number}" for number in range(8)]
     ids = await send(group, Leaf(task="demo.gate"), [[name] for name in names])
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "2")) as victim:
-        await eventually_async(lambda: _count(redis_url, 2), WAIT, lambda: victim.log)
+        await eventually_async(lambda: _count(redis_url, 2), state=lambda: victim.log)
         victim.kill()
     before = await group.facts("pod-a")
     given_up = await group.broker.pools.requeue(
@@ -177,7 +178,7 @@ async def test_a_killed_worker_costs_no_item(
     open_gates(redis_url, names)
     with worker(group, redis_url, tmp_path, "pod-b"):
         found = await ended(results, ids)
-        await eventually_async(lambda: _settled(group), WAIT)
+        await eventually_async(lambda: _settled(group))
 
     assert given_up == frozenset()
     assert before.held["pod-a"] == after.queued - before.queued >= 2
@@ -192,9 +193,9 @@ async def test_a_worker_stopped_in_order_hands_its_prefetched_items_back(
     names = [f"gate-{number}" for number in range(4)]
     ids = await send(group, Leaf(task="demo.gate"), [[name] for name in names])
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as first:
-        await eventually_async(lambda: _count(redis_url, 1), WAIT, lambda: first.log)
+        await eventually_async(lambda: _count(redis_url, 1), state=lambda: first.log)
         first.process.terminate()
-        await eventually_async(lambda: _said(first, "Warm shutdown"), WAIT, lambda: first.log)
+        await eventually_async(lambda: _said(first, "Warm shutdown"), state=lambda: first.log)
         open_gates(redis_url, names)
     facts = await group.facts("pod-a")
     with worker(group, redis_url, tmp_path, "pod-b"):
@@ -210,9 +211,9 @@ async def test_retries_and_subtasks_stay_in_the_queue_of_the_group(
     ids = await send(group, Leaf(task="demo.again"), [[]])
     ids += await send(group, Leaf(task="demo.child", options=Options(priority=1)), [[]], first=1)
     with worker(group, redis_url, tmp_path):
-        await eventually_async(lambda: _count(redis_url, 1), WAIT)
+        await eventually_async(lambda: _count(redis_url, 1))
         found = [await _success(results, name) for name in ids]
-        await eventually_async(lambda: _settled(group), WAIT)
+        await eventually_async(lambda: _settled(group))
 
     assert [result.value for result in found] == [2, None]
     assert notes(redis_url) == ["child"]
@@ -223,8 +224,8 @@ async def test_a_task_may_end_without_a_result(
 ) -> None:
     ids = await send(group, Leaf(task="demo.silent"), [[]])
     with worker(group, redis_url, tmp_path) as running:
-        await eventually_async(lambda: _said(running, "demo.silent"), WAIT)
-        await eventually_async(lambda: _settled(group), WAIT)
+        await eventually_async(lambda: _said(running, "demo.silent"))
+        await eventually_async(lambda: _settled(group))
 
     assert await results.ended(ids) == {}
     assert await group.broker.groups.present(group.pool.pool, ["pod-a"]) == set()
@@ -234,8 +235,10 @@ async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_pat
     ids = await send(group, Leaf(task="demo.gate"), [["a"], ["b"], ["c"]])
     inspection = CeleryInspection(redis_url)
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as running:
-        await eventually_async(lambda: _count(redis_url, 1), WAIT, lambda: running.log)
-        held = await inspection.active_ids(["pod-a", "nobody"], 1.0)
+        await eventually_async(lambda: _count(redis_url, 1), state=lambda: running.log)
+        held = await eventually_async(
+            lambda: inspection.active_ids(["pod-a", "nobody"], 1.0), state=lambda: running.log
+        )
         open_gates(redis_url, "abc")
 
     assert held.keys() == {"pod-a"}
@@ -244,7 +247,7 @@ async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_pat
 
 async def test_a_worker_tells_which_tasks_it_acknowledges_early(group: Group, redis_url: str, tmp_path: Path) -> None:
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")):
-        early = await CeleryInspection(redis_url).early_ack_tasks("pod-a", 1.0)
+        early = await CeleryInspection(redis_url).early_ack_tasks("pod-a", PATIENCE)
         silent = await CeleryInspection(redis_url).early_ack_tasks("nobody", 0.2)
 
     assert early == frozenset({"demo.early"})
@@ -259,6 +262,10 @@ async def _said(running: CeleryWorker, text: str) -> bool:
     return text in running.log.lower() or text in running.log
 
 
+async def _logged(running: CeleryWorker, pattern: str) -> bool:
+    return re.search(pattern, running.log) is not None
+
+
 async def _settled(group: Group) -> bool:
     queue = await group.broker.groups.observe(group.route, ["pod-a", "pod-b"])
     return queue.messages == 0
@@ -269,6 +276,6 @@ async def _success(results: RedisResults, name: str) -> StoredResult:
         (stored,) = await results.values([name])
         return stored if stored and stored.status == "SUCCESS" else None
 
-    stored = await eventually_async(there, WAIT)
+    stored = await eventually_async(there)
     assert stored
     return stored

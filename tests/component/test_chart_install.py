@@ -42,13 +42,7 @@ def as_pod(manifest: Manifest) -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
-def with_default_account(kubectl: Kubectl) -> None:
-    """The ServiceAccount that a controller makes on full clusters; it may be there already."""
-    kubectl.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}})
-
-
 def test_every_pod_is_restricted(namespace: Kubectl) -> None:
-    with_default_account(namespace)
     for persistence in (True, False):
         manifests = render({**VALUES, "redis": {"persistence": {"enabled": persistence}}})
         workloads = of_kind(manifests, "Deployment", "StatefulSet", "Job", "Pod")
@@ -57,7 +51,6 @@ def test_every_pod_is_restricted(namespace: Kubectl) -> None:
 
 
 def test_the_namespace_would_refuse_a_careless_pod(namespace: Kubectl) -> None:
-    with_default_account(namespace)
     (job,) = of_kind(render({**VALUES, "securityContext": {"allowPrivilegeEscalation": True}}), "Job")
     assert 'violates PodSecurity "restricted' in namespace.create(as_pod(job), "--dry-run=server")
 

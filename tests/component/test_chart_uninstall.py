@@ -10,6 +10,7 @@ import yaml
 
 from support.helm import CHART, FULLNAME, of_kind, render
 from support.kubectl import Kubectl, new_namespace
+from support.wait import PATIENCE
 from taskgroup.api.names import API_VERSION, FINALIZER, KIND, LABEL_MANAGED_BY, LABEL_UID, MANAGER
 from taskgroup.cli import uninstall as command
 from taskgroup.cluster.client import connect
@@ -34,7 +35,7 @@ def team() -> Iterator[Kubectl]:
     with new_namespace() as kubectl:
         definitions = [argument for path in CHART.glob("files/crds/*.yaml") for argument in ("--filename", str(path))]
         assert kubectl("apply", "--server-side", "--force-conflicts", *definitions).returncode == 0
-        established = kubectl("wait", "--for=condition=Established", *DEFINITIONS, "--timeout=30s")
+        established = kubectl("wait", "--for=condition=Established", *DEFINITIONS, f"--timeout={PATIENCE}s")
         assert established.returncode == 0, established.stderr
         assert kubectl.create(deployment(WORKERS, {LABEL_MANAGED_BY: MANAGER, LABEL_UID: "0123abcd"})) == ""
         assert kubectl.create(task_group()) == ""

@@ -240,7 +240,7 @@ async def test_a_quota_that_admits_no_pod_is_reported(
         current = (await workers.observe(group, None)).trouble
         return current is not None and "exceeded quota: none" in current.message and current.reason == Reason.FORBIDDEN
 
-    await eventually_async(is_reported, 30)
+    await eventually_async(is_reported)
 
 
 async def test_a_service_account_that_does_not_exist_is_reported(workers: WorkerDeployments, group: Meta) -> None:
@@ -250,4 +250,4 @@ async def test_a_service_account_that_does_not_exist_is_reported(workers: Worker
         current = (await workers.observe(group, None)).trouble
         return current is not None and current.message.startswith('The service account "nobody" does not exist')
 
-    await eventually_async(is_reported, 30)
+    await eventually_async(is_reported)

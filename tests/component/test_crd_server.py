@@ -168,5 +168,5 @@ def test_groups_are_selected_by_state(groups: TaskGroups, name: str) -> None:
         page = groups.get(COLLECTION, fieldSelector=f"status.state={state}")
         return {entry["metadata"]["name"] for entry in page["items"]}
 
-    eventually(lambda: name in names("Running"), 10)
+    eventually(lambda: name in names("Running"))
     assert name not in names("Failed")

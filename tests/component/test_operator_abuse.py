@@ -1,6 +1,7 @@
 """What one namespace's users can write must not stop the operator, which serves the others too."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -21,7 +22,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 def test_items_nested_ten_thousand_levels_are_refused_and_harm_nobody_else(bench: Bench) -> None:
     _create_nested(bench, "nested", LEVELS)
-    eventually(lambda: "nested too deeply" in _conditions(bench, "nested"), 60, lambda: bench.operator.log[-3000:])
+    eventually(lambda: "nested too deeply" in _conditions(bench, "nested"), state=lambda: bench.operator.log[-3000:])
     uid = bench.apply("other", sequence={"count": 2}, template={"task": "demo.noop"})
     with bench.worker(uid):
         status = bench.finished("other")
@@ -33,11 +34,12 @@ def test_items_nested_ten_thousand_levels_are_refused_and_harm_nobody_else(bench
 def test_a_deployment_that_was_taken_away_is_told_and_not_looked_at_all_the_time(bench: Bench) -> None:
     uid = bench.apply("taken", sequence={"count": 2}, template={"task": "demo.noop"})
     bench.until("taken", lambda status: status.get("active"))
+    begin = time.monotonic()
     removal = '[{"op": "remove", "path": "/metadata/ownerReferences"}]'
     bench.kubectl("patch", "deployment", f"taken-{uid[:8]}", "--type", "json", "--patch", removal)
     bench.until("taken", lambda _: "does not belong" in bench.condition("taken", "Ready").get("message", ""))
 
-    assert bench.operator.log.count("does not belong") < 10
+    assert bench.operator.log.count("does not belong") < 10 + (time.monotonic() - begin), "more than once a second"
 
 
 def test_a_paused_operator_does_not_write_over_what_its_successor_wrote(bench: Bench) -> None:
@@ -47,14 +49,13 @@ def test_a_paused_operator_does_not_write_over_what_its_successor_wrote(bench: B
         bench.operator.pause()
         _finish(bench, "paused")
         client.set("open:a", 1)
-        eventually(lambda: client.exists(f"celery-task-meta-{uid}.0"), 60)
+        eventually(lambda: client.exists(f"celery-task-meta-{uid}.0"))
         before = _refusals(bench, "paused")
         bench.operator.resume()
         # What ended comes to the operator: its status is written, or refused.
         eventually(
             lambda: _refusals(bench, "paused") > before or bench.status("paused")["state"] != "Complete",
-            60,
-            lambda: bench.operator.log[-3000:],
+            state=lambda: bench.operator.log[-3000:],
         )
         client.set("open:b", 1)
 

@@ -51,7 +51,7 @@ def test_every_failure_is_counted_and_named(bench: Bench) -> None:
 def test_suspension_takes_queued_items_back_and_resuming_finishes_them(bench: Bench) -> None:
     uid = bench.apply("halt", sequence={"count": 30}, template={"task": "demo.gate", "args": ["g"]}, parallelism=6)
     with bench.worker(uid):
-        eventually(lambda: _notes(bench), 60)
+        eventually(lambda: _notes(bench))
         bench.patch("halt", {"suspend": True})
         bench.until("halt", lambda status: status["state"] == "Suspended" and status["active"] == 1)
         with bench.redis() as client:
@@ -90,8 +90,8 @@ def test_the_deadline_ends_the_group(bench: Bench) -> None:
 def test_a_finished_group_is_removed_after_its_time_to_live(bench: Bench) -> None:
     uid = bench.apply("brief", sequence={"count": 1}, template=_note("x"), ttlSecondsAfterFinished=1)
     with bench.worker(uid):
-        eventually(lambda: _is_leaving(bench, "brief"), 60, lambda: bench.operator.log)
-    eventually(lambda: "NotFound" in bench.kubectl("get", "tg", "brief").stderr, 60, lambda: bench.operator.log)
+        eventually(lambda: _is_leaving(bench, "brief"), state=lambda: bench.operator.log)
+    eventually(lambda: "NotFound" in bench.kubectl("get", "tg", "brief").stderr, state=lambda: bench.operator.log)
 
     with bench.redis() as client:
         left = {key.decode() for key in client.keys(f"*{uid}*")}
@@ -101,7 +101,7 @@ def test_a_finished_group_is_removed_after_its_time_to_live(bench: Bench) -> Non
 def test_a_lower_parallelism_takes_back_what_waits(bench: Bench) -> None:
     uid = bench.apply("less", sequence={"count": 30}, template={"task": "demo.gate", "args": ["g"]}, parallelism=20)
     with bench.worker(uid):
-        eventually(lambda: _notes(bench), 60)
+        eventually(lambda: _notes(bench))
         bench.patch("less", {"parallelism": 3})
         bench.until("less", lambda status: status.get("active", 20) <= 3)
         with bench.redis() as client:
@@ -124,8 +124,9 @@ def test_an_unknown_task_holds_dispatch_until_a_worker_knows_it(bench: Bench) ->
 
 def test_a_lost_redis_starts_what_had_not_ended_again(bench: Bench) -> None:
     uid = bench.apply("again", sequence={"count": 8}, template={"task": "demo.gate", "args": ["g"]}, parallelism=4)
-    with bench.worker(uid):
-        eventually(lambda: _notes(bench), 60)
+    with bench.worker(uid) as worker:
+        eventually(lambda: _notes(bench))
+        worker.kill()
     with bench.redis() as client:
         client.flushall()
         client.set("open:g", 1)
@@ -156,7 +157,7 @@ def test_ignored_results_are_deleted_once_counted(bench: Bench) -> None:
     with bench.worker(uid):
         bench.finished("quiet")
     with bench.redis() as client:
-        eventually(lambda: not client.keys(f"celery-task-meta-{uid}*"), 10, lambda: client.keys("*"))
+        eventually(lambda: not client.keys(f"celery-task-meta-{uid}*"), state=lambda: client.keys("*"))
 
 
 def _is_leaving(bench: Bench, name: str) -> bool:
@@ -187,9 +188,9 @@ def test_an_ended_group_stops_its_workers_and_expires_without_its_secret(bench: 
     try:
         bench.operator.start()
         eventually(
-            lambda: bench.kubectl.get("deployment", name)["spec"]["replicas"] == 0, 60, lambda: bench.operator.log
+            lambda: bench.kubectl.get("deployment", name)["spec"]["replicas"] == 0, state=lambda: bench.operator.log
         )
         bench.patch("orphan", {"ttlSecondsAfterFinished": 1})
-        eventually(lambda: _is_leaving(bench, "orphan"), 60, lambda: bench.operator.log)
+        eventually(lambda: _is_leaving(bench, "orphan"), state=lambda: bench.operator.log)
     finally:
         bench.kubectl("create", "secret", "generic", "redis", f"--from-literal=url={bench.server.url}")

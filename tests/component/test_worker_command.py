@@ -13,7 +13,7 @@ import redis
 from celery import Celery
 
 from support.celery_worker import CeleryWorker
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 from taskgroup.api.spec import Backend, SecretKeyRef
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.workers.manifest import worker_deployment
@@ -73,7 +73,7 @@ def started(url: str, folder: Path, app: str) -> Iterator[CeleryWorker]:
 
 
 def ready(worker: CeleryWorker) -> None:
-    eventually(lambda: " ready." in worker.log or worker.process.poll() is not None, 40, lambda: worker.log)
+    eventually(lambda: " ready." in worker.log or worker.process.poll() is not None, state=lambda: worker.log)
     assert worker.process.poll() is None, worker.log
 
 
@@ -92,14 +92,14 @@ def test_a_worker_obeys_the_command_line_and_not_its_app(
     with started(redis_url, tmp_path, app) as worker:
         ready(worker)
         gate = client.send_task("demo.gate", ["g"], queue=QUEUE)
-        eventually(lambda: board.lrange("notes", 0, -1) == [b"g"], 20, lambda: worker.log)
+        eventually(lambda: board.lrange("notes", 0, -1) == [b"g"], state=lambda: worker.log)
 
         assert board.hlen(f"held:{POD}") == 1
         assert board.zcard(f"index:{POD}") == 1
         board.set("open:g", 1)
-        assert gate.get(timeout=20) == "g"
-        assert 900 < board.ttl(f"celery-task-meta-{gate.id}") <= 1000
-        eventually(lambda: not board.exists(f"held:{POD}"), 20, lambda: board.hgetall(f"held:{POD}"))
+        assert gate.get(timeout=PATIENCE) == "g"
+        assert 0 < board.ttl(f"celery-task-meta-{gate.id}") <= 1000
+        eventually(lambda: not board.exists(f"held:{POD}"), state=lambda: board.hgetall(f"held:{POD}"))
 
 
 def test_subtasks_stay_in_the_group_s_queue(redis_url: str, tmp_path: Path, board: redis.Redis) -> None:
@@ -108,7 +108,7 @@ def test_subtasks_stay_in_the_group_s_queue(redis_url: str, tmp_path: Path, boar
         ready(worker)
         Celery(broker=redis_url).send_task("demo.child", queue=QUEUE)
 
-        eventually(lambda: board.lrange("notes", 0, -1) == [b"child"], 20, lambda: worker.log)
+        eventually(lambda: board.lrange("notes", 0, -1) == [b"child"], state=lambda: worker.log)
 
 
 def test_sigterm_lets_the_running_task_end(redis_url: str, tmp_path: Path, board: redis.Redis) -> None:
@@ -116,17 +116,17 @@ def test_sigterm_lets_the_running_task_end(redis_url: str, tmp_path: Path, board
     with started(redis_url, tmp_path, "support.celery_app") as worker:
         ready(worker)
         gate = client.send_task("demo.gate", ["g"], queue=QUEUE)
-        eventually(lambda: board.lrange("notes", 0, -1) == [b"g"], 20, lambda: worker.log)
+        eventually(lambda: board.lrange("notes", 0, -1) == [b"g"], state=lambda: worker.log)
         worker.process.send_signal(signal.SIGTERM)
-        eventually(lambda: "Warm shutdown" in worker.log, 20, lambda: worker.log)
+        eventually(lambda: "Warm shutdown" in worker.log, state=lambda: worker.log)
         board.set("open:g", 1)
 
-        assert gate.get(timeout=20) == "g"
-        assert worker.process.wait(timeout=20) == 0
+        assert gate.get(timeout=PATIENCE) == "g"
+        assert worker.process.wait(timeout=PATIENCE) == 0
 
 
 def test_an_app_that_is_not_there_ends_the_worker_with_the_reason(redis_url: str, tmp_path: Path) -> None:
     with started(redis_url, tmp_path, "nosuch") as worker:
-        assert worker.process.wait(timeout=40) == 2
+        assert worker.process.wait(timeout=PATIENCE) == 2
 
     assert worker.log.rstrip().endswith("The module nosuch was not found.")

@@ -15,6 +15,7 @@ from support.groups import PROBE
 from support.kube import SECRETS, SERVICES, Kube, connect
 from support.kubectl import RESTRICTED
 from support.space import REPOSITORY, SYSTEM, Space, broker_secret, client_of
+from support.wait import PATIENCE
 
 APPS = (Path(__file__).parent / "apps/probe.py", REPOSITORY / "tests/images/awkward/awkward.py")
 Object = dict[str, Any]
@@ -57,6 +58,7 @@ def _contents(namespace: str, test: str, broker_url: str) -> Object:
     objects: list[Object] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata},
         broker_secret(broker_url),
+        broker_secret(broker_url, PROBE),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": PROBE}, "data": data},
     ]
     return {"apiVersion": "v1", "kind": "List", "items": objects}
@@ -80,5 +82,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def _dump(kubeconfig: str, namespaces: list[str]) -> str:
     command = [str(REPOSITORY / "tests/cluster/dump"), *namespaces]
     environment = {**os.environ, "KUBECONFIG": kubeconfig, "LINES_OF_LOG": "120"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return done.stdout + done.stderr

@@ -9,6 +9,7 @@ from redis import Redis
 
 from support.groups import Group
 from support.kube import Kube
+from support.wait import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
@@ -22,16 +23,15 @@ def test_every_example_says_what_is_expected() -> None:
     assert {"django-images", "partial-failure", "sequence", "thumbnails"} <= set(NAMES)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_ends_as_expected(name: str, system: Kube, redis: Redis) -> None:
     kube = system.within(NAMESPACE)
     manifest, expected = EXAMPLES / f"{name}.yaml", json.loads((EXAMPLES / f"expected/{name}.json").read_text())
-    kube.run("delete", "--filename", str(manifest), "--ignore-not-found", "--timeout=60s")
+    kube.run("delete", "--filename", str(manifest), "--ignore-not-found", f"--timeout={PATIENCE}s")
     kube.run("apply", "--filename", str(manifest))
     group = Group(kube, redis, name, kube.get("taskgroup", name)["metadata"]["uid"])
 
-    status = group.until_finished(expected["status"]["state"], 150)
+    status = group.until_finished(expected["status"]["state"])
 
     assert _part_of(expected["status"], status) == expected["status"]
     assert group.results() == expected["results"]

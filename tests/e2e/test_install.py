@@ -6,25 +6,30 @@ These tests take the operator away, so they run when no other test does.
 import base64
 import os
 import subprocess
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import RedisError
 
-from support.groups import Group, counting
+from support.groups import Group, holding
 from support.kube import PODS, SECRETS, SERVICES, TASK_GROUPS, Kube
 from support.space import REPOSITORY, SYSTEM, Space, client_of
+from support.wait import COMMAND_SECONDS, PATIENCE
 from taskgroup.api.names import FINALIZER, GROUP, LEDGER_PLURAL, PLURAL
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
+# Each of them installs the chart several times.
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(1800)]
 
 RELEASE = "taskgroup"
 DEFINITIONS = [
     f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{GROUP}" for plural in (PLURAL, LEDGER_PLURAL)
 ]
+LIMIT = ("--timeout", f"{PATIENCE}s")
 ON_VOLUME = ("--set", "redis.persistence.enabled=true,redis.persistence.existingClaim=redis-data")
 Object = dict[str, Any]
 
@@ -32,21 +37,26 @@ Object = dict[str, Any]
 def run(system: Kube, *command: str) -> str:
     """A tool on the test cluster; AssertionError with what it said."""
     environment = {**os.environ, "KUBECONFIG": system.kubeconfig}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=330, check=False)
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def install(system: Kube, *options: str) -> None:
     """As `make install`; without options it restores the installation that all other tests use."""
-    run(system, str(REPOSITORY / "tests/cluster/install"), *options)
+    run(system, str(REPOSITORY / "tests/cluster/install"), *LIMIT, *options)
 
 
-def uninstall(system: Kube) -> float:
-    """Seconds that it took."""
-    begin = time.monotonic()
-    run(system, "helm", "uninstall", RELEASE, "--namespace", SYSTEM, "--timeout", "3m")
-    return time.monotonic() - begin
+def uninstall(system: Kube, group: Group) -> None:
+    """Beside a running group; its items are let go once its workers shall stop, which wait for what they run."""
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run, system, "helm", "uninstall", RELEASE, "--namespace", SYSTEM, *LIMIT)
+        system.until(lambda: done.done() or not group.replicas(), state=group.deployment)
+        with suppress(RedisError):  # gone already: then the kubelet ends the workers, a minute later
+            group.open_gate()
+        done.result()
 
 
 def password(system: Kube) -> str:
@@ -80,8 +90,8 @@ def volume(system: Kube, tmp_path: Path) -> Iterator[None]:
 
 
 def test_helm_test_runs_a_tiny_group(system: Kube) -> None:
-    assert "Succeeded" in run(system, "helm", "test", RELEASE, "--namespace", SYSTEM, "--timeout", "3m")
-    system.until(lambda: not system.select(TASK_GROUPS), 60, lambda: system.select(TASK_GROUPS))
+    assert "Succeeded" in run(system, "helm", "test", RELEASE, "--namespace", SYSTEM, *LIMIT)
+    system.until(lambda: not system.select(TASK_GROUPS), state=lambda: system.select(TASK_GROUPS))
 
 
 @pytest.mark.usefixtures("restored")
@@ -97,21 +107,22 @@ def test_an_uninstall_stops_a_running_group_and_a_reinstall_goes_on_with_it(
 ) -> None:
     install(system, *ON_VOLUME)
     space: Space = request.getfixturevalue("space")
-    group = space.create(**counting(60, seconds=1.0))
-    group.until(lambda seen: seen["succeeded"] >= 6)
+    group = space.create(**holding(60))
+    group.let_end(6)
     secret = password(system)
 
-    assert uninstall(system) < 120
+    uninstall(system, group)
 
-    system.until(lambda: not group.pods() and not system.select(PODS), 60, lambda: system.select(PODS))
+    system.until(lambda: not group.pods() and not system.select(PODS), state=lambda: system.select(PODS))
     stopped = space.kube.get("taskgroup", "group")
     assert FINALIZER not in stopped["metadata"].get("finalizers", ())
-    assert 6 <= stopped["status"]["succeeded"] < 60
+    assert stopped["status"]["succeeded"] == 6
 
     install(system, *ON_VOLUME)
     assert password(system) == secret
     again = Group(space.kube, _fresh_client(system, secret), group.name, group.uid)
-    status = again.until_finished(seconds=120)
+    again.open_gate()
+    status = again.until_finished()
     assert status["succeeded"] == status["total"] == 60
     assert set(again.runs()) == set(range(60))
     assert sum(again.runs().values()) <= 62, "only what ran during the uninstall may have been run again"
@@ -121,14 +132,14 @@ def test_an_uninstall_stops_a_running_group_and_a_reinstall_goes_on_with_it(
 @pytest.mark.usefixtures("restored")
 def test_an_uninstall_without_keep_leaves_nothing(system: Kube, space: Space) -> None:
     install(system, "--set", "crds.keep=false")
-    group = space.create(**counting(200, seconds=0.5))
-    group.until(lambda seen: seen["succeeded"] >= 1)
+    group = space.create(**holding(200))
+    group.let_end(1)
 
-    assert uninstall(system) < 120
+    uninstall(system, group)
 
-    system.until(lambda: not any(system.exists(path) for path in DEFINITIONS), 60)
-    space.kube.until(lambda: not group.pods() and group.deployment() is None, 60, group.pods)
-    system.until(lambda: _left(system) == "", 60, lambda: _left(system))
+    system.until(lambda: not any(system.exists(path) for path in DEFINITIONS))
+    space.kube.until(lambda: not group.pods() and group.deployment() is None, state=group.pods)
+    system.until(lambda: _left(system) == "", state=lambda: _left(system))
 
 
 def _fresh_client(system: Kube, encoded: str) -> Redis:

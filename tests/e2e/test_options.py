@@ -6,6 +6,10 @@ from support.groups import SECRET, probe_workers, workers
 from support.kube import SERVICES
 from support.redis_pod import redis_pod, url
 from support.space import Space, client_of
+from support.wait import PATIENCE
+
+ENDLESS = 10 * PATIENCE
+"""Seconds that no test would wait for."""
 
 
 def digest(status: dict[str, Any]) -> dict[str, str]:
@@ -19,7 +23,9 @@ def sleep(seconds: float, **options: Any) -> dict[str, Any]:
 
 
 def test_time_limits_end_an_item_and_spare_the_others(space: Space) -> None:
-    tasks = [sleep(30, timeLimitSeconds=1), sleep(30, softTimeLimitSeconds=1, timeLimitSeconds=20), sleep(0.1)]
+    hard = sleep(ENDLESS, timeLimitSeconds=1)
+    soft = sleep(ENDLESS, softTimeLimitSeconds=1, timeLimitSeconds=ENDLESS)
+    tasks = [hard, soft, sleep(0.1)]
     status = space.create(tasks=tasks).until_finished("Failed")
     assert digest(status) == {"TimeLimitExceeded": "0", "SoftTimeLimitExceeded": "1"}
     assert status["completedIndexes"] == "2"
@@ -35,7 +41,7 @@ def test_an_item_that_nobody_started_in_time_expires(space: Space) -> None:
 def test_urgent_items_run_first(space: Space) -> None:
     priorities = [0, 9, 4, 9, 1, 5, 8, 0, 3, 7]
     tasks = [
-        {"task": "probe.count", "args": ["$(index)", 0.1], "options": {"priority": priority}} for priority in priorities
+        {"task": "probe.count", "args": ["$(index)"], "options": {"priority": priority}} for priority in priorities
     ]
     group = space.create(tasks=tasks, workers=probe_workers(concurrency=1))
     group.until_finished()
@@ -49,7 +55,7 @@ def test_values_that_nobody_wants_are_not_kept(space: Space) -> None:
     status = group.until_finished()
     assert status["succeeded"] == 4
     kept = [f"celery-task-meta-{group.uid}.1"]
-    space.kube.until(lambda: group.traces("celery-task-meta") == kept, 10, lambda: group.traces("celery-task-meta"))
+    space.kube.until(lambda: group.traces("celery-task-meta") == kept, state=lambda: group.traces("celery-task-meta"))
 
 
 def test_the_task_sees_headers_and_shadow(space: Space) -> None:
@@ -74,6 +80,6 @@ def test_messages_and_results_may_live_in_two_places(space: Space) -> None:
         assert sorted(results.keys(f"*{group.uid}*")) == [
             f"team-a:celery-task-meta-{group.uid}.{n}".encode() for n in range(4)
         ]
-        space.kube.run("delete", "taskgroup", "group", "--timeout=60s")
+        space.kube.run("delete", "taskgroup", "group", f"--timeout={PATIENCE}s")
         assert results.keys(f"*{group.uid}*") == []
     assert group.traces() == [f"team-a:{group.books.state}"], "only the tombstone stays, for a day"

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from support.groups import AWKWARD_IMAGE, CELERY53_IMAGE, Group, condition, probe_workers, workers
+from support.groups import AWKWARD_IMAGE, CELERY53_IMAGE, Group, condition, counting, holding, probe_workers, workers
 from support.space import Space
+from support.wait import PATIENCE
 
 Object = dict[str, Any]
 
@@ -48,18 +49,21 @@ def test_an_awkward_app_runs_on_celery_5_3(space: Space) -> None:
     _assert_awkward(group, group.values())
 
 
-@pytest.mark.timeout(200)
 def test_tasks_that_are_acknowledged_early_are_named(space: Space) -> None:
-    template = {"task": "probe.early", "args": ["$(item)", 0.5]}
-    group = space.create(sequence={"count": 80}, template=template, workers=probe_workers())
+    """A worker is asked once the group has run for a while and an item has ended; a busy one is asked again."""
+    group = space.create(**counting(8, "probe.early"))
+    group.let_pass(1)
     status = group.until(lambda seen: "Acknowledged" in condition(seen, "WorkersReady")["message"])
     assert "before they run: probe.early." in condition(status, "WorkersReady")["message"]
+    group.open_gate()
+    group.until_finished()
 
 
 def test_a_task_of_celery_5_3_that_stores_nothing_is_lost_with_an_explanation(space: Space) -> None:
     tasks = [call("awkward.silent", 5), call("awkward.child", 1)]
     group = space.create(tasks=tasks, workers=probe_workers(CELERY53_IMAGE, app="awkward"))
-    status = group.until_finished("Failed", 180)
+    # It is run four times, and each time looked for twice.
+    status = group.until_finished("Failed", 2 * PATIENCE)
     failure = status["failures"][0]
     assert (failure["reason"], failure["indexes"]) == ("Lost", "0")
     assert "ignore_result" in failure["message"]
@@ -80,7 +84,7 @@ def test_subtasks_left_behind_at_the_end_still_run(space: Space) -> None:
     group = space.create(tasks=tasks, workers=workers("awkward", AWKWARD_IMAGE, concurrency=1))
     group.until_finished()
     children = [f"celery-task-meta-{value}" for value in group.values()]
-    space.kube.until(lambda: group.redis.exists(*children) == 6, 60, group.queued)
+    space.kube.until(lambda: group.redis.exists(*children) == 6, state=group.queued)
     group.until_no_workers()
 
 
@@ -106,16 +110,15 @@ def test_variables_volumes_and_the_account_of_the_spec_reach_the_pod(space: Spac
     space.kube.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "painter"}})
     spec = probe_workers(serviceAccountName="painter", nodeSelector={"kubernetes.io/os": "linux"})
     spec["env"].append({"name": "CELERY_BROKER_URL", "value": "redis://elsewhere"})
-    group = space.create(
-        sequence={"count": 40}, template={"task": "probe.count", "args": ["$(item)", 0.5]}, workers=spec
-    )
-    group.until(lambda seen: seen["succeeded"] >= 1)
+    group = space.create(**holding(4) | {"workers": spec})
+    group.let_end(1)
     pod = group.pods()[0]["spec"]
     assert pod["serviceAccountName"] == "painter"
     assert pod["nodeSelector"] == {"kubernetes.io/os": "linux"}
     assert pod["automountServiceAccountToken"] is False
     assert [volume["name"] for volume in pod["volumes"] if "projected" in volume] == []
-    space.kube.remove("taskgroup", "group")
+    group.open_gate()
+    group.until_finished()
 
 
 def _awkward_tasks() -> list[Object]:

@@ -8,6 +8,7 @@ import pytest
 from support.crd.objects import LEAST, task_group
 from support.crd.server import shared_task_groups
 from support.kubectl import Kubectl, kubeconfig, new_namespace
+from support.wait import PATIENCE
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.resources import TASK_GROUPS
 from taskgroup.core.meta import Meta
@@ -17,6 +18,7 @@ from taskgroup.core.meta import Meta
 async def connected(*, user: str | None = None) -> AsyncIterator[Cluster]:
     """The operator's client with all rights, or with those of another user."""
     cluster = await connect(kubeconfig())
+    cluster._timeout = PATIENCE  # noqa: SLF001
     if user:
         cluster._api.set_default_header("Impersonate-User", user)  # noqa: SLF001
     async with cluster:

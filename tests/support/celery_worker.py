@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 
 _TESTS = Path(__file__).parents[1]
-_READY_SECONDS = 40.0
 
 
 @dataclass(slots=True)
@@ -30,11 +29,11 @@ class CeleryWorker:
         return self.path.read_text(errors="replace")
 
     def stop(self) -> None:
-        """Warm shutdown, as kubelet's SIGTERM."""
+        """Warm shutdown, as kubelet's SIGTERM. It waits for what runs: where that never ends, `kill`."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -42,7 +41,7 @@ class CeleryWorker:
         """SIGKILL to the worker and its children, as when a pod's container is killed."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=PATIENCE)
 
 
 @contextmanager
@@ -80,7 +79,7 @@ def celery_worker(
         )
     worker = CeleryWorker(name, path, process)
     try:
-        eventually(lambda: " ready." in worker.log or process.poll() is not None, _READY_SECONDS, lambda: worker.log)
+        eventually(lambda: " ready." in worker.log or process.poll() is not None, state=lambda: worker.log)
         assert process.poll() is None, worker.log
         yield worker
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 from redis import Redis
 
 from support.kube import DEPLOYMENTS, EVENTS, LEDGERS, PODS, TASK_GROUPS, Kube
+from support.wait import COMMAND_SECONDS, PATIENCE
 from taskgroup.api.names import API_VERSION, KIND, LABEL_UID
 from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.cluster.children import child_name
@@ -20,7 +21,9 @@ CELERY53_IMAGE = "localhost/test-celery53:dev"
 AWKWARD_IMAGE = "localhost/test-awkward:dev"
 REDIS_IMAGE = "localhost/redis:7"
 PROBE = "probe"
-"""Name of the ConfigMap with the probe app, and of the app."""
+"""Name of the probe app, of the ConfigMap with it, and of the Secret with the URL of the Redis where it notes."""
+GATE_KEPT_SECONDS = 3600
+"""How long an open gate is of use to anybody."""
 SECRET = "redis"
 """Name of the Secret with the broker's URL in every test namespace."""
 _COUNTS = ("pending", "active", "succeeded", "failed", "cancelled")
@@ -37,7 +40,10 @@ def probe_workers(image: str = WORKER_IMAGE, **fields: Any) -> Object:
     return workers(
         fields.pop("app", PROBE),
         image,
-        env=[{"name": "PYTHONPATH", "value": "/probe:/app"}],
+        env=[
+            {"name": "PYTHONPATH", "value": "/probe:/app"},
+            {"name": "PROBE_URL", "valueFrom": {"secretKeyRef": {"name": PROBE, "key": "url"}}},
+        ],
         volumes=[{"name": PROBE, "configMap": {"name": PROBE}}],
         volumeMounts=[{"name": PROBE, "mountPath": "/probe", "readOnly": True}],
         **fields,
@@ -51,13 +57,18 @@ def manifest(name: str, **spec: Any) -> Object:
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": fields}
 
 
-def counting(count: int, seconds: float = 0.0, **worker_fields: Any) -> Object:
-    """The part of a spec that runs `probe.count` for the integers below `count`."""
+def counting(count: int, task: str = "probe.count", **worker_fields: Any) -> Object:
+    """The part of a spec that runs a task of the probe for the integers below `count`."""
     return {
         "sequence": {"count": count},
-        "template": {"task": "probe.count", "args": ["$(item)", seconds]},
+        "template": {"task": task, "args": ["$(item)"]},
         "workers": probe_workers(**worker_fields),
     }
+
+
+def holding(count: int, **worker_fields: Any) -> Object:
+    """As `counting`, but each item runs until the test lets it go: see `let_pass` and `open_gate`."""
+    return counting(count, "probe.hold", **worker_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,7 @@ class Group:
         status: Object = group.get("status") or {}
         return status if "state" in status else {}
 
-    def until(self, holds: Callable[[Object], Any], seconds: float = 60.0) -> Object:
+    def until(self, holds: Callable[[Object], Any], seconds: float = PATIENCE) -> Object:
         """The first status for which the function returns true."""
         status: Object = {}
 
@@ -102,25 +113,57 @@ class Group:
         self.kube.until(is_reached, seconds, lambda: json.dumps(status, indent=1))
         return status
 
+    def until_gone(self) -> None:
+        """The object is no more."""
+        self.kube.until(lambda: self.kube.find(TASK_GROUPS, self.name) is None, state=self.status)
+
+    def let_pass(self, count: int) -> None:
+        """Let this many of the items that wait at the gate end, now or when they come to it."""
+        self._put(*["pass"] * count)
+
     def open_gate(self) -> None:
-        """Let the items of `probe.hold` end."""
-        self.redis.lpush(f"probe:{self.uid}:gate", "open")
+        """Let all of them end, and all that come later."""
+        self._put("open")
 
-    def until_said(self, kind: str, status: str, reason: str, seconds: float = 60.0) -> str:
-        """The message of a condition, once it has this status and reason."""
-        current = self.until(lambda current: _status_and_reason(current, kind) == (status, reason), seconds)
-        return str(condition(current, kind)["message"])
+    def let_end(self, count: int) -> Object:
+        """Let this many of the held items end; the status that counts them."""
+        before = self.status().get("succeeded", 0)
+        self.let_pass(count)
+        return self.until(lambda current: current["succeeded"] == before + count)
 
-    def until_finished(self, state: str = "Complete", seconds: float = 60.0) -> Object:
+    def _put(self, *tokens: str) -> None:
+        gate = f"probe:{self.uid}:gate"
+        self.redis.lpush(gate, *tokens)
+        self.redis.expire(gate, GATE_KEPT_SECONDS)
+
+    def until_run(self, count: int) -> None:
+        """So many different items have begun."""
+        self.kube.until(lambda: len(self.runs()) == count, state=self.runs)
+
+    def until_said(self, kind: str, reason: str, *words: str) -> Object:
+        """The status in which a condition is false for this reason, with these words in its message."""
+
+        def is_said(current: Object) -> bool:
+            entry = condition(current, kind)
+            is_false = (entry.get("status"), entry.get("reason")) == ("False", reason)
+            return is_false and all(word in entry["message"] for word in words)
+
+        return self.until(is_said)
+
+    def until_finished(self, state: str = "Complete", seconds: float = PATIENCE) -> Object:
         """The status at the end; AssertionError when it is not the expected one."""
         status = self.until(lambda current: condition(current, "Finished").get("status") == "True", seconds)
         assert status["state"] == state, json.dumps(status, indent=1)
         assert_counts_add_up(status)
         return status
 
-    def until_no_workers(self, seconds: float = 60.0) -> None:
+    def until_no_workers(self, seconds: float = PATIENCE) -> None:
         """The Deployment is at 0 and no pod is left."""
         self.kube.until(lambda: not self.replicas() and not self.pods(), seconds, self.pods)
+
+    def until_replicas(self, count: int) -> None:
+        """The Deployment wants so many pods."""
+        self.kube.until(lambda: self.replicas() == count, state=self.deployment)
 
     def change(self, **spec: Any) -> None:
         """Merge into the spec."""
@@ -152,7 +195,7 @@ class Group:
         """What `python -m taskgroup results` prints."""
         command = [sys.executable, "-m", "taskgroup", "results", self.name]
         command += ["--namespace", self.kube.namespace, "--kubeconfig", self.kube.kubeconfig]
-        process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
         assert process.returncode == 0, process.stderr
         return [json.loads(line) for line in process.stdout.splitlines()]
 
@@ -204,11 +247,6 @@ def condition(status: Object, kind: str) -> Object:
 def assert_counts_add_up(status: Object) -> None:
     """Every item is in exactly one count."""
     assert sum(status[name] for name in _COUNTS) == status["total"], json.dumps(status, indent=1)
-
-
-def _status_and_reason(status: Object, kind: str) -> tuple[str | None, str | None]:
-    entry = condition(status, kind)
-    return entry.get("status"), entry.get("reason")
 
 
 def _time(event: Object) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from support.wait import COMMAND_SECONDS
+
 CHART = Path(__file__).resolve().parents[2] / "charts/taskgroup-operator"
 RELEASE = "demo"
 FULLNAME = "demo-taskgroup-operator"
@@ -30,7 +32,7 @@ def helm(*arguments: str, values: dict[str, Any] | None = None, kubeconfig: str 
         env={**os.environ, "KUBECONFIG": kubeconfig},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=COMMAND_SECONDS,
         check=False,
     )
     if process.returncode:

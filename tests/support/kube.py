@@ -8,7 +8,7 @@ from typing import Any
 from kubernetes import client, config
 
 from support.kubectl import Kubectl
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 from taskgroup.cluster.resources import DEPLOYMENTS, EVENTS, LEDGERS, PODS, SECRETS, TASK_GROUPS, Resource
 
 __all__ = ["DEPLOYMENTS", "EVENTS", "LEDGERS", "PODS", "SECRETS", "SERVICES", "TASK_GROUPS", "Kube", "connect"]
@@ -78,13 +78,15 @@ class Kube(Kubectl):
         """Whether an absolute path of the API exists."""
         return self._read(path) is not None
 
-    def until(self, holds: Callable[[], Any], seconds: float, state: Callable[[], object] | None = None) -> Any:
+    def until(
+        self, holds: Callable[[], Any], seconds: float = PATIENCE, state: Callable[[], object] | None = None
+    ) -> Any:
         """The first truthy value of `holds`; AssertionError with the last state after `seconds`."""
         return eventually(holds, seconds, state, step=LOOK_SECONDS)
 
     def _read(self, path: str, query: list[tuple[str, str]] | None = None) -> Object | None:
         request = self._api.param_serialize("GET", path, query_params=query, auth_settings=["BearerToken"])
-        response = self._api.call_api(*request, _request_timeout=20)
+        response = self._api.call_api(*request, _request_timeout=PATIENCE)
         text = response.read()
         if response.status == _NOT_FOUND:
             return None

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from support.wait import COMMAND_SECONDS
+
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
@@ -30,7 +32,7 @@ class Kubectl:
         """One call, not checked; `given` is its standard input."""
         command = ["kubectl", "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, *arguments]
         text = json.dumps(given) if given else None
-        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, input=text, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
 
     def create(self, manifest: dict[str, Any], *options: str) -> str:
         """Create the object. Returns kubectl's standard error, which is empty on success."""
@@ -45,10 +47,15 @@ class Kubectl:
 
 @contextmanager
 def new_namespace() -> Iterator[Kubectl]:
-    """A new namespace that admits only restricted pods. It is deleted at the end, without waiting."""
+    """A new namespace that admits only restricted pods. It is deleted at the end, without waiting.
+
+    Pods are refused until it has the ServiceAccount that a controller makes, which may take a while: it is made here
+    unless it is there already.
+    """
     kubectl = Kubectl(f"chart-{uuid.uuid4().hex[:8]}")
     metadata = {"name": kubectl.namespace, "labels": RESTRICTED}
     assert kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}) == ""
+    kubectl("create", "serviceaccount", "default")
     try:
         yield kubectl
     finally:

@@ -4,17 +4,24 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from support.wait import PATIENCE
+
 Object = dict[str, Any]
 
 
 def kill_container(kubeconfig: str, pod: Object, container: str) -> None:
     """Send SIGKILL. The kubelet notices it afterwards, as for a process that ran out of memory."""
-    identity = _status(pod, container)["containerID"].removeprefix("containerd://")
+    identity = container_id(pod, container)
     socket = Path(kubeconfig).parent / "containerd.sock"
     runtime = ["ctr", "--address", str(socket), "--namespace", "k8s.io"]
     command = [*runtime, "task", "kill", "--signal", "SIGKILL", identity]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert process.returncode == 0, process.stderr
+
+
+def container_id(pod: Object, container: str) -> str:
+    """Of one life of the container, as the runtime names it."""
+    return str(_status(pod, container)["containerID"]).removeprefix("containerd://")
 
 
 def restarts(pod: Object, container: str) -> int:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_START_SECONDS = 30.0
+from support.wait import PATIENCE
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ class OperatorProcess:
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             process.send_signal(number)
-            process.wait(timeout=_START_SECONDS)
+            process.wait(timeout=PATIENCE)
 
     def _environment(self) -> dict[str, str]:
         variables = {
@@ -71,8 +71,9 @@ class OperatorProcess:
             "TASKGROUP_WATCH_NAMESPACES": self.namespace,
             "TASKGROUP_POD_NAME": "operator-under-test",
             "TASKGROUP_LIVENESS_PORT": str(free_port()),
-            # With many tests on few cores the API server may not respond within the usual lease time.
-            "TASKGROUP_LEASE_SECONDS": "60",
+            # A busy API server may not answer longer than a Lease usually lasts, and some tests pause the operator.
+            # Nobody waits for a dead one's Lease: each life has the same name.
+            "TASKGROUP_LEASE_SECONDS": "300",
         }
         return {**os.environ, **variables, **self.settings}
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import redis
 
-_START_SECONDS = 10.0
+from support.wait import PATIENCE
+
 _ATTEMPTS = 5
 
 
@@ -79,7 +80,7 @@ class RedisServer:
         return [*command, *self.arguments]
 
     def _answered(self) -> bool:
-        limit = time.monotonic() + _START_SECONDS
+        limit = time.monotonic() + PATIENCE
         while time.monotonic() < limit and self._process and self._process.poll() is None:
             if self._answers():
                 return True
@@ -101,7 +102,7 @@ class RedisServer:
             process.kill()
         else:
             process.terminate()
-        process.wait(timeout=_START_SECONDS)
+        process.wait(timeout=PATIENCE)
 
     def _signal(self, name: str) -> None:
         if self._process:

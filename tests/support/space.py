@@ -10,6 +10,7 @@ from redis import Redis
 
 from support.groups import SECRET, Group, manifest
 from support.kube import Kube
+from support.wait import PATIENCE
 
 Object = dict[str, Any]
 SYSTEM = "taskgroup-system"
@@ -41,7 +42,7 @@ class Space:
 
 def client_of(service: Object, url: str) -> Redis:
     """A client of a Redis behind a Service, with the password of its URL."""
-    return Redis(host=service["spec"]["clusterIP"], password=urlsplit(url).password, socket_timeout=10)
+    return Redis(host=service["spec"]["clusterIP"], password=urlsplit(url).password, socket_timeout=PATIENCE)
 
 
 def broker_secret(url: str, name: str = SECRET) -> Object:

@@ -14,10 +14,9 @@ from support.crd.server import shared_task_groups
 from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 from taskgroup.broker.keys import PoolKeys
 
-SECONDS = 90.0
 WORKERS = {"image": "localhost/none:1", "app": "support.celery_app", "maxReplicas": 2, "concurrency": 2}
 _POD: dict[str, Any] = {
     "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -72,7 +71,7 @@ class Bench:
         conditions = self.status(name).get("conditions", [])
         return next((entry for entry in conditions if entry["type"] == kind), {})
 
-    def until(self, name: str, holds: Callable[[dict[str, Any]], object], seconds: float = SECONDS) -> dict[str, Any]:
+    def until(self, name: str, holds: Callable[[dict[str, Any]], object], seconds: float = PATIENCE) -> dict[str, Any]:
         """The first status for which the function returns true."""
         status: dict[str, Any] = {}
 
@@ -84,7 +83,7 @@ class Bench:
         eventually(is_reached, seconds, lambda: f"{status}\noperator:\n{self.operator.log[-3000:]}")
         return status
 
-    def finished(self, name: str, seconds: float = SECONDS) -> dict[str, Any]:
+    def finished(self, name: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The status once the group has ended."""
         return self.until(name, lambda status: status.get("state") in ("Complete", "Failed"), seconds)
 
@@ -116,7 +115,7 @@ class Bench:
         try:
             yield
         finally:
-            self.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--wait=true", "--timeout=20s")
+            self.kubectl("delete", "pod", name, "--grace-period=0", "--force", "--wait=true", f"--timeout={PATIENCE}s")
 
     def redis(self) -> "redis.Redis":
         """A client of the group's Redis."""
@@ -124,7 +123,7 @@ class Bench:
 
     def clear(self) -> None:
         """Delete all TaskGroups and wait until they are gone."""
-        self.kubectl("delete", "taskgroups", "--all", "--wait=true", "--timeout=50s")
+        self.kubectl("delete", "taskgroups", "--all", "--wait=true", f"--timeout={PATIENCE}s")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A Celery app whose tasks write down what happens to them; tests mount it into stock worker images.
 
-It notes in Redis, under `probe:<uid of the group>:…`, how often each item ran and in which order.
+It notes in a Redis, under `probe:<uid of the group>:…`, how often each item ran and in which order. That Redis is not
+the group's own where a test kills that one.
 """
 
 # Celery publishes no types.
@@ -8,43 +9,38 @@ It notes in Redis, under `probe:<uid of the group>:…`, how often each item ran
 
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, Task
+from redis import Redis
 
 app = Celery("probe")
+# Who waits at a gate reads for minutes.
+store = Redis.from_url(os.environ["PROBE_URL"], socket_timeout=None)
 SECONDS_KEPT = 3600
-GATE_SECONDS = 120
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 @app.task(bind=True, name="probe.count")
-def count(self: Task, n: int, seconds: float = 0.0) -> int:
-    """Note that item n begins, take this long, return n."""
-    _note(self, "runs", n)
-    if seconds:
-        time.sleep(seconds)
+def count(self: Task, n: int) -> int:
+    """Note that item n begins, return n."""
+    _note(self, n)
     return n
 
 
 @app.task(bind=True, name="probe.hold")
 def hold(self: Task, n: int) -> int:
-    """Note that item n begins, wait until somebody opens the group's gate, return n."""
-    _note(self, "runs", n)
-    store, gate = app.backend.client, f"probe:{self.request.root_id}:gate"
-    if store.blpop([gate], timeout=GATE_SECONDS) is None:
-        raise TimeoutError(f"nobody opened {gate}")
-    store.lpush(gate, "open")
-    store.expire(gate, SECONDS_KEPT)
+    """Note that item n begins, wait until the test lets it go, return n."""
+    _note(self, n)
+    _wait_at(f"probe:{self.request.root_id}:gate")
     return n
 
 
 @app.task(bind=True, name="probe.early", acks_late=False)
-def early(self: Task, n: int, seconds: float) -> int:
-    """As `count`, but its message is acknowledged before it runs, whatever the worker was told."""
-    return int(count.run.__func__(self, n, seconds))
+def early(self: Task, n: int) -> int:
+    """As `hold`, but its message is acknowledged before it runs, whatever the worker was told."""
+    return int(hold.run.__func__(self, n))
 
 
 @app.task(bind=True, name="probe.request")
@@ -56,7 +52,7 @@ def request(self: Task, header: str) -> dict[str, Any]:
 @app.task(bind=True, name="probe.fail")
 def fail(self: Task, n: int, message: str) -> None:
     """Note that item n begins, then fail."""
-    _note(self, "runs", n)
+    _note(self, n)
     raise ValueError(message)
 
 
@@ -90,9 +86,19 @@ def _can_write(path: str) -> bool:
     return True
 
 
-def _note(task: Task, what: str, n: int) -> None:
-    store, key = app.backend.client, f"probe:{task.request.root_id}"
-    store.hincrby(f"{key}:{what}", n, 1)
+def _wait_at(gate: str) -> None:
+    """Until there is a token. `pass` is for one item; `open` is put back for the next."""
+    found: Any = store.blpop([gate], timeout=SECONDS_KEPT)
+    if found is None:
+        raise TimeoutError(f"nobody opened {gate}")
+    if found[1] == b"open":
+        store.lpush(gate, "open")
+        store.expire(gate, SECONDS_KEPT)
+
+
+def _note(task: Task, n: int) -> None:
+    key = f"probe:{task.request.root_id}"
+    store.hincrby(f"{key}:runs", str(n), 1)
     store.rpush(f"{key}:order", n)
-    for name in (what, "order"):
+    for name in ("runs", "order"):
         store.expire(f"{key}:{name}", SECONDS_KEPT)

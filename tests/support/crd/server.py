@@ -12,7 +12,7 @@ from kubernetes import config
 
 from support.crd.objects import LEAST, task_group
 from support.kubectl import kubeconfig
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 
 CRDS = Path(__file__).resolve().parents[3] / "crds"
 CRD = CRDS / "taskgroups.yaml"
@@ -27,8 +27,6 @@ LEDGER: dict[str, Any] = {
     "snapshot": "Ynl0ZXM=",
 }
 _config: Any = config
-SECONDS = 60.0
-"""Time limit of one request; the largest carries 1.5 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,8 @@ class TaskGroups:
 
     def _until_accepted(self, collection: str, body: Mapping[str, Any]) -> None:
         eventually(
-            lambda: self.ask("POST", collection, body).accepted, 30, lambda: self.ask("POST", collection, body).message
+            lambda: self.ask("POST", collection, body).accepted,
+            state=lambda: self.ask("POST", collection, body).message,
         )
 
     def create(self, body: Mapping[str, Any], *, keep: bool = False, validation: str = "Strict") -> Answer:
@@ -128,7 +127,7 @@ class TaskGroups:
             parts[1],
             headers=parts[2],
             body=json.dumps(body) if body else None,
-            timeout=SECONDS,
+            timeout=PATIENCE,
             retries=False,
         )
         if response.status >= 300:
