@@ -5,10 +5,10 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from support.builders import spec
-from support.index_lists import parse_indexes
 from support.world import AWAY, World
 from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core.indexes import parse_indexes
 from taskgroup.core.status.conditions import is_true
 from taskgroup.core.task_id import TaskId
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
 from support.builders import indexes
-from support.index_lists import parse_indexes
-from taskgroup.core.indexes import NONE, format_indexes, full, runs
+from taskgroup.core.indexes import NONE, format_indexes, full, parse_indexes, runs
 
 index_sets = st.frozensets(st.integers(0, 3_000), max_size=60).map(FrozenBitMap)
 

@@ -7,13 +7,12 @@ from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
 from support.builders import NOW, completions, indexes, ledger, observed, running, spec, view, work
-from support.index_lists import parse_indexes
 from support.pool_builders import pods, pool, pool_look, pool_queue, workers
 from taskgroup.api.names import State
 from taskgroup.api.status import MAX_FAILURES, MAX_INDEXES_BYTES, Failure, ItemsStatus, TaskGroupStatus, WorkersStatus
 from taskgroup.core.completions import Failure as ItemFailure
 from taskgroup.core.groups.reconcile import reconcile
-from taskgroup.core.indexes import full
+from taskgroup.core.indexes import full, parse_indexes
 
 
 def status_of(total: int = 10, **books: object) -> TaskGroupStatus:

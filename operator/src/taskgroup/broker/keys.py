@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 PRIORITIES = 10
 """Priorities 0 to 9; 9 is the most urgent."""
-LISTS = 4
 _SEPARATOR = "\x06\x16"
 _STEPS = (0, 3, 6, 9)
 

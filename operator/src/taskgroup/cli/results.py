@@ -13,7 +13,7 @@ from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, connect
-from taskgroup.cluster.errors import NotFoundError
+from taskgroup.cluster.errors import ForbiddenError, NotFoundError
 from taskgroup.cluster.ledger_store import load
 from taskgroup.cluster.port_forward import in_cluster, reachable
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
@@ -21,6 +21,7 @@ from taskgroup.cluster.secrets import read_url
 from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
+from taskgroup.core.status.read_back import ledger_of
 from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult, failure
 from taskgroup.results.redis_results import RedisResults
@@ -62,7 +63,7 @@ async def _lines(
             for url in {broker_url, results_url}
         }
         attempts = await _attempts(RedisBroker(reachable_urls[broker_url], broker_options), uid)
-        ledger = await _ledger(cluster, body)
+        ledger = await _ledger(cluster, body, status)
         backend = RedisResults(reachable_urls[results_url], results_options)
         stack.push_async_callback(backend.close)
         for start in range(0, status.total or 0, _CHUNK):
@@ -89,11 +90,14 @@ async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[
     return broker, backend
 
 
-async def _ledger(cluster: Cluster, body: dict[str, Any]) -> Ledger:
-    """The ledger that the operator saved; an empty one when it has saved none."""
+async def _ledger(cluster: Cluster, body: dict[str, Any], status: TaskGroupStatus) -> Ledger:
+    """The ledger that the operator saved; what the status tells of it for those who may not read it."""
     metadata = body["metadata"]
     meta = Meta(uid=metadata["uid"], name=metadata["name"], namespace=metadata["namespace"])
-    saved = await load(cluster, meta)
+    try:
+        saved = await load(cluster, meta)
+    except ForbiddenError:
+        return ledger_of(status)
     return decode(saved[0]) if saved else Ledger()
 
 

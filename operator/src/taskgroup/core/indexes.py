@@ -43,6 +43,18 @@ def _run(first: int, last: int) -> str:
     return f"{first}{separator}{last}"
 
 
+def parse_indexes(text: str) -> Indexes:
+    """The inverse of `format_indexes`; ValueError for anything that is not its notation."""
+    members = BitMap()
+    for part in text.split(",") if text else ():
+        first, dash, last = part.partition("-")
+        start, end = int(first), int(last if dash else first)
+        if end < start:
+            raise ValueError(f"{part!r} is not a run of indexes: its end is before its start")
+        members.add_range(start, end + 1)
+    return FrozenBitMap(members)
+
+
 def full(total: int) -> Indexes:
     """All indexes from 0 to total - 1."""
     everything = BitMap()

@@ -101,22 +101,27 @@ class GroupLoop:
 
     async def _show_hindrance(self, body: Body, following: Following, error: Exception) -> None:
         """What the API server refuses again and again is shown in the Ready condition, if that much is allowed."""
-        if following.memory is None or not isinstance(error, ApiError) or not error.status:
+        if not isinstance(error, ApiError) or not error.status:
             return
+        meta = read_meta(body)
         try:
-            await self._applier.show_hindrance(read_meta(body), following.memory.record, error.message)
+            record = following.memory.record if following.memory else await self._record(meta, Ledger(), None)
+            await self._applier.show_hindrance(meta, record, error.message)
         except ApiError as second:
             self._log.warning("%s: %s", read_meta(body), second)
 
     async def _attach(self, body: Body, following: Following) -> Memory:
         """Memory from what is written down: the object itself and the ledger."""
         meta = read_meta(body)
-        stored = await self._store.read_status(meta)
-        following.compiled = await compile_beside(following.compiled, meta, body["spec"])
         saved = await self._store.load_ledger(meta)
         ledger = self._decode(saved.data, meta) if saved else Ledger()
-        record = Record(stored.status, stored.version, ledger, ledger, saved.version if saved else None)
+        record = await self._record(meta, ledger, saved.version if saved else None)
+        following.compiled = await compile_beside(following.compiled, meta, body["spec"])
         return Memory(Intake(following.compiled), record)
+
+    async def _record(self, meta: Meta, ledger: Ledger, ledger_version: str | None) -> Record:
+        stored = await self._store.read_status(meta)
+        return Record(stored.status, stored.version, ledger, ledger, ledger_version)
 
     def _decode(self, data: bytes, meta: Meta) -> Ledger:
         """A ledger that cannot be read is made again from the broker and the results."""

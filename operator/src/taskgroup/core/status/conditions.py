@@ -71,10 +71,8 @@ def _condition(kind: ConditionType, desired: Desired, old: Condition | None, gen
 
 def with_hindrance(old: Iterable[Condition], message: str, generation: int, now: float) -> list[Condition]:
     """The same conditions, but Ready says what keeps the operator itself from going on."""
+    by_type = {condition.type: condition for condition in old}
+    ready = by_type.get(ConditionType.READY)
     desired = fails(Reason.OPERATOR_HINDERED, message)
-    return [
-        _condition(ConditionType.READY, desired, condition, generation, now)
-        if condition.type == ConditionType.READY
-        else condition
-        for condition in old
-    ]
+    by_type[ConditionType.READY] = _condition(ConditionType.READY, desired, ready, generation, now)
+    return list(by_type.values())

@@ -1,0 +1,30 @@
+"""The ledger as far as the status tells it, for readers who may see the TaskGroup but not its ledger."""
+
+from pyroaring import FrozenBitMap
+
+from taskgroup.api.names import ConditionType
+from taskgroup.api.status import Failure as ShownFailure
+from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.completions import Failure
+from taskgroup.core.indexes import parse_indexes
+from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.status.conditions import is_true, seconds
+
+
+def ledger_of(status: TaskGroupStatus) -> Ledger:
+    """An empty one when the lists of indexes were too long for the status."""
+    if status.completed_indexes is None or status.failed_indexes is None:
+        return Ledger()
+    ledger = Ledger(
+        total=status.total or 0,
+        succeeded=parse_indexes(status.completed_indexes),
+        failed=parse_indexes(status.failed_indexes),
+        failures=tuple(_group(failure) for failure in status.failures or ()),
+    )
+    return ledger.cancelled_rest() if is_true(status, ConditionType.FINISHED) else ledger
+
+
+def _group(shown: ShownFailure) -> FailureGroup:
+    """A list that was cut ends with an ellipsis."""
+    indexes = FrozenBitMap(parse_indexes(shown.indexes.removesuffix(",…")))
+    return FailureGroup(Failure(shown.reason, shown.message), indexes, seconds(shown.last_time))
