@@ -9,8 +9,8 @@ import pytest
 from support.api_server import connected, meta_of, new_group
 from support.kubectl import Kubectl
 from taskgroup.api.names import EventReason, State
-from taskgroup.api.status import Condition, Failure, TaskGroupStatus
-from taskgroup.cluster import events, status
+from taskgroup.api.status import Condition, FailureStatus, TaskGroupStatus
+from taskgroup.cluster import event_poster, status_writer
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ConflictError, NotFoundError
 from taskgroup.cluster.resources import TASK_GROUPS
@@ -24,14 +24,14 @@ RICH = TaskGroupStatus(
     total=10,
     succeeded=3,
     failed_indexes="4",
-    failures=[Failure(reason="ValueError", message="bad", count=1, indexes="4", last_time=TIME)],
+    failures=[FailureStatus(reason="ValueError", message="bad", count=1, indexes="4", last_time=TIME)],
     conditions=[READY, READY.model_copy(update={"type": "Finished"})],
 )
 POOR = TaskGroupStatus(state=State.RUNNING, total=10, succeeded=4, conditions=[READY])
 
 
 async def test_the_stored_status_is_the_written_one(cluster: Cluster, group: Meta) -> None:
-    written = await status.write(cluster, group, RICH)
+    written = await status_writer.write(cluster, group, RICH)
 
     assert written["status"] == RICH.dump()
     assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == RICH.dump()
@@ -39,32 +39,32 @@ async def test_the_stored_status_is_the_written_one(cluster: Cluster, group: Met
 
 
 async def test_fields_that_are_no_longer_there_go(cluster: Cluster, group: Meta) -> None:
-    await status.write(cluster, group, RICH)
+    await status_writer.write(cluster, group, RICH)
 
-    assert (await status.write(cluster, group, POOR))["status"] == POOR.dump()
+    assert (await status_writer.write(cluster, group, POOR))["status"] == POOR.dump()
 
 
 async def test_the_same_status_again_is_no_new_version(cluster: Cluster, group: Meta) -> None:
-    first = await status.write(cluster, group, RICH)
-    second = await status.write(cluster, group, RICH)
+    first = await status_writer.write(cluster, group, RICH)
+    second = await status_writer.write(cluster, group, RICH)
 
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
 async def test_a_write_with_an_old_version_is_a_conflict(cluster: Cluster, group: Meta) -> None:
-    stored = await status.write(cluster, group, RICH)
+    stored = await status_writer.write(cluster, group, RICH)
     version = stored["metadata"]["resourceVersion"]
     await cluster.merge_patch(TASK_GROUPS, group.namespace, group.name, {"spec": {"suspend": True}})
 
     with pytest.raises(ConflictError):
-        await status.write(cluster, group, POOR, version)
+        await status_writer.write(cluster, group, POOR, version)
     assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == RICH.dump()
 
 
 async def test_a_write_with_the_newest_version_is_stored(cluster: Cluster, group: Meta) -> None:
-    stored = await status.write(cluster, group, RICH)
+    stored = await status_writer.write(cluster, group, RICH)
 
-    written = await status.write(cluster, group, POOR, stored["metadata"]["resourceVersion"])
+    written = await status_writer.write(cluster, group, POOR, stored["metadata"]["resourceVersion"])
 
     assert written["status"] == POOR.dump()
 
@@ -74,7 +74,7 @@ async def test_a_new_object_of_the_same_name_keeps_its_own_status(cluster: Clust
     newer = await new_group(cluster, group.namespace, group.name)
 
     with pytest.raises(ConflictError):
-        await status.write(cluster, group, RICH)
+        await status_writer.write(cluster, group, RICH)
     assert newer == meta_of(stored := await cluster.get(TASK_GROUPS, group.namespace, group.name))
     assert stored["status"] == {"observedGeneration": -1}, "the CRD's default alone"
 
@@ -83,7 +83,7 @@ async def test_a_deleted_object_is_not_found(cluster: Cluster, group: Meta) -> N
     await cluster.delete(TASK_GROUPS, group.namespace, group.name)
 
     with pytest.raises(NotFoundError):
-        await status.write(cluster, group, RICH)
+        await status_writer.write(cluster, group, RICH)
 
 
 def events_of(kubectl: Kubectl, group: Meta) -> list[dict[str, Any]]:
@@ -94,7 +94,9 @@ def events_of(kubectl: Kubectl, group: Meta) -> list[dict[str, Any]]:
 
 
 async def test_an_event_is_found_by_its_object(cluster: Cluster, group: Meta, restricted: Kubectl) -> None:
-    await events.post(cluster, group, Event(EventReason.ITEM_FAILED, "Item 4 failed.", warning=True), "operator-1")
+    await event_poster.post(
+        cluster, group, Event(EventReason.ITEM_FAILED, "Item 4 failed.", warning=True), "operator-1"
+    )
 
     (event,) = events_of(restricted, group)
     assert (event["type"], event["reason"], event["message"]) == ("Warning", "ItemFailed", "Item 4 failed.")
@@ -103,7 +105,7 @@ async def test_an_event_is_found_by_its_object(cluster: Cluster, group: Meta, re
 
 
 async def test_an_event_is_shown_by_kubectl_describe(cluster: Cluster, group: Meta, restricted: Kubectl) -> None:
-    await events.post(cluster, group, Event(EventReason.STARTED, "Started with 10 items."))
+    await event_poster.post(cluster, group, Event(EventReason.STARTED, "Started with 10 items."))
 
     shown = restricted("describe", "taskgroup", group.name).stdout
 
@@ -112,7 +114,7 @@ async def test_an_event_is_shown_by_kubectl_describe(cluster: Cluster, group: Me
 
 
 async def test_a_long_event_is_cut(cluster: Cluster, group: Meta, restricted: Kubectl) -> None:
-    await events.post(cluster, group, Event(EventReason.FAILED, "long " * 1000))
+    await event_poster.post(cluster, group, Event(EventReason.FAILED, "long " * 1000))
 
     (event,) = events_of(restricted, group)
     assert len(event["message"]) == events.MAX_MESSAGE
@@ -121,6 +123,6 @@ async def test_a_long_event_is_cut(cluster: Cluster, group: Meta, restricted: Ku
 async def test_an_event_that_cannot_be_posted_is_only_logged(group: Meta, caplog: pytest.LogCaptureFixture) -> None:
     async with connected(user="nobody") as powerless:
         with caplog.at_level(logging.WARNING):
-            await events.post(powerless, group, Event(EventReason.STARTED, "Started."))
+            await event_poster.post(powerless, group, Event(EventReason.STARTED, "Started."))
 
     assert "The operator may not create events" in caplog.text

@@ -9,7 +9,7 @@ from pyroaring import BitMap, FrozenBitMap
 
 from support.contract import Harness, MemoryHarness, redis_harness
 from taskgroup.api.signature import Leaf, Options
-from taskgroup.broker.port import Opening, Owner, Redispatch, Route
+from taskgroup.broker.port import ItemMessage, Opening, Owner, Route
 from taskgroup.core.groups.observed import Fence
 from taskgroup.core.task_id import TaskId, task_id
 
@@ -89,7 +89,7 @@ async def test_a_dispatch_happens_once(broker: Harness) -> None:
 @pytest.mark.parametrize("fence", [Fence("m", 1), Fence("n", 2), Fence("deleted", 1)])
 async def test_another_fence_changes_nothing(broker: Harness, fence: Fence) -> None:
     await opened(broker, 2)
-    entries = [Redispatch(0, 0, messages(broker, [0])[0])]
+    entries = [ItemMessage(0, 0, messages(broker, [0])[0])]
 
     assert not await broker.groups.dispatch(ROUTE, fence, 0, 2, messages(broker, [2]))
     assert not await broker.groups.redispatch(ROUTE, fence, entries)
@@ -135,7 +135,7 @@ async def test_only_what_was_returned_is_dispatched_again_and_once(broker: Harne
     await opened(broker, 2)
     withdrawn = await broker.groups.withdraw(ROUTE, FENCE, [], running=False)
     assert withdrawn
-    entries = [Redispatch(index, 0, message) for index, message in zip([1, 9], messages(broker, [1, 9]), strict=True)]
+    entries = [ItemMessage(index, 0, message) for index, message in zip([1, 9], messages(broker, [1, 9]), strict=True)]
 
     assert await broker.groups.redispatch(ROUTE, withdrawn.fence, entries) == BitMap([1])
     assert await broker.groups.redispatch(ROUTE, withdrawn.fence, entries) == BitMap()
@@ -148,8 +148,8 @@ async def test_a_renewed_item_has_a_new_id_and_the_old_one_is_superseded(broker:
     assert await broker.groups.renew(UID, FENCE, [0]) == {0: 1}
     old, new = (messages(broker, [0], attempt)[0] for attempt in (0, 1))
 
-    assert not await broker.groups.redispatch(ROUTE, FENCE, [Redispatch(0, 0, old, 0)])
-    assert await broker.groups.redispatch(ROUTE, FENCE, [Redispatch(0, 0, new, 1)]) == BitMap([0])
+    assert not await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(0, 0, old, 0)])
+    assert await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(0, 0, new, 1)]) == BitMap([0])
     assert await requeue(broker, "a") == frozenset()
     assert taken(broker, "b", 3) == [task_id(UID, 0, 1)]
 
@@ -220,7 +220,7 @@ async def test_missing_items_wait_under_the_id_that_they_have(broker: Harness) -
     broker.acknowledge(UID, "a", name)
     assert await broker.groups.mark_missing(UID, FENCE, [0])
 
-    assert await broker.groups.redispatch(ROUTE, FENCE, [Redispatch(0, 0, messages(broker, [0])[0])]) == BitMap([0])
+    assert await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(0, 0, messages(broker, [0])[0])]) == BitMap([0])
     assert taken(broker, "b", 1) == [name]
 
 

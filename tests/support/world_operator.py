@@ -55,7 +55,7 @@ class Operator:
         linker = Linker(read_url, _SETTINGS, connections)
         self.meeting: Meeting = meetings.of(uid)
         self.following = Following()
-        self.pool_following = pool_loop.Following()
+        self.pool_following = pool_loop.PoolFollowing()
         observer = Observer(linker, clock, _SETTINGS.resync_seconds)
         applier = Applier(store, clock, "cluster")
         self.groups = GroupLoop(store, linker, observer, applier, meetings, clock, _log)

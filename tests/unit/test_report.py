@@ -9,8 +9,15 @@ from pyroaring import FrozenBitMap
 from support.builders import NOW, completions, indexes, ledger, observed, running, spec, view, work
 from support.pool_builders import pods, pool, pool_look, pool_queue, workers
 from taskgroup.api.names import State
-from taskgroup.api.status import MAX_FAILURES, MAX_INDEXES_BYTES, Failure, ItemsStatus, TaskGroupStatus, WorkersStatus
-from taskgroup.core.completions import Failure as ItemFailure
+from taskgroup.api.status import (
+    MAX_FAILURES,
+    MAX_INDEXES_BYTES,
+    FailureStatus,
+    ItemsStatus,
+    TaskGroupStatus,
+    WorkersStatus,
+)
+from taskgroup.core.completions import Failure
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full, parse_indexes
 
@@ -53,7 +60,7 @@ def test_long_index_lists_are_left_out_together() -> None:
 def test_the_most_frequent_failures_are_shown() -> None:
     books = ledger(1_000, dispatched=1_000)
     for kind in range(30):
-        books = books.failed_with(ItemFailure(f"E{kind}", "m"), full(10 * kind + kind) - books.ended, NOW)
+        books = books.failed_with(Failure(f"E{kind}", "m"), full(10 * kind + kind) - books.ended, NOW)
 
     failures = reconcile(running(spec(1_000), books), NOW).status.failures
 
@@ -66,13 +73,13 @@ def test_a_failure_says_which_items_and_when() -> None:
     status = status_of(10, dispatched=9, failed=indexes(2, 3, 4, 7))
 
     assert status.failures == [
-        Failure(reason="ValueError", message="bad", count=4, indexes="2-4,7", last_time="2027-01-15T08:00:00Z")
+        FailureStatus(reason="ValueError", message="bad", count=4, indexes="2-4,7", last_time="2027-01-15T08:00:00Z")
     ]
 
 
 def test_long_texts_and_lists_of_a_failure_are_cut() -> None:
     many = FrozenBitMap(range(0, 2_000, 2))
-    books = ledger(2_000, dispatched=2_000).failed_with(ItemFailure("E" * 300, "m" * 5_000), many, NOW)
+    books = ledger(2_000, dispatched=2_000).failed_with(Failure("E" * 300, "m" * 5_000), many, NOW)
 
     failures = reconcile(running(spec(2_000), books), NOW).status.failures
     assert failures is not None
@@ -88,7 +95,7 @@ def test_the_status_stays_small_whatever_went_wrong() -> None:
     books = ledger(100_000, dispatched=100_000, succeeded=FrozenBitMap(range(0, 1_600, 2)))
     for number in range(50):
         which = FrozenBitMap(range(1_601 + number, 100_000, 50))
-        failure = ItemFailure("\u00e9" * 256, f"{number} " + "\U0001f4a5" * 1_000)
+        failure = Failure("\u00e9" * 256, f"{number} " + "\U0001f4a5" * 1_000)
         books = books.failed_with(failure, which, NOW)
 
     status = reconcile(running(spec(100_000), books), NOW).status

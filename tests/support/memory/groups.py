@@ -9,7 +9,7 @@ from pyroaring import BitMap, FrozenBitMap
 from support.memory.store import Books, Message, Store
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import check_headers
-from taskgroup.broker.port import Opening, Owner, Redispatch, Route, Withdrawn
+from taskgroup.broker.port import ItemMessage, Opening, Owner, Route, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.task_id import task_id
 
@@ -84,7 +84,7 @@ class MemoryGroups:
         self._store.effect()
         return True
 
-    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[Redispatch]) -> BitMap:
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
         """See GroupBroker."""
         books, pushed = self._store.fenced(route.uid, fence), BitMap()
         if books is None:

@@ -30,7 +30,7 @@ class Condition(Model):
     observed_generation: Count | None = Field(None, description="The generation of the spec that this speaks of.")
 
 
-class Failure(Model):
+class FailureStatus(Model):
     """Failed items with the same exception and message."""
 
     reason: Annotated[str, Field(max_length=256)] = Field(description="Exception class, or Lost, Expired, Revoked.")
@@ -75,7 +75,7 @@ class TaskGroupStatus(Model):
     completed_indexes: Indexes | None = Field(None, description="Succeeded items in Job's notation, as 0-35,40.")
     failed_indexes: Indexes | None = Field(None, description="Failed items in Job's notation.")
     indexes_truncated: bool | None = Field(None, description="True when the index lists were too long to show.")
-    failures: Annotated[list[Failure], Field(max_length=MAX_FAILURES)] | None = Field(
+    failures: Annotated[list[FailureStatus], Field(max_length=MAX_FAILURES)] | None = Field(
         None, description="Distinct failures, the most frequent first; at most 20, fewer when their texts are long."
     )
     workers: WorkersStatus | None = Field(None, description="Worker pods.")

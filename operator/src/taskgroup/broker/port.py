@@ -60,7 +60,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Redispatch:
+class ItemMessage:
     """A message for an index in `returned`. It is pushed only while `attempt` is the index's newest attempt."""
 
     index: int
@@ -107,7 +107,7 @@ class GroupBroker(Protocol):
     async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
         """Push the next messages of a priority and move its cursor from `start`; False when fenced or a replay."""
 
-    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[Redispatch]) -> BitMap:
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
         """Push messages of indexes that are still in `returned`, and take them out of it; returns those indexes."""
 
     async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:

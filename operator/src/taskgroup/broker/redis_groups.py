@@ -9,7 +9,7 @@ from pyroaring import BitMap, FrozenBitMap
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.keys import BookKeys, PoolKeys, kombu_priority, list_number
-from taskgroup.broker.port import Opening, Owner, Redispatch, Route, Withdrawn
+from taskgroup.broker.port import ItemMessage, Opening, Owner, Route, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.task_id import LUA_PATTERN
 from taskgroup.transport.connection import RedisConnection, literal
@@ -73,7 +73,7 @@ class RedisGroups:
         args = [fence.nonce, fence.epoch, f"{_CURSOR}{priority}", start, start + len(messages), *messages]
         return bool(await self._redis.run("dispatch", names, args))
 
-    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[Redispatch]) -> BitMap:
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
         """See GroupBroker."""
         keys = self._books(route.uid)
         names = [keys.state, keys.returned, keys.attempts, *self._pool(route.pool).lists]

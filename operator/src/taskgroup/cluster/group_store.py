@@ -1,7 +1,7 @@
 """`GroupStore` on the Kubernetes API."""
 
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.cluster import events, ledger_store, status
+from taskgroup.cluster import event_poster, ledger_store, status_writer
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import NotFoundError
 from taskgroup.cluster.port import StoredLedger, StoredStatus
@@ -28,7 +28,7 @@ class KubernetesGroups:
 
     async def write_status(self, meta: Meta, new: TaskGroupStatus, version: str) -> str:
         """See GroupStore."""
-        written = await status.write(self._cluster, meta, new, version)
+        written = await status_writer.write(self._cluster, meta, new, version)
         return str(written["metadata"]["resourceVersion"])
 
     async def load_ledger(self, meta: Meta) -> StoredLedger | None:
@@ -42,7 +42,7 @@ class KubernetesGroups:
 
     async def post_event(self, meta: Meta, event: Event) -> None:
         """See GroupStore."""
-        await events.post(self._cluster, meta, event, self._reporter)
+        await event_poster.post(self._cluster, meta, event, self._reporter)
 
     async def delete(self, meta: Meta) -> None:
         """See GroupStore."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyroaring import FrozenBitMap
 
-from taskgroup.broker.port import GroupBroker, Opening, Owner, Redispatch, Route
+from taskgroup.broker.port import GroupBroker, ItemMessage, Opening, Owner, Route
 from taskgroup.cluster.port import GroupStore
 from taskgroup.connections.linking import Link
 from taskgroup.core.action import Action
@@ -89,7 +89,8 @@ class Actions:
         work = self._work()
         for part in self._messages().slices(action.indexes, self._record.ledger.attempts):
             entries = [
-                Redispatch(index, work.leaf(index).options.priority, message, number) for index, number, message in part
+                ItemMessage(index, work.leaf(index).options.priority, message, number)
+                for index, number, message in part
             ]
             pushed = await self._broker.redispatch(self._route, self._fenced(), entries)
             self._record.ledger = self._record.ledger.redispatched(FrozenBitMap(pushed))

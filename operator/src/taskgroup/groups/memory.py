@@ -15,9 +15,7 @@ from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.pool_spec import PoolSpec
 from taskgroup.core.trouble import Trouble
-
-NEVER = float("-inf")
-"""Monotonic time of what has not happened yet."""
+from taskgroup.loops.clock import NEVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
 from taskgroup.groups.compiling import compile_beside
 from taskgroup.groups.inline_pool import inline_pool, route_of
-from taskgroup.groups.memory import NEVER, Intake, Memory
-from taskgroup.loops.clock import Clock
+from taskgroup.groups.memory import Intake, Memory
+from taskgroup.loops.clock import NEVER, Clock
 from taskgroup.loops.meeting import Meeting
 from taskgroup.transport.errors import BrokerError
 

@@ -3,6 +3,9 @@
 import time
 from typing import Protocol
 
+NEVER = float("-inf")
+"""Monotonic time of what has not happened yet."""
+
 
 class Clock(Protocol):
     """Time of day for what is written down, and time that never goes back for what is waited for."""

@@ -24,7 +24,7 @@ RETRY_SECONDS = 0.5
 
 
 @dataclass(slots=True)
-class Following:
+class PoolFollowing:
     """What one run of the loop keeps."""
 
     memory: PoolMemory = field(default_factory=PoolMemory)
@@ -45,7 +45,7 @@ class PoolLoop:
 
     async def run(self, uid: str, is_stopped: Callable[[], bool]) -> None:
         """Until stopped; there is nothing to do before the group has said what the pool is."""
-        meeting, following = self._meetings.of(uid), Following()
+        meeting, following = self._meetings.of(uid), PoolFollowing()
         try:
             while not is_stopped():
                 meeting.pool.clear()
@@ -55,7 +55,7 @@ class PoolLoop:
         finally:
             await self.detach(uid, following)
 
-    async def _step(self, assignment: Assignment, meeting: Meeting, following: Following) -> float:
+    async def _step(self, assignment: Assignment, meeting: Meeting, following: PoolFollowing) -> float:
         """One look, or what follows from its failure; returns the seconds until the next."""
         try:
             plan = await self.look(assignment, meeting, following)
@@ -67,7 +67,7 @@ class PoolLoop:
         following.failures.reset()
         return plan.wake_after
 
-    async def look(self, assignment: Assignment, meeting: Meeting, following: Following) -> PoolPlan:
+    async def look(self, assignment: Assignment, meeting: Meeting, following: PoolFollowing) -> PoolPlan:
         """Observe, decide, tell the group, act; returns what was decided."""
         memory = following.memory
         forget_other_image(memory.question, assignment)
@@ -85,7 +85,7 @@ class PoolLoop:
         self._workers.forget(uid)
         self._meetings.drop(uid)
 
-    async def detach(self, uid: str, following: Following) -> None:
+    async def detach(self, uid: str, following: PoolFollowing) -> None:
         """The loop ends."""
         if following.memory.question.task is not None:
             following.memory.question.task.cancel()

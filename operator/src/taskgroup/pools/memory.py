@@ -7,13 +7,11 @@ from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.pools.observed import WorkerFacts
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
-
-NEVER = float("-inf")
-"""Monotonic time of what has not happened yet."""
+from taskgroup.loops.clock import NEVER
 
 
 @dataclass(slots=True)
-class Intake:
+class PoolIntake:
     """Written by `observe` alone."""
 
     address: Address | None = None
@@ -54,6 +52,6 @@ class Question:
 class PoolMemory:
     """One loop owns it."""
 
-    intake: Intake = field(default_factory=Intake)
+    intake: PoolIntake = field(default_factory=PoolIntake)
     done: Done = field(default_factory=Done)
     question: Question = field(default_factory=Question)

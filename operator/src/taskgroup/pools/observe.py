@@ -8,7 +8,7 @@ from taskgroup.core.exchange import Demand
 from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue, WorkerFacts
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
-from taskgroup.pools.memory import Intake, PoolMemory
+from taskgroup.pools.memory import PoolIntake, PoolMemory
 from taskgroup.transport.errors import BrokerError
 
 
@@ -44,7 +44,7 @@ class PoolObserver:
             resync_seconds=self._resync,
         )
 
-    async def _connect(self, intake: Intake, assignment: Assignment) -> None:
+    async def _connect(self, intake: PoolIntake, assignment: Assignment) -> None:
         if intake.address == assignment.address:
             return
         await self.disconnect(intake, assignment.meta.uid)
@@ -52,13 +52,13 @@ class PoolObserver:
             intake.connection = self._connections.use(assignment.address, user_of(assignment.meta.uid))
         intake.address, intake.knows_strays = assignment.address, False
 
-    async def disconnect(self, intake: Intake, uid: str) -> None:
+    async def disconnect(self, intake: PoolIntake, uid: str) -> None:
         """The pool is done with its connection."""
         address, intake.address, intake.connection = intake.address, None, None
         if address is not None:
             await self._connections.release(address, user_of(uid))
 
-    async def _read_workers(self, intake: Intake, assignment: Assignment, meeting: Meeting) -> None:
+    async def _read_workers(self, intake: PoolIntake, assignment: Assignment, meeting: Meeting) -> None:
         """From the API server when the watch said that something changed, and every resync time."""
         is_due = self._clock.monotonic() - intake.workers_read >= self._resync
         if not meeting.workers_changed and not is_due:
@@ -72,7 +72,7 @@ class PoolObserver:
         intake.workers_read = self._clock.monotonic()
         intake.workers = replace(workers, pods=(*workers.pods, *_gone(intake.workers, workers)))
 
-    async def _read_queue(self, intake: Intake, pool: str) -> PoolQueue | None:
+    async def _read_queue(self, intake: PoolIntake, pool: str) -> PoolQueue | None:
         connection = intake.connection
         if connection is None:
             return None
@@ -85,7 +85,7 @@ class PoolObserver:
         intake.workers = _without_settled(intake.workers, queue)
         return queue
 
-    async def _find_strays(self, intake: Intake, connection: Connection, pool: str) -> None:
+    async def _find_strays(self, intake: PoolIntake, connection: Connection, pool: str) -> None:
         """Pods that ended while no operator looked are known from what they held."""
         if intake.knows_strays:
             return

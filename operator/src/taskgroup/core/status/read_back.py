@@ -3,8 +3,7 @@
 from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import ConditionType
-from taskgroup.api.status import Failure as ShownFailure
-from taskgroup.api.status import TaskGroupStatus
+from taskgroup.api.status import FailureStatus, TaskGroupStatus
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import parse_indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
@@ -24,7 +23,7 @@ def ledger_of(status: TaskGroupStatus) -> Ledger:
     return ledger.cancelled_rest() if is_true(status, ConditionType.FINISHED) else ledger
 
 
-def _group(shown: ShownFailure) -> FailureGroup:
+def _group(shown: FailureStatus) -> FailureGroup:
     """A list that was cut ends with an ellipsis."""
     indexes = FrozenBitMap(parse_indexes(shown.indexes.removesuffix(",…")))
     return FailureGroup(Failure(shown.reason, shown.message), indexes, seconds(shown.last_time))

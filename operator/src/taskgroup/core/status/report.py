@@ -7,7 +7,7 @@ from taskgroup.api.status import (
     MAX_FAILURES,
     MAX_FAILURES_BYTES,
     MAX_INDEXES_BYTES,
-    Failure,
+    FailureStatus,
     ItemsStatus,
     TaskGroupStatus,
     WorkersStatus,
@@ -74,9 +74,9 @@ def state_of(shown: StatusInput, *, suspended: bool) -> State:
     return State.PENDING if shown.phase is Phase.NEW else State.RUNNING
 
 
-def _digest(groups: tuple[FailureGroup, ...]) -> list[Failure]:
+def _digest(groups: tuple[FailureGroup, ...]) -> list[FailureStatus]:
     ordered = sorted(groups, key=lambda group: (-len(group.indexes), group.indexes.min()))
-    failures: list[Failure] = []
+    failures: list[FailureStatus] = []
     left = MAX_FAILURES_BYTES
     for failure in map(_failure, ordered[:MAX_FAILURES]):
         left -= len(failure.model_dump_json().encode())
@@ -86,9 +86,9 @@ def _digest(groups: tuple[FailureGroup, ...]) -> list[Failure]:
     return failures
 
 
-def _failure(group: FailureGroup) -> Failure:
+def _failure(group: FailureGroup) -> FailureStatus:
     text, whole = format_indexes(group.indexes, FAILURE_INDEXES - 2)
-    return Failure(
+    return FailureStatus(
         reason=group.failure.reason[:256],
         message=group.failure.message[:1024],
         count=len(group.indexes),
