@@ -117,7 +117,7 @@ async def test_a_long_event_is_cut(cluster: Cluster, group: Meta, restricted: Ku
     await event_poster.post(cluster, group, Event(EventReason.FAILED, "long " * 1000))
 
     (event,) = events_of(restricted, group)
-    assert len(event["message"]) == events.MAX_MESSAGE
+    assert len(event["message"]) == event_poster.MAX_MESSAGE
 
 
 async def test_an_event_that_cannot_be_posted_is_only_logged(group: Meta, caplog: pytest.LogCaptureFixture) -> None:
