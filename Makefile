@@ -66,7 +66,7 @@ verify: setup ## fail when a generated file is out of date
 	@tests/verify.sh
 
 unit: setup ## tests of decisions: no I/O, seconds
-	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/unit -n auto --dist worksteal
 
 component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server

@@ -79,6 +79,11 @@ def _lose_all(world: World, _: int) -> None:
     world.results.ends.clear()
 
 
+def _lose_answer(world: World, number: int) -> None:
+    """The broker does what it is asked, but the operator never hears of it."""
+    world.lost_answer = number
+
+
 def _away(world: World, number: int) -> None:
     """The broker and the results cannot be reached, or can again."""
     world.broker.trouble = world.results.trouble = AWAY if number % 2 == 0 else None
@@ -108,7 +113,8 @@ UNKNOWN: dict[str, Step] = STORM | {"task unknown or known": _unlearn}
 GROWTH: dict[str, Step] = STORM | {"append": _append}
 WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow}
 FLUSH: dict[str, Step] = STORM | {"redis loses all": _lose_all}
-OUTAGE: dict[str, Step] = STORM | {"broker away or back": _away}
+DEAF: dict[str, Step] = CALM | {"answer lost": _lose_answer, "suspend or resume": suspend, "narrow or widen": _narrow}
+OUTAGE: dict[str, Step] = STORM | {"broker away or back": _away, "answer lost": _lose_answer}
 
 
 def stories(steps: dict[str, Step]) -> st.SearchStrategy[list[tuple[str, int]]]:
@@ -131,6 +137,7 @@ def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, 
         check(world)
     world.has_secret, world.knows_task = True, True
     world.broker.trouble = world.results.trouble = None
+    world.lost_answer = None
     world.change(world.spec.model_copy(update={"suspend": False}))
     for _ in range(400):
         world.now += 7.0

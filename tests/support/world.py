@@ -47,13 +47,15 @@ class World:
 
     def __init__(self, spec: TaskGroupSpec) -> None:
         self.clock = WorldClock()
-        self.broker = Store(self.effect)
+        self.broker = Store(self.broker_effect)
         self.results = MemoryResults(self.effect)
         self.store = MemoryGroupStore(self.effect)
         self.store.on_status = self._check_status
         self.workers = MemoryWorkers(self.held, self.effect)
         self.fuse: int | None = None
         """Effects until the operator is killed."""
+        self.lost_answer: int | None = None
+        """Effects until the answer of a call to the broker is lost."""
         self.has_secret = True
         self.knows_task = True
         """The workers' app registers the task."""
@@ -187,6 +189,15 @@ class World:
             self.fuse -= 1
             if self.fuse < 0:
                 raise Killed
+
+    def broker_effect(self) -> None:
+        """The same in the broker, where also an answer may be lost."""
+        self.effect()
+        if self.lost_answer is not None:
+            self.lost_answer -= 1
+            if self.lost_answer < 0:
+                self.lost_answer = None
+                raise AWAY
 
     # One look
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from support.builders import spec
 from support.stories import (
     CALM,
+    DEAF,
     FLUSH,
     GROWTH,
     LOSS,
@@ -108,6 +109,16 @@ def test_a_broker_that_comes_and_goes_costs_no_item(wanted: TaskGroupSpec, story
 
     check_end(world)
     assert not world.status.cancelled
+
+
+@settings(max_examples=120)
+@given(specs, stories(DEAF))
+def test_an_answer_that_is_lost_makes_no_item_missing(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
+    world = lived(wanted, story, DEAF)
+
+    check_end(world)
+    assert world.status.succeeded == world.work.total
+    assert not [action for action in world.actions if isinstance(action, MarkMissing)]
 
 
 @given(specs, stories(STORM), st.integers(1, 60))

@@ -10,7 +10,7 @@ from taskgroup.core.status.conditions import with_hindrance
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
 from taskgroup.groups.actions import Actions
-from taskgroup.groups.memory import Memory, Record
+from taskgroup.groups.memory import NOT_ADOPTED, Memory, Record
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
 
@@ -42,9 +42,7 @@ class Applier:
         if plan.transition:
             await self._write(plan, seen.meta, record)
         self._tell(plan, seen.meta, memory, meeting)
-        actions = Actions(self._store, memory, seen, self._clock, self._cluster_id)
-        for action in plan.actions:
-            await actions.perform(action)
+        await self._act(plan, seen, memory)
         self._follow(plan, seen, memory)
         if plan.transition or (plan.status == record.status and not record.extra_events):
             return plan.wake_after
@@ -54,10 +52,18 @@ class Applier:
             return plan.wake_after
         return min(plan.wake_after, left)
 
+    async def _act(self, plan: Plan, seen: Observed, memory: Memory) -> None:
+        """An answer that is lost on the way leaves the ledger behind the broker: it is adopted again then."""
+        memory.record.adopted = NOT_ADOPTED
+        actions = Actions(self._store, memory, seen, self._clock, self._cluster_id)
+        for action in plan.actions:
+            await actions.perform(action)
+        if seen.queue is not None:
+            memory.record.adopted = memory.intake.outages
+
     def _take_over(self, plan: Plan, memory: Memory) -> None:
         record = memory.record
         record.ledger, record.carried = plan.ledger, plan.carried
-        record.adopted = memory.intake.outages
         record.forget |= plan.forget
         record.extra_events += plan.extra_events
 

@@ -17,6 +17,9 @@ from taskgroup.core.pools.pool_spec import PoolSpec
 from taskgroup.core.trouble import Trouble
 from taskgroup.loops.clock import NEVER
 
+NOT_ADOPTED = -1
+"""No number of outages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
@@ -57,8 +60,8 @@ class Record:
     saved: Ledger
     """The ledger as it is stored."""
     ledger_version: str | None
-    adopted: int = -1
-    """`Intake.outages` when the ledger last took over what the broker knows."""
+    adopted: int = NOT_ADOPTED
+    """`Intake.outages` when the ledger was last known to be what the broker knows."""
     carried: Carried = field(default_factory=Carried)
     forget: Indexes = NONE
     """Counted items whose values are deleted after the next save."""
