@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.wait import PATIENCE, eventually
 
-BOOT = files("taskgroup.cluster").joinpath("boot.py").read_text()
+BOOT = files("taskgroup.cluster.workers").joinpath("boot.py").read_text()
 APP = f"""import pathlib, time
 pathlib.Path("imported").touch()
 time.sleep({10 * PATIENCE})
