@@ -164,6 +164,21 @@ async def test_withdraw_keeps_subtasks_and_retries_that_tasks_asked_for(group: G
     assert queued_ids(client, group.pool) == []
 
 
+async def test_withdraw_leaves_items_of_another_group_in_the_queue(redis_url: str, client: redis.Redis) -> None:
+    group = await open_group(redis_url, uid="first", pool="shared")
+    other = await open_group(redis_url, uid="second", pool="shared")
+    await group.dispatch(0, 2)
+    await other.dispatch(0, 1)
+    withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
+
+    assert withdrawn
+    assert withdrawn.queued == BitMap([0, 1])
+    assert queued_ids(client, group.pool) == [task_id(other.uid, 0)]
+    assert (await other.facts()).returned == FrozenBitMap()
+    await group.broker.close()
+    await other.broker.close()
+
+
 async def test_withdraw_at_the_end_takes_unacked_entries_too(group: Group, redis_url: str) -> None:
     await group.dispatch(0, 3)
     with consumer(redis_url, group.pool, "pod-a") as worker:
