@@ -75,14 +75,14 @@ async def test_a_large_batch_arrives_whole_and_in_order(group: Group, client: re
     assert indexes(queued_ids(client, group.pool)) == list(range(20_000))
 
 
-async def test_urgent_lanes_are_consumed_first(group: Group, redis_url: str) -> None:
+async def test_urgent_priorities_are_consumed_first(group: Group, redis_url: str) -> None:
     for priority in range(10):
         messages = group.messages([priority], priority=priority)
         assert await group.broker.groups.dispatch(group.route, group.fence, priority, 0, messages)
     with consumer(redis_url, group.pool, "pod-a") as worker:
         taken = [message.headers["id"] for _ in range(10) if (message := worker.take())]
 
-    # Kombu keeps three lanes in one list, first come first served; the lists follow their urgency.
+    # Kombu keeps three priorities in one list, first come first served; the lists follow their urgency.
     assert indexes(taken) == [7, 8, 9, 4, 5, 6, 1, 2, 3, 0]
 
 
