@@ -47,6 +47,20 @@ async def test_open_after_a_loss_takes_over_cursors_attempts_and_what_waits(redi
     await broker.close()
 
 
+async def test_open_replaces_only_books_that_are_known_to_be_out_of_date(group: Group) -> None:
+    await group.dispatch(0, 1)
+    await group.broker.groups.renew(group.uid, group.fence, [0])
+    before = await group.facts()
+    other = Opening(nonce="nonce-2", cursors={3: 7}, attempts={5: 2}, instead_of="nonce-0")
+    assert await group.broker.groups.open(group.route, other) == before.state
+    assert await group.facts() == before
+    state = await group.broker.groups.open(group.route, replace(other, instead_of="nonce-1"))
+
+    assert state == GroupState("nonce-2", 1, {3: 7})
+    assert await group.facts() == Facts(state, queued=0, returned=FrozenBitMap(), held={})
+    assert await group.broker.groups.books(group.uid) == BrokerBooks(attempts={5: 2})
+
+
 async def test_a_replay_of_a_dispatch_changes_nothing(group: Group, client: redis.Redis) -> None:
     messages = group.messages(range(3))
 
