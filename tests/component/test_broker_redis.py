@@ -47,6 +47,20 @@ async def test_open_after_a_loss_takes_over_cursors_attempts_and_what_waits(redi
     await broker.close()
 
 
+async def test_open_replaces_only_books_that_are_known_to_be_out_of_date(group: Group) -> None:
+    await group.dispatch(0, 1)
+    await group.broker.groups.renew(group.uid, group.fence, [0])
+    before = await group.facts()
+    other = Opening(nonce="nonce-2", cursors={3: 7}, attempts={5: 2}, instead_of="nonce-0")
+    assert await group.broker.groups.open(group.route, other) == before.state
+    assert await group.facts() == before
+    state = await group.broker.groups.open(group.route, replace(other, instead_of="nonce-1"))
+
+    assert state == GroupState("nonce-2", 1, {3: 7})
+    assert await group.facts() == Facts(state, queued=0, returned=FrozenBitMap(), held={})
+    assert await group.broker.groups.books(group.uid) == BrokerBooks(attempts={5: 2})
+
+
 async def test_a_replay_of_a_dispatch_changes_nothing(group: Group, client: redis.Redis) -> None:
     messages = group.messages(range(3))
 
@@ -75,14 +89,14 @@ async def test_a_large_batch_arrives_whole_and_in_order(group: Group, client: re
     assert indexes(queued_ids(client, group.pool)) == list(range(20_000))
 
 
-async def test_urgent_lanes_are_consumed_first(group: Group, redis_url: str) -> None:
+async def test_urgent_priorities_are_consumed_first(group: Group, redis_url: str) -> None:
     for priority in range(10):
         messages = group.messages([priority], priority=priority)
         assert await group.broker.groups.dispatch(group.route, group.fence, priority, 0, messages)
     with consumer(redis_url, group.pool, "pod-a") as worker:
         taken = [message.headers["id"] for _ in range(10) if (message := worker.take())]
 
-    # Kombu keeps three lanes in one list, first come first served; the lists follow their urgency.
+    # Kombu keeps three priorities in one list, first come first served; the lists follow their urgency.
     assert indexes(taken) == [7, 8, 9, 4, 5, 6, 1, 2, 3, 0]
 
 
@@ -162,6 +176,21 @@ async def test_withdraw_keeps_subtasks_and_retries_that_tasks_asked_for(group: G
     assert ended
     assert ended.queued == BitMap([1])
     assert queued_ids(client, group.pool) == []
+
+
+async def test_withdraw_leaves_items_of_another_group_in_the_queue(redis_url: str, client: redis.Redis) -> None:
+    group = await open_group(redis_url, uid="first", pool="shared")
+    other = await open_group(redis_url, uid="second", pool="shared")
+    await group.dispatch(0, 2)
+    await other.dispatch(0, 1)
+    withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
+
+    assert withdrawn
+    assert withdrawn.queued == BitMap([0, 1])
+    assert queued_ids(client, group.pool) == [task_id(other.uid, 0)]
+    assert (await other.facts()).returned == FrozenBitMap()
+    await group.broker.close()
+    await other.broker.close()
 
 
 async def test_withdraw_at_the_end_takes_unacked_entries_too(group: Group, redis_url: str) -> None:
