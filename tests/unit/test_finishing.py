@@ -211,7 +211,7 @@ def test_what_the_deadline_left_is_taken_away_although_the_books_are_gone() -> N
 
 def test_figures_stay_as_the_outcome_froze_them_when_the_books_are_lost_right_after_it() -> None:
     books = ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9))
-    seen = replace(decided(running(books=books)), ledger=Ledger())
+    seen = replace(decided(running(ledger=books)), ledger=Ledger())
 
     plan = reconcile(seen, NOW + 1)
 
