@@ -143,3 +143,9 @@ def test_suspended_and_idle_has_no_workers(invalid: Trouble | None) -> None:
 
     assert answer.actions == (ApplyWorkers(0),)
     assert (answer.view.wanted, answer.view.slots, answer.view.replicas) == (0, 0, 1)
+
+
+def test_slots_count_unfinished_items_and_not_the_queue() -> None:
+    seen = running(spec(20), ledger(20, dispatched=3, succeeded=full(13)), queue=queue(3))
+
+    assert pool_look(pool_of(look(seen), queue=pool_queue(queued=3))).view.slots == 8

@@ -82,7 +82,8 @@ def test_the_transition_that_freezes_the_outcome_empties_the_queue() -> None:
     plan = reconcile(running(LIMITED, HALF, queue=queue(1, 2)), LATE)
 
     assert plan.transition, "the status is written before anything is taken away"
-    assert only(plan, Withdraw) == [Withdraw(running=True)]
+    assert plan.actions == (Withdraw(running=True),)
+    assert plan.actions[0].reason == "The group has ended."
     assert plan.ledger == HALF, "the rest is cancelled in the status only"
 
 

@@ -18,6 +18,7 @@ from taskgroup.core.trouble import Trouble
 
 CRASH = Trouble(Reason.WORKER_CRASHES, "Look at its log.")
 MEMBERS = (*pods("a", "b"), *pods("c", ready=False, restarts=2), *pods("d", ended=True, ready=False))
+TWO = workers(2, members=pods("a", "b"))
 
 
 def test_the_view_says_what_the_group_may_know() -> None:
