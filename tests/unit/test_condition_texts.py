@@ -35,8 +35,8 @@ from taskgroup.core.status.status_input import StatusInput
 from taskgroup.core.trouble import Trouble
 
 WRONG = Trouble(Reason.SECRET_NOT_FOUND, "Make the Secret.")
-GOOD = running(books=ledger(10, dispatched=10, succeeded=full(10)))
-BAD = running(books=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
+GOOD = running(ledger=ledger(10, dispatched=10, succeeded=full(10)))
+BAD = running(ledger=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
 OUTCOME = (
     ConditionType.COMPLETE,
     ConditionType.FAILED,
@@ -56,9 +56,9 @@ SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
     "suspended": (running(spec(suspend=True)), "-----", "+--", "Suspended"),
     "wrong while running": (running(invalid=WRONG), "-----", "--+", "Running"),
     "wrong while suspended": (running(spec(suspend=True), invalid=WRONG), "-----", "--+", "Suspended"),
-    "held, later": (running(books=ledger(dispatched=3, unknown_task="shop.send")), "-----", "--+", "Running"),
+    "held, later": (running(ledger=ledger(dispatched=3, unknown_task="shop.send")), "-----", "--+", "Running"),
     "no view yet": (running(view=None), "-----", "-+-", "Running"),
-    "task unknown": (running(books=ledger(dispatched=3), completions=not_registered(1)), "-----", "--+", "Running"),
+    "task unknown": (running(ledger=ledger(dispatched=3), completions=not_registered(1)), "-----", "--+", "Running"),
     "broker away": (running(queue=None, backend_trouble=WRONG), "-----", "-+-", "Running"),
     "success decided": (GOOD, "---+-", "-+-", "Running"),
     "failure decided": (BAD, "--+--", "-+-", "Running"),

@@ -4,9 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import NOW
-from taskgroup.api.names import ConditionType
+from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import Condition, TaskGroupStatus
-from taskgroup.core.status.conditions import Desired, fails, find, holds, is_true, merged, seconds, timestamp
+from taskgroup.core.status.conditions import (
+    Desired,
+    fails,
+    find,
+    holds,
+    is_true,
+    merged,
+    seconds,
+    timestamp,
+    with_hindrance,
+)
 
 desired = st.builds(
     Desired, st.sampled_from(["True", "False", "Unknown"]), st.sampled_from(["A", "B"]), st.text(max_size=5)
@@ -62,3 +72,16 @@ def test_a_message_is_cut_to_what_a_condition_may_hold() -> None:
 def test_what_was_never_written_is_not_true() -> None:
     assert find(TaskGroupStatus(), ConditionType.COMPLETE) is None
     assert not is_true(TaskGroupStatus(), ConditionType.COMPLETE)
+
+
+def test_what_hinders_the_operator_is_said_by_ready_alone() -> None:
+    before = merged((), dict.fromkeys(ConditionType, holds("A")), 1, NOW)
+
+    conditions = with_hindrance(before, "Give the operator its role back.", 2, NOW + 5)
+
+    changed = [new for old, new in zip(before, conditions, strict=True) if new != old]
+    assert [(new.type, new.status, new.reason) for new in changed] == [
+        (ConditionType.READY, "False", Reason.OPERATOR_HINDERED)
+    ]
+    assert (changed[0].message, changed[0].observed_generation) == ("Give the operator its role back.", 2)
+    assert with_hindrance((), "No condition was written yet.", 2, NOW) == []

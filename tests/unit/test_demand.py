@@ -31,7 +31,7 @@ from taskgroup.core.pools.observed import PoolObserved
 from taskgroup.core.pools.plan import ApplyWorkers, MarkPods
 from taskgroup.core.trouble import Trouble
 
-GOOD = running(books=ledger(10, dispatched=10, succeeded=full(10)))
+GOOD = running(ledger=ledger(10, dispatched=10, succeeded=full(10)))
 LATE = running(spec(activeDeadlineSeconds=60), ledger(10, dispatched=8, succeeded=full(5)))
 WRONG = Trouble(Reason.INVALID_TEMPLATE, "Correct it.")
 AFTER = NOW + 100
@@ -47,10 +47,10 @@ SITUATIONS: dict[str, tuple[Observed, tuple[int, bool, bool, bool] | None]] = {
     "new": (observed(), None),
     "new and suspended": (observed(spec(suspend=True)), None),
     "cannot be read": (observed(invalid=WRONG, work=None), None),
-    "running": (running(books=ledger(10, dispatched=5, succeeded=full(3))), (7, False, False, True)),
+    "running": (running(ledger=ledger(10, dispatched=5, succeeded=full(3))), (7, False, False, True)),
     "opening": (running(queue=queue(nonce=None)), (10, False, False, True)),
     "broker away": (running(queue=None), (10, False, False, True)),
-    "task unknown": (running(books=ledger(unknown_task="shop.send")), (10, False, False, True)),
+    "task unknown": (running(ledger=ledger(unknown_task="shop.send")), (10, False, False, True)),
     "suspended": (running(spec(suspend=True)), (0, False, False, True)),
     "halted": (running(invalid=WRONG), None),
     "halted and suspended": (running(spec(suspend=True), invalid=WRONG), (0, False, False, True)),
@@ -79,7 +79,7 @@ def test_a_demand_says_why(name: str) -> None:
 
 
 def test_a_group_whose_items_failed_runs_what_they_left_behind() -> None:
-    failed = running(books=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
+    failed = running(ledger=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
 
     assert parts(look(decided(failed))) == (0, True, True, True)
 
@@ -143,3 +143,9 @@ def test_suspended_and_idle_has_no_workers(invalid: Trouble | None) -> None:
 
     assert answer.actions == (ApplyWorkers(0),)
     assert (answer.view.wanted, answer.view.slots, answer.view.replicas) == (0, 0, 1)
+
+
+def test_slots_count_unfinished_items_and_not_the_queue() -> None:
+    seen = running(spec(20), ledger(20, dispatched=3, succeeded=full(13)), queue=queue(3))
+
+    assert pool_look(pool_of(look(seen), queue=pool_queue(queued=3))).view.slots == 8

@@ -32,7 +32,11 @@ def look(seen: Observed, **fields: Any) -> Plan:
 
 
 def test_the_same_status_is_no_news() -> None:
-    for status in (TaskGroupStatus(), running().status, finished(running(books=ledger(10, succeeded=full(10)))).status):
+    for status in (
+        TaskGroupStatus(),
+        running().status,
+        finished(running(ledger=ledger(10, succeeded=full(10)))).status,
+    ):
         assert events(status, status) == ()
 
 
@@ -50,8 +54,8 @@ def test_suspension_is_told_both_ways() -> None:
 
 
 def test_the_end_is_told_with_its_sentence() -> None:
-    good = running(books=ledger(10, dispatched=10, succeeded=full(10)))
-    bad = running(books=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
+    good = running(ledger=ledger(10, dispatched=10, succeeded=full(10)))
+    bad = running(ledger=ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9)))
 
     for seen, reason, message, warning in (
         (good, EventReason.COMPLETED, "All 10 items succeeded.", False),

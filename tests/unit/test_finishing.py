@@ -82,7 +82,8 @@ def test_the_transition_that_freezes_the_outcome_empties_the_queue() -> None:
     plan = reconcile(running(LIMITED, HALF, queue=queue(1, 2)), LATE)
 
     assert plan.transition, "the status is written before anything is taken away"
-    assert only(plan, Withdraw) == [Withdraw(running=True)]
+    assert plan.actions == (Withdraw(running=True),)
+    assert plan.actions[0].reason == "The group has ended."
     assert plan.ledger == HALF, "the rest is cancelled in the status only"
 
 
@@ -211,7 +212,7 @@ def test_what_the_deadline_left_is_taken_away_although_the_books_are_gone() -> N
 
 def test_figures_stay_as_the_outcome_froze_them_when_the_books_are_lost_right_after_it() -> None:
     books = ledger(10, dispatched=10, succeeded=full(9), failed=indexes(9))
-    seen = replace(decided(running(books=books)), ledger=Ledger())
+    seen = replace(decided(running(ledger=books)), ledger=Ledger())
 
     plan = reconcile(seen, NOW + 1)
 

@@ -98,7 +98,7 @@ def test_a_group_that_cannot_start_waits_without_a_start_time(seen: Observed, st
     ids=["trouble", "no work", "no spec", "items changed"],
 )
 def test_a_halted_group_does_nothing_and_forgets_nothing(fields: dict[str, Any]) -> None:
-    seen = running(books=ledger(10, dispatched=5), completions=completions([0]), view=view(2), queue=queue(4))
+    seen = running(ledger=ledger(10, dispatched=5), completions=completions([0]), view=view(2), queue=queue(4))
 
     plan = reconcile(replace(seen, **fields), NOW)
 
@@ -115,7 +115,7 @@ def test_a_halted_group_does_nothing_and_forgets_nothing(fields: dict[str, Any])
 
 
 def test_a_halted_group_can_still_be_suspended() -> None:
-    seen = running(books=ledger(10, dispatched=5), invalid=WRONG, queue=queue(4))
+    seen = running(ledger=ledger(10, dispatched=5), invalid=WRONG, queue=queue(4))
 
     plan = reconcile(replace(seen, spec=spec(suspend=True)), NOW)
     assert plan.actions == (Withdraw(running=False),)
@@ -138,7 +138,7 @@ def test_the_deadline_of_a_halted_group_holds() -> None:
 
 
 def test_a_halted_group_counts_no_more_as_active_than_is_left() -> None:
-    seen = running(books=ledger(10, dispatched=10))
+    seen = running(ledger=ledger(10, dispatched=10))
     status = reconcile(seen, NOW).status
     assert status.active == 10
 
@@ -151,7 +151,7 @@ def test_a_halted_group_counts_no_more_as_active_than_is_left() -> None:
 @pytest.mark.parametrize("count", [1, 9, 10, 11])
 def test_a_changed_prefix_halts_and_an_appended_tail_does_not(count: int) -> None:
     changed = spec(count)
-    plan = reconcile(replace(running(books=ledger(10, dispatched=3)), spec=changed, work=work(changed)), NOW)
+    plan = reconcile(replace(running(ledger=ledger(10, dispatched=3)), spec=changed, work=work(changed)), NOW)
 
     expected = ("True", Reason.VALID) if count >= 10 else ("False", Reason.ITEMS_CHANGED)
     assert said(plan.status, ConditionType.CONFIGURATION_VALID) == expected
@@ -165,7 +165,7 @@ def test_the_next_look_is_never_later_than_the_resync_time(seconds: float) -> No
         running(spec(suspend=True)),
         running(invalid=WRONG),
         running(),
-        finished(running(books=full_up)),
+        finished(running(ledger=full_up)),
     )
     for seen in quiet:
         assert reconcile(replace(seen, resync_seconds=seconds), NOW).wake_after <= seconds

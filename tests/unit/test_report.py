@@ -41,7 +41,7 @@ def test_percent_is_rounded_down() -> None:
 
 
 def test_what_came_back_since_is_in_the_counts_of_the_same_look() -> None:
-    seen = running(books=ledger(dispatched=8))
+    seen = running(ledger=ledger(dispatched=8))
 
     status = reconcile(replace(seen, completions=completions([0], [1])), NOW).status
 

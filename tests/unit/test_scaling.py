@@ -75,6 +75,9 @@ def test_workers_that_cannot_be_described_can_only_be_stopped_after_the_end() ->
     assert scaled(0, facts, workers_spec=None) == ()
     assert scaled(2, facts, workers_spec=None) == ()
     assert scaled(0, facts, workers_spec=None, demand=ended()) == (ApplyWorkers(0),)
+    assert scaled(0, facts, None, workers_spec=None, demand=ended()) == (ApplyWorkers(0),)
+    busy = pool_queue(a=1)
+    assert scaled(0, facts, busy, workers_spec=None, demand=ended()) == (), "all of them would be stopped"
 
 
 def test_pods_are_wanted_for_what_the_group_asks() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups import configuration, demand
+from taskgroup.core.groups.accounting import with_total
 from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import deadline_in, overdue
@@ -19,6 +20,7 @@ from taskgroup.core.groups.recovery import adopt
 from taskgroup.core.groups.running import reconcile_running
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import timestamp
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.status.status_input import StatusInput
@@ -31,8 +33,8 @@ def reconcile(seen: Observed, now: float) -> Plan:
     """What to do now; `now` is in seconds since the epoch."""
     if seen.meta.deleting or not seen.meta.finalized:
         return Plan(ledger=seen.ledger, status=seen.status, carried=seen.carried)
-    seen = replace(seen, ledger=adopt(seen.ledger, seen.state, seen.books, now))
     phase = phase_of(seen.status)
+    seen = replace(seen, ledger=_adopted(seen, phase, now))
     if phase is Phase.FINISHED:
         return reconcile_finished(seen, now)
     if phase is Phase.DECIDED:
@@ -43,6 +45,12 @@ def reconcile(seen: Observed, now: float) -> Plan:
     if phase is Phase.NEW:
         return _start(seen, seen.spec, seen.work, now)
     return reconcile_running(seen, seen.spec, seen.work, now)
+
+
+def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
+    """A ledger that was deleted knows no item; how many there are stands in the status, too."""
+    ledger = with_total(seen.ledger, seen.status.total or 0) if phase is Phase.RUNNING else seen.ledger
+    return adopt(ledger, seen.state, seen.books, now)
 
 
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:

@@ -36,9 +36,10 @@ def needs_books(ledger: Ledger, state: GroupState | None, *, is_adopted: bool) -
 def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, now: float) -> Ledger:
     """The ledger with what the broker knows best: what was dispatched, what came back, and what is given up.
 
-    An item is given up by the broker's script; an operator that died right after it had not saved that.
+    An item is given up by the broker's script; an operator that died right after it had not saved that. What is known
+    under another nonce is of another state.
     """
-    if state is None or books is None:
+    if state is None or books is None or ledger.nonce not in ("", state.nonce):
         return ledger
     poison = FrozenBitMap(index for index, losses in books.losses.items() if losses > MAX_LOSSES)
     return replace(

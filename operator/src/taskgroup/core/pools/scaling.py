@@ -33,13 +33,13 @@ def changes_pods(before: Demand | None, after: Demand, workers: Workers | None) 
 def scale(seen: PoolObserved, wanted: int) -> tuple[Action, ...]:
     """The actions that bring the Deployment to `wanted` pods; none when it is there already.
 
-    Who is busy is known from the broker only: without it nothing is scaled before the end of the group.
+    Who is busy is known from the broker only: without it nothing is scaled before the end of the group. Workers that
+    cannot be described can only be stopped, all together: not before the end, and not while one of them is busy.
     """
-    if seen.queue is None and not seen.demand.ended:
+    if not seen.demand.ended and (seen.queue is None or seen.workers_spec is None):
         return ()
-    if seen.workers_spec is None and not seen.demand.ended:
-        return ()
-    return _scaled(wanted, seen.workers, seen.queue, seen.demand.reason)
+    actions = _scaled(wanted, seen.workers, seen.queue, seen.demand.reason)
+    return actions if seen.workers_spec is not None or ApplyWorkers(0) in actions else ()
 
 
 def _scaled(wanted: int, workers: WorkerFacts, queue: PoolQueue | None, reason: str) -> tuple[Action, ...]:

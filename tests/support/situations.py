@@ -1,0 +1,143 @@
+"""Any look at a group or at a pool, for properties that must hold for all of them."""
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+from pyroaring import FrozenBitMap
+
+from support.builders import (
+    BAD,
+    NONCE,
+    NOW,
+    UID,
+    decided,
+    finished,
+    ledger,
+    not_registered,
+    queue,
+    running,
+    spec,
+    state,
+    view,
+)
+from support.builders import completions as ends
+from support.pool_builders import demand, ended, pool, workers
+from taskgroup.api.names import Reason
+from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.completions import Completions
+from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState, Suspicion
+from taskgroup.core.indexes import NONE, full
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue
+from taskgroup.core.task_id import TaskId
+from taskgroup.core.trouble import Trouble
+
+TOTAL = 12
+TROUBLE = Trouble(Reason.UNREACHABLE, "Start it.")
+
+some = st.frozensets(st.integers(0, TOTAL - 1), max_size=5)
+seldom = st.sampled_from([False, False, False, True])
+seldom_some = st.just(frozenset[int]()) | st.just(frozenset[int]()) | some
+seldom_trouble = st.sampled_from([None, None, None, TROUBLE])
+
+
+def suspicions(absent: frozenset[int]) -> tuple[Suspicion, ...]:
+    """Two searches that did not find these."""
+    return tuple(Suspicion(NOW - seconds, FrozenBitMap(absent)) for seconds in (11, 1)) if absent else ()
+
+
+def completions(good: frozenset[int], bad: frozenset[int], unknown: frozenset[int]) -> Completions:
+    """Ends of all kinds."""
+    return ends(good, bad - unknown, failure=BAD).plus(not_registered(*unknown))
+
+
+queues = st.builds(
+    queue, st.integers(0, 9), st.integers(0, 4), nonce=st.sampled_from([NONCE, NONCE, NONCE, None, "other"])
+)
+views = st.builds(
+    view,
+    st.integers(0, 10),
+    trouble=seldom_trouble,
+    current=st.booleans(),
+    given_up=seldom_some.map(lambda items: frozenset(TaskId(UID, index) for index in items)),
+)
+all_books = st.builds(
+    BrokerBooks,
+    returned=some.map(FrozenBitMap),
+    losses=st.dictionaries(st.integers(0, TOTAL), st.integers(0, 5), max_size=3),
+)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Ledger:
+    """What may be known of the items."""
+    dispatched = draw(st.integers(0, TOTAL))
+    succeeded = draw(seldom_some.map(FrozenBitMap) | st.sampled_from([NONE, full(TOTAL)]))
+    unknown_task = draw(st.sampled_from(["", "", "", "shop.send"]))
+    books = ledger(TOTAL, dispatched=dispatched, succeeded=succeeded, unknown_task=unknown_task)
+    return books.withdrawn(draw(some.map(FrozenBitMap)) & full(dispatched))
+
+
+@st.composite
+def groups(draw: st.DrawFn) -> Observed:
+    """A group in any phase, with anything around it."""
+    limit = draw(st.sampled_from([None, None, None, 1, 100]))
+    parallelism = draw(st.sampled_from([None, None, 3]))
+    wanted = spec(
+        TOTAL, suspend=draw(seldom), activeDeadlineSeconds=limit, ttlSecondsAfterFinished=limit, parallelism=parallelism
+    )
+    seen = replace(
+        running(wanted, draw(ledgers())),
+        completions=draw(st.builds(completions, seldom_some, seldom_some, seldom_some)),
+        queue=draw(queues | st.none()),
+        view=draw(views | st.none()),
+        backend_trouble=draw(seldom_trouble),
+        invalid=draw(seldom_trouble),
+        suspicions=suspicions(draw(seldom_some)),
+    )
+    seen = replace(seen, books=draw(all_books) if seen.state and draw(seldom) else None)
+    return _in_phase(seen, draw(st.sampled_from(["new", "running", "running", "running", "decided", "finished"])))
+
+
+def _in_phase(seen: Observed, phase: str) -> Observed:
+    if phase == "new":
+        return replace(seen, status=TaskGroupStatus())
+    if phase == "running":
+        return seen
+    over = replace(seen, spec=spec(TOTAL, activeDeadlineSeconds=1), invalid=None, queue=QueueState(state()))
+    later = decided(over, NOW + 50) if phase == "decided" else finished(over, NOW + 50)
+    return replace(later, spec=seen.spec, invalid=seen.invalid, queue=seen.queue)
+
+
+names = st.sampled_from(["a", "b", "c", "d"])
+pod_facts = st.builds(
+    PodFacts,
+    name=st.just(""),
+    ready=st.booleans(),
+    terminating=st.booleans(),
+    ended=st.booleans(),
+    restarts=st.integers(0, 2),
+    started_at=st.none() | st.sampled_from([NOW - 100, NOW]),
+)
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> PoolObserved:
+    """A pool that any group asks anything of."""
+    facts = draw(st.dictionaries(names, pod_facts))
+    members = tuple(replace(pod, name=name) for name, pod in sorted(facts.items()))
+    held = draw(st.dictionaries(names, st.integers(0, 4)))
+    asked = draw(
+        st.builds(demand, st.integers(0, 60)) | st.builds(ended, leftovers=st.booleans(), give_back=st.booleans())
+    )
+    deployment = workers(
+        draw(st.integers(0, 12)), members=members, settled=draw(st.booleans()), trouble=draw(seldom_trouble)
+    )
+    return pool(
+        workers_spec=draw(st.sampled_from([spec().workers, spec().workers, None])),
+        demand=asked,
+        workers=draw(st.sampled_from([deployment, replace(deployment, deployment=None)])),
+        queue=draw(st.none() | st.builds(PoolQueue, st.integers(0, 30), st.just(held))),
+        requeued=draw(st.frozensets(st.sampled_from([pod.container for pod in members]))) if members else frozenset(),
+        early_ack_tasks=draw(st.sampled_from([None, frozenset({"shop.send"})])),
+    )

@@ -1,0 +1,155 @@
+"""What holds for every look, whatever is seen: the decisions are total, say why, and come to rest."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from support.builders import NOW, finished, indexes, ledger, not_registered, only, queue, running, spec
+from support.pool_builders import pods, pool, pool_after, pool_look, pool_queue, workers
+from support.situations import TOTAL, groups, pools, suspicions
+from taskgroup.core.action import Action
+from taskgroup.core.groups import plan as group_plan
+from taskgroup.core.groups.observed import Observed
+from taskgroup.core.groups.plan import (
+    DeleteObject,
+    Dispatch,
+    MarkMissing,
+    Open,
+    Plan,
+    Redispatch,
+    Renew,
+    Search,
+    Withdraw,
+)
+from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.indexes import full
+from taskgroup.core.pools import plan as pool_plan
+from taskgroup.core.pools.observed import PoolObserved
+from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, MarkPods, PoolPlan, Requeue
+from taskgroup.core.pools.reconcile import reconcile_pool
+from taskgroup.core.status.phase import phase_of
+
+LATER = NOW + 50
+
+
+def kinds(module: Any) -> list[type[Action]]:
+    """The actions that a module of plans defines."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Action) and value is not Action
+    ]
+
+
+@given(groups())
+def test_any_look_at_a_group_leads_to_a_plan(seen: Observed) -> None:
+    plan = reconcile(seen, LATER)
+
+    assert plan == reconcile(seen, LATER), "the same look, the same plan"
+    assert plan.wake_after >= 0
+    assert phase_of(plan.status).value >= phase_of(seen.status).value
+    assert all(action.reason for action in plan.actions), "the log says why"
+    assert plan.demand is None or plan.demand.reason
+    assert plan.ledger.succeeded >= seen.ledger.succeeded, "SUCCESS is final"
+    status = plan.status
+    parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)
+    assert sum(part or 0 for part in parts) == (status.total or 0)
+    _check_what_no_group_may_do(seen, plan)
+
+
+def _check_what_no_group_may_do(seen: Observed, plan: Plan) -> None:
+    dispatched = [*only(plan, Dispatch), *only(plan, Redispatch)]
+    if seen.view is None or not seen.view.slots:
+        assert dispatched == []
+    if seen.spec and seen.spec.suspend:
+        assert dispatched == []
+    if seen.view is None or not seen.view.current:
+        assert only(plan, Search) == []
+    if seen.state is None:
+        assert all(isinstance(action, Open | DeleteObject) for action in plan.actions), "a change needs a fence"
+
+
+@given(pools())
+def test_any_look_at_a_pool_leads_to_a_plan_and_then_to_rest(seen: PoolObserved) -> None:
+    plan = reconcile_pool(seen, NOW)
+
+    assert plan == reconcile_pool(seen, NOW), "the same look, the same plan"
+    assert 0 < plan.wake_after <= seen.resync_seconds
+    assert all(action.reason for action in plan.actions), "the log says why"
+    assert plan.view.slots >= plan.view.wanted >= 0
+    assert pool_look(pool_after(seen, plan)).actions == (), "done once, there is nothing more to do"
+    _check_what_no_pool_may_do(seen, plan)
+
+
+def _check_what_no_pool_may_do(seen: PoolObserved, plan: PoolPlan) -> None:
+    applied = [action.replicas for action in only(plan, ApplyWorkers)]
+    if seen.workers_spec is None:
+        assert only(plan, MarkPods) == []
+        assert applied in ([], [0] if seen.demand.ended else [])
+    if seen.queue is None:
+        assert plan.actions in ((), (ApplyWorkers(0),) if seen.demand.ended else ())
+    if not seen.demand.give_back:
+        assert only(plan, Requeue) == []
+    assert all(replicas >= _busy_that_stay(seen, plan) for replicas in applied)
+
+
+def _busy_that_stay(seen: PoolObserved, plan: PoolPlan) -> int:
+    """Pods at work, as far as they are in the Deployment and not on their way out."""
+    held = seen.queue.held if seen.queue else {}
+    busy = sum(1 for pod in seen.workers.pods if held.get(pod.name) and not pod.ended and not pod.terminating)
+    assert busy <= plan.view.busy
+    return min(busy, seen.workers.deployment.replicas if seen.workers.deployment else 0)
+
+
+HALF = ledger(TOTAL, dispatched=6)
+GROUPS: dict[type[Action], Observed] = {
+    Open: running(queue=queue(nonce=None)),
+    Dispatch: running(),
+    Redispatch: running(spec(TOTAL), HALF.withdrawn(indexes(1))),
+    Withdraw: running(spec(TOTAL, suspend=True), HALF, queue=queue(4)),
+    Renew: running(spec(TOTAL), HALF, completions=not_registered(1)),
+    Search: running(spec(TOTAL), HALF),
+    MarkMissing: running(spec(TOTAL), HALF, suspicions=suspicions(frozenset({1}))),
+    DeleteObject: finished(running(spec(TOTAL, ttlSecondsAfterFinished=1), ledger(TOTAL, succeeded=full(TOTAL)))),
+}
+BUSY = workers(12, members=(*pods("a", started_at=NOW - 100), *pods("b", ended=True)))
+POOLS: dict[type[Action], PoolObserved] = {
+    ApplyWorkers: pool(),
+    MarkPods: pool(workers=BUSY, queue=pool_queue(a=1)),
+    Requeue: pool(workers=BUSY, queue=pool_queue(b=1)),
+    AskWorker: pool(workers=BUSY, early_ack_tasks=None),
+}
+
+
+def test_there_is_a_look_for_each_action() -> None:
+    assert set(kinds(group_plan)) == set(GROUPS)
+    assert set(kinds(pool_plan)) == set(POOLS)
+
+
+@pytest.mark.parametrize("kind", GROUPS, ids=lambda kind: kind.__name__)
+def test_each_action_on_a_group_says_why(kind: type[Action]) -> None:
+    actions = only(reconcile(GROUPS[kind], LATER), kind)
+
+    assert actions
+    assert all(action.reason.endswith((".", "?")) for action in actions)
+
+
+@pytest.mark.parametrize("kind", POOLS, ids=lambda kind: kind.__name__)
+def test_each_action_on_a_pool_says_why(kind: type[Action]) -> None:
+    actions = only(reconcile_pool(POOLS[kind], NOW), kind)
+
+    assert actions
+    assert all(action.reason for action in actions)
+
+
+@pytest.mark.parametrize("kind", [*kinds(group_plan), *kinds(pool_plan)], ids=lambda kind: kind.__name__)
+def test_actions_are_equal_whatever_their_reasons_say(kind: type[Action]) -> None:
+    values: dict[str, Any] = {field.name: 0 for field in fields(kind) if field.name != "reason"}
+
+    one = kind(**values, reason="one")
+    assert one == kind(**values, reason="another")
+    assert one == kind(**values)
+    assert one.reason == "one"
+    assert replace(one, reason="another") == one
