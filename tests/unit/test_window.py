@@ -74,7 +74,7 @@ def test_is_bounded_and_never_starves_a_slot(before: int, slots: int, queued: in
 
     assert 2 * slots + 1 <= size <= max(MAX_WINDOW, 2 * slots + 1)
     assert size_after(size, slots=slots, queued=queued, waiting=waiting) == size, (
-        "a look without arrivals changes nothing"
+        "a look at which nothing ended changes nothing"
     )
 
 
