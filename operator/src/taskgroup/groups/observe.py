@@ -6,6 +6,7 @@ from typing import Any
 
 from taskgroup.api.names import FINALIZER
 from taskgroup.connections.linking import Link, Linker, LinkError
+from taskgroup.core.completions import Completions
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState
 from taskgroup.core.groups.recovery import needs_books
 from taskgroup.core.meta import Meta
@@ -60,7 +61,7 @@ class Observer:
             books=books,
             backend_trouble=trouble,
             view=meeting.view,
-            **({"completions": intake.link.subscription.completions} if intake.link else {}),
+            completions=intake.link.subscription.completions if intake.link else Completions(),
             carried=record.carried,
             suspicions=memory.searches.suspicions,
             fresh_nonce=secrets.token_hex(8),
