@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from support.memory.store import nothing
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.cluster.errors import ConflictError
+from taskgroup.cluster.errors import ApiError, ConflictError
 from taskgroup.cluster.port import StoredLedger, StoredStatus
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.meta import Meta
@@ -79,6 +79,8 @@ class MemoryWorkers:
         self.replicas: int | None = None
         """None: there is no Deployment."""
         self.flaws: list[str] = []
+        self.refusal: ApiError | None = None
+        """Why the Deployment cannot be applied."""
         self._held = held
         self._effect = effect
         self._pods: dict[str, PodFacts] = {}
@@ -96,6 +98,8 @@ class MemoryWorkers:
     async def apply(self, meta: Meta, spec: PoolSpec, replicas: int) -> None:
         """See WorkerStore."""
         del meta, spec
+        if self.refusal is not None:
+            raise self.refusal
         self._effect()
         busy = sum(1 for pod in self.live() if self._held().get(pod.name))
         if self.replicas is not None and replicas < min(self.replicas, busy):
