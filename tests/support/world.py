@@ -19,7 +19,7 @@ from support.world_operator import Killed, Operator, WorldClock
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.cluster.errors import ConflictError, SecretMissingError
+from taskgroup.cluster.errors import ApiError, ConflictError, SecretMissingError
 from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.groups.plan import Plan
@@ -231,8 +231,13 @@ class World:
     async def _look_at_workers(self) -> None:
         operator, assignment = self.operator, self.operator.meeting.assignment
         operator.meeting.workers_changed = True
-        if assignment is not None:
+        if assignment is None:
+            return
+        try:
             self.pool_plan = await operator.pools.look(assignment, operator.meeting, operator.pool_following)
+        except (ApiError, BrokerError) as error:
+            operator.pools.failed(error, assignment, operator.meeting, operator.pool_following)
+        else:
             self.actions.extend(self.pool_plan.actions)
 
     async def _search(self) -> None:
