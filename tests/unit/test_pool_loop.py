@@ -97,3 +97,23 @@ def test_what_hinders_an_action_again_and_again_is_said_without_a_break(monkeypa
         world.now += 1.5
         world.look()
     assert said(world.status, ConditionType.WORKERS_READY) == ("False", Reason.WORKERS_STARTING)
+
+
+@pytest.mark.parametrize("refusal", [None, REFUSED])
+def test_another_operator_says_nothing_new_before_its_pool_has_looked(refusal: ApiError | None) -> None:
+    world = World(spec())
+    world.workers.refusal = refusal
+    for _ in range(4):
+        world.now += 1.5
+        world.look()
+        world.workers.settle(world.tick())
+    before, told = world.status, list(world.store.events)
+
+    world.kill()
+    for _ in range(3):
+        world.now += 1.5
+        world.look(pool=False)
+
+    assert world.operator.meeting.view is None
+    assert world.status.conditions == before.conditions
+    assert world.store.events == told

@@ -76,7 +76,8 @@ class PoolLoop:
         self._log.warning("%s: workers: %s", assignment.meta, error)
         if isinstance(error, ApiError) and error.status:
             following.hindrance = Trouble(Reason.OPERATOR_HINDERED, error.message)
-        _show(meeting, following, meeting.view or View())
+        if following.hindrance is not None or meeting.view is not None:
+            _show(meeting, following, meeting.view or View())
         return following.failures.delay()
 
     async def look(self, assignment: Assignment, meeting: Meeting, following: PoolFollowing) -> PoolPlan:
