@@ -75,7 +75,13 @@ class MemoryGroupStore:
 class MemoryWorkers:
     """The Deployment and its pods. `held` says how much each pod holds."""
 
-    def __init__(self, held: Callable[[], dict[str, int]], effect: Callable[[], None] = nothing) -> None:
+    def __init__(
+        self,
+        held: Callable[[], dict[str, int]],
+        effect: Callable[[], None] = nothing,
+        changed: Callable[[], None] = nothing,
+    ) -> None:
+        """`changed` is called when there is something new to observe."""
         self.replicas: int | None = None
         """None: there is no Deployment."""
         self.flaws: list[str] = []
@@ -83,6 +89,7 @@ class MemoryWorkers:
         """Why the Deployment cannot be applied."""
         self._held = held
         self._effect = effect
+        self._changed = changed
         self._pods: dict[str, PodFacts] = {}
         self._born = 0
 
@@ -105,12 +112,19 @@ class MemoryWorkers:
         if self.replicas is not None and replicas < min(self.replicas, busy):
             self.flaws.append(f"{busy} pods are busy, but only {replicas} shall stay")
         self.replicas = replicas
+        self._changed()
         self._effect()
 
     async def stop(self, meta: Meta) -> None:
         """See WorkerStore."""
         del meta
         self.replicas = 0 if self.replicas is not None else None
+        self._changed()
+
+    def remove(self) -> None:
+        """Somebody deletes the Deployment; its pods go, too."""
+        self.replicas = None
+        self._changed()
 
     async def mark(self, meta: Meta, idle: Iterable[str], busy: Iterable[str]) -> None:
         """See WorkerStore."""
@@ -134,6 +148,8 @@ class MemoryWorkers:
             self._born += 1
             name = f"p{self._born}"
             self._pods[name] = PodFacts(name=name, ready=True, started_at=now)
+        if len(live) != (self.replicas or 0):
+            self._changed()
 
     def die(self, choice: int, now: float, *, restart: bool) -> None:
         """A container ends with what it holds; it starts again in its pod, or the pod has failed."""
@@ -145,3 +161,4 @@ class MemoryWorkers:
             self._pods[pod.name] = replace(pod, restarts=pod.restarts + 1, started_at=now)
         else:
             self._pods[pod.name] = replace(pod, ended=True, ready=False)
+        self._changed()
