@@ -8,11 +8,13 @@ from support.builders import spec
 from support.world import AWAY, World
 from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.cluster.errors import ApiError, RefusedError
 from taskgroup.core.indexes import parse_indexes
 from taskgroup.core.status.conditions import is_true
 from taskgroup.core.task_id import TaskId
 
 SECONDS = (0.0, 0.2, 1.1, 11.0, 31.0)
+REFUSALS = (None, RefusedError("It is refused.", status=422), ApiError("It failed.", status=500), ApiError("Silence."))
 Step = Callable[[World, int], object]
 
 
@@ -57,6 +59,16 @@ def _append(world: World, number: int) -> None:
     if world.spec.sequence is not None and world.work.total < 40:
         longer = world.spec.sequence.model_copy(update={"count": world.work.total + number})
         world.change(world.spec.model_copy(update={"sequence": longer}))
+
+
+def _remove(world: World, _: int) -> None:
+    """Somebody deletes the Deployment."""
+    world.workers.remove()
+
+
+def _refuse(world: World, number: int) -> None:
+    """The API server does not take the Deployment, for one reason or another, or takes it again."""
+    world.workers.refusal = REFUSALS[number % len(REFUSALS)]
 
 
 def take(world: World, number: int) -> None:
@@ -108,6 +120,7 @@ STORM: dict[str, Step] = CALM | {
     "container dies": lambda world, number: world.workers.die(number, world.tick(), restart=True),
     "pod dies": lambda world, number: world.workers.die(number, world.tick(), restart=False),
 }
+HANDS: dict[str, Step] = STORM | {"Deployment deleted": _remove, "Deployment refused or taken": _refuse}
 LOSS: dict[str, Step] = STORM | {"message lost": lose}
 UNKNOWN: dict[str, Step] = STORM | {"task unknown or known": _unlearn}
 GROWTH: dict[str, Step] = STORM | {"append": _append}
@@ -137,7 +150,7 @@ def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, 
         check(world)
     world.has_secret, world.knows_task = True, True
     world.broker.trouble = world.results.trouble = None
-    world.lost_answer = None
+    world.lost_answer = world.workers.refusal = None
     world.change(world.spec.model_copy(update={"suspend": False}))
     for _ in range(400):
         world.now += 7.0

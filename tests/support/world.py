@@ -19,10 +19,10 @@ from support.world_operator import Killed, Operator, WorldClock
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.cluster.errors import ConflictError, SecretMissingError
+from taskgroup.cluster.errors import ApiError, ConflictError, SecretMissingError
 from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.completions import Completions, Failure
-from taskgroup.core.groups.plan import Plan
+from taskgroup.core.groups.plan import MarkMissing, Plan
 from taskgroup.core.items.work import Work, compile_work
 from taskgroup.core.pools.plan import PoolPlan
 from taskgroup.core.status.phase import Phase, phase_of
@@ -51,7 +51,7 @@ class World:
         self.results = MemoryResults(self.effect)
         self.store = MemoryGroupStore(self.effect)
         self.store.on_status = self._check_status
-        self.workers = MemoryWorkers(self.held, self.effect)
+        self.workers = MemoryWorkers(self.held, self.effect, self._watch)
         self.fuse: int | None = None
         """Effects until the operator is killed."""
         self.lost_answer: int | None = None
@@ -190,6 +190,10 @@ class World:
             if self.fuse < 0:
                 raise Killed
 
+    def _watch(self) -> None:
+        """The API server tells every change of the Deployment and its pods."""
+        self.operator.meeting.change_workers()
+
     def broker_effect(self) -> None:
         """The same in the broker, where also an answer may be lost."""
         self.effect()
@@ -230,9 +234,13 @@ class World:
 
     async def _look_at_workers(self) -> None:
         operator, assignment = self.operator, self.operator.meeting.assignment
-        operator.meeting.workers_changed = True
-        if assignment is not None:
+        if assignment is None:
+            return
+        try:
             self.pool_plan = await operator.pools.look(assignment, operator.meeting, operator.pool_following)
+        except (ApiError, BrokerError) as error:
+            operator.pools.failed(error, assignment, operator.meeting, operator.pool_following)
+        else:
             self.actions.extend(self.pool_plan.actions)
 
     async def _search(self) -> None:
@@ -244,6 +252,7 @@ class World:
 
     def _check_plan(self, plan: Plan) -> None:
         self.actions.extend(plan.actions)
+        self._check_missing(plan)
         status, memory = plan.status, self.operator.following.memory
         parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)
         if sum(part or 0 for part in parts) != (status.total or 0):
@@ -255,6 +264,13 @@ class World:
             self.flaws.append(f"the status is {age} s old, and not what was decided")
         if plan.extra_events and age >= BEHIND_SECONDS and memory.record.extra_events:
             self.flaws.append(f"{memory.record.extra_events} were not posted")
+
+    def _check_missing(self, plan: Plan) -> None:
+        there = {message.item for message in (*self.queue, *self.in_hands())}
+        for action in plan.actions:
+            if isinstance(action, MarkMissing):
+                found = {item.index for item in there if item and self.books.is_newest(item)} & set(action.indexes)
+                self.flaws += [f"{index} is not missing" for index in found]
 
     def _check_status(self, old: TaskGroupStatus, new: TaskGroupStatus) -> None:
         if phase_of(new).value < phase_of(old).value:

@@ -88,7 +88,7 @@ def test_what_the_broker_did_is_taken_over() -> None:
 
 def test_items_that_too_many_workers_died_with_are_given_up() -> None:
     books = ledger(dispatched=5, succeeded=indexes(0))
-    losses = {0: OVER, 1: OVER, 2: MAX_LOSSES, 3: 1, 4: OVER + 3, 99: OVER}
+    losses = {0: OVER, 1: OVER, 2: MAX_LOSSES, 3: 1, 4: OVER + 3, 99: OVER, 2**32: OVER}
 
     adopted = adopt(books, FIVE, BrokerBooks(returned=indexes(4), losses=losses), NOW)
 

@@ -84,4 +84,5 @@ def test_what_hinders_the_operator_is_said_by_ready_alone() -> None:
         (ConditionType.READY, "False", Reason.OPERATOR_HINDERED)
     ]
     assert (changed[0].message, changed[0].observed_generation) == ("Give the operator its role back.", 2)
-    assert with_hindrance((), "No condition was written yet.", 2, NOW) == []
+    (first,) = with_hindrance((), "No condition was written yet.", 2, NOW)
+    assert (first.type, first.reason) == (ConditionType.READY, Reason.OPERATOR_HINDERED)

@@ -144,6 +144,7 @@ async def test_the_first_demand_wakes_the_pool_whatever_it_is() -> None:
 
 async def test_another_view_wakes_the_group() -> None:
     meeting = Meeting()
+    meeting.workers_changed = False
     for view, is_news in ((View(), True), (View(), False), (View(ready=1), True), (View(), True)):
         meeting.show(view)
         assert meeting.view == view
@@ -158,6 +159,20 @@ async def test_a_change_of_the_workers_wakes_the_pool() -> None:
 
     assert meeting.workers_changed
     assert await woken(meeting) == (False, True)
+
+
+async def test_a_view_from_before_a_change_is_not_current() -> None:
+    meeting = Meeting()
+    meeting.workers_changed = False
+    meeting.show(View(ready=1))
+    meeting.change_workers()
+    assert meeting.view == View(ready=1, current=False)
+
+    meeting.show(View(ready=1))
+    assert meeting.view == View(ready=1, current=False), "it was read before"
+    meeting.workers_changed = False
+    meeting.show(View(ready=1))
+    assert meeting.view == View(ready=1)
 
 
 async def test_every_group_has_its_own_meeting_until_it_is_gone() -> None:

@@ -19,6 +19,7 @@ from taskgroup.core.trouble import Trouble
 CRASH = Trouble(Reason.WORKER_CRASHES, "Look at its log.")
 MEMBERS = (*pods("a", "b"), *pods("c", ready=False, restarts=2), *pods("d", ended=True, ready=False))
 TWO = workers(2, members=pods("a", "b"))
+UNASKED: dict[str, Any] = {"workers": workers(10, members=pods("a", started_at=NOW - 50)), "early_ack_tasks": None}
 
 
 def test_the_view_says_what_the_group_may_know() -> None:
@@ -93,7 +94,10 @@ def test_what_an_ended_pool_gives_back_is_what_is_left_to_run() -> None:
 @pytest.mark.parametrize(
     ("fields", "seconds"),
     [
-        ({"demand": demand(100)}, FOLLOW_SECONDS),
+        ({"demand": demand(100)}, WORKING_SECONDS),
+        ({"workers": workers(3, members=pods("a", ended=True)), "queue": pool_queue(a=1)}, FOLLOW_SECONDS),
+        (UNASKED, WORKING_SECONDS),
+        ({"workers": workers(3), "workers_spec": None}, WORKING_SECONDS),
         ({"demand": demand(40), "workers": workers(10)}, WORKING_SECONDS),
         ({"demand": demand(0), "workers": workers(0)}, 30.0),
         ({"demand": ended(), "workers": workers(0)}, 30.0),
@@ -107,7 +111,10 @@ def test_what_an_ended_pool_gives_back_is_what_is_left_to_run() -> None:
         ({"demand": demand(100), "resync_seconds": 0.5}, 0.5),
     ],
     ids=[
-        "something is done",
+        "a Deployment is applied",
+        "something is given back",
+        "a question is asked",
+        "workers that cannot be described",
         "items are run",
         "suspended",
         "ended",

@@ -160,9 +160,19 @@ def given_up(*items: TaskId) -> View:
         ((TaskId(UID, 1, 1),), NONE),
         ((TaskId(UID, 0),), NONE),
         ((TaskId(UID, 99),), NONE),
+        ((TaskId(UID, 9_999_999_999), TaskId(UID, 1)), indexes(1)),
         ((), NONE),
     ],
-    ids=["first attempt", "newest attempts", "an older attempt", "a later attempt", "ended", "no item", "none"],
+    ids=[
+        "first attempt",
+        "newest attempts",
+        "an older attempt",
+        "a later attempt",
+        "ended",
+        "no item",
+        "no number",
+        "none",
+    ],
 )
 def test_an_item_is_given_up_for_the_attempt_that_the_ledger_has(items: tuple[TaskId, ...], failed: Indexes) -> None:
     books = ledger(dispatched=5, succeeded=indexes(0), attempts=MappingProxyType({2: 1}))

@@ -10,6 +10,7 @@ from support.stories import (
     DEAF,
     FLUSH,
     GROWTH,
+    HANDS,
     LOSS,
     OUTAGE,
     STORM,
@@ -59,6 +60,33 @@ def test_every_item_ends_whoever_dies(wanted: TaskGroupSpec, story: list[tuple[s
     deaths = sum(name in ("container dies", "pod dies") for name, _ in story)
     for failure in world.status.failures or ():
         assert failure.reason != Reason.LOST or deaths > MAX_LOSSES, "only poison is given up"
+
+
+@settings(max_examples=120)
+@given(specs, stories(HANDS))
+def test_every_item_ends_whatever_becomes_of_the_deployment(
+    wanted: TaskGroupSpec, story: list[tuple[str, int]]
+) -> None:
+    world = lived(wanted, story, HANDS)
+
+    check_end(world)
+    assert not world.status.cancelled
+
+
+def test_what_a_pod_holds_that_the_pool_has_not_seen_yet_is_not_missing() -> None:
+    """The pool hangs in a request while the pod starts that another one asked for."""
+    world = World(spec(2, workers={"concurrency": 1, "maxReplicas": 2}))
+    for _ in range(3):
+        world.now += 1.5
+        world.look()
+    world.workers.settle(world.tick())
+    take(world, 1)
+    for _ in range(5):
+        world.now += 11.0
+        world.look(pool=False)
+
+    check(world)
+    assert not [action for action in world.actions if isinstance(action, (MarkMissing, Search))]
 
 
 @settings(max_examples=120)

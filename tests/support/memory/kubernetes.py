@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from support.memory.store import nothing
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.cluster.errors import ConflictError
+from taskgroup.cluster.errors import ApiError, ConflictError
 from taskgroup.cluster.port import StoredLedger, StoredStatus
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.meta import Meta
@@ -75,12 +75,21 @@ class MemoryGroupStore:
 class MemoryWorkers:
     """The Deployment and its pods. `held` says how much each pod holds."""
 
-    def __init__(self, held: Callable[[], dict[str, int]], effect: Callable[[], None] = nothing) -> None:
+    def __init__(
+        self,
+        held: Callable[[], dict[str, int]],
+        effect: Callable[[], None] = nothing,
+        changed: Callable[[], None] = nothing,
+    ) -> None:
+        """`changed` is called when there is something new to observe."""
         self.replicas: int | None = None
         """None: there is no Deployment."""
         self.flaws: list[str] = []
+        self.refusal: ApiError | None = None
+        """Why the Deployment cannot be applied."""
         self._held = held
         self._effect = effect
+        self._changed = changed
         self._pods: dict[str, PodFacts] = {}
         self._born = 0
 
@@ -96,17 +105,26 @@ class MemoryWorkers:
     async def apply(self, meta: Meta, spec: PoolSpec, replicas: int) -> None:
         """See WorkerStore."""
         del meta, spec
+        if self.refusal is not None:
+            raise self.refusal
         self._effect()
         busy = sum(1 for pod in self.live() if self._held().get(pod.name))
         if self.replicas is not None and replicas < min(self.replicas, busy):
             self.flaws.append(f"{busy} pods are busy, but only {replicas} shall stay")
         self.replicas = replicas
+        self._changed()
         self._effect()
 
     async def stop(self, meta: Meta) -> None:
         """See WorkerStore."""
         del meta
         self.replicas = 0 if self.replicas is not None else None
+        self._changed()
+
+    def remove(self) -> None:
+        """Somebody deletes the Deployment; its pods go, too."""
+        self.replicas = None
+        self._changed()
 
     async def mark(self, meta: Meta, idle: Iterable[str], busy: Iterable[str]) -> None:
         """See WorkerStore."""
@@ -130,6 +148,8 @@ class MemoryWorkers:
             self._born += 1
             name = f"p{self._born}"
             self._pods[name] = PodFacts(name=name, ready=True, started_at=now)
+        if len(live) != (self.replicas or 0):
+            self._changed()
 
     def die(self, choice: int, now: float, *, restart: bool) -> None:
         """A container ends with what it holds; it starts again in its pod, or the pod has failed."""
@@ -141,3 +161,4 @@ class MemoryWorkers:
             self._pods[pod.name] = replace(pod, restarts=pod.restarts + 1, started_at=now)
         else:
             self._pods[pod.name] = replace(pod, ended=True, ready=False)
+        self._changed()

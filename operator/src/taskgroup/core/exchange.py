@@ -49,4 +49,4 @@ class View:
     given_up: frozenset[TaskId] = frozenset()
     """Attempts of this group that too many workers died with."""
     current: bool = True
-    """False when the last look at the pods failed: then a pod may be missing above."""
+    """False when the last look at the pods failed, or something changed since: then a pod may be missing above."""

@@ -32,7 +32,7 @@ class Meeting:
         self.assignment: Assignment | None = None
         self.view: View | None = None
         self.workers_changed = True
-        """A worker pod or the Deployment changed; set by the watch, cleared by the pool's loop."""
+        """A worker pod or the Deployment changed; set by the watch, and unset when the pool begins to read them."""
 
     def tell(self, assignment: Assignment) -> None:
         """From the group. Without a demand the pool keeps the one that it has."""
@@ -44,14 +44,17 @@ class Meeting:
             self.pool.wake()
 
     def show(self, view: View) -> None:
-        """From the pool."""
+        """From the pool. It is not current while something has changed that the pool has not read."""
+        view = replace(view, current=view.current and not self.workers_changed)
         if view != self.view:
             self.view = view
             self.group.wake()
 
     def change_workers(self) -> None:
-        """From the watch."""
+        """From the watch. The group learns at once that there may be pods that it does not know of."""
         self.workers_changed = True
+        if self.view is not None:
+            self.view = replace(self.view, current=False)
         self.pool.wake()
 
 

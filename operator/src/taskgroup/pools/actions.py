@@ -27,7 +27,7 @@ class PoolActions:
         self._assignment = assignment
         self._meeting = meeting
         self._clock = clock
-        self._methods: dict[type[Action], Callable[[Any], Awaitable[None]]] = {
+        self._methods: dict[type[Action], Callable[[Any], Awaitable[bool]]] = {
             plan.ApplyWorkers: self._apply_workers,
             plan.MarkPods: self._mark_pods,
             plan.Requeue: self._requeue,
@@ -36,33 +36,38 @@ class PoolActions:
 
     async def perform(self, action: Action) -> None:
         """BrokerError or ApiError when it could not be done."""
-        await self._methods[type(action)](action)
-        log_action(self._assignment.meta, action)
+        if await self._methods[type(action)](action):
+            log_action(self._assignment.meta, action)
 
-    async def _apply_workers(self, action: plan.ApplyWorkers) -> None:
+    # Each says whether it was carried out.
+
+    async def _apply_workers(self, action: plan.ApplyWorkers) -> bool:
         """A Deployment that the API refuses is a trouble of the pool, not of the operator."""
         meta, spec = self._assignment.meta, self._assignment.spec
         if spec is None:
             # The end needs no Secret: without it workers can be stopped, though not described.
             await self._workers.stop(meta)
-            return
+            return True
         try:
             await self._workers.apply(meta, spec, action.replicas)
             self._memory.done.refused = None
         except (RefusedError, ForbiddenError) as error:
             self._memory.done.refused = Trouble(Reason.WORKER_CANNOT_START, error.message)
+        return self._memory.done.refused is None
 
-    async def _mark_pods(self, action: plan.MarkPods) -> None:
+    async def _mark_pods(self, action: plan.MarkPods) -> bool:
         await self._workers.mark(self._assignment.meta, action.idle, action.busy)
+        return True
 
-    async def _requeue(self, action: plan.Requeue) -> None:
+    async def _requeue(self, action: plan.Requeue) -> bool:
         connection, pool, done = self._memory.intake.connection, self._assignment.meta.uid, self._memory.done
         if connection is None:
-            return
+            return False
         done.given_up |= await connection.pools.requeue(
             pool, action.pod, [pool], before=action.before, count_loss=action.count_loss, loss_limit=action.loss_limit
         )
         done.requeued |= {f"{action.pod}/{action.restarts}"}
+        return True
 
-    async def _ask_worker(self, action: plan.AskWorker) -> None:
-        asking.start(self._memory, self._assignment, self._meeting, action.pod, self._clock.monotonic())
+    async def _ask_worker(self, action: plan.AskWorker) -> bool:
+        return asking.start(self._memory, self._assignment, self._meeting, action.pod, self._clock.monotonic())

@@ -13,12 +13,14 @@ _AGAIN_SECONDS = 60.0
 _log = logging.getLogger("taskgroup")
 
 
-def start(memory: PoolMemory, assignment: Assignment, meeting: Meeting, pod: str, now: float) -> None:
-    """Ask, unless it was asked a moment ago; the answer is in `early_ack_tasks` for a later look."""
+def start(memory: PoolMemory, assignment: Assignment, meeting: Meeting, pod: str, now: float) -> bool:
+    """Ask, unless it was asked a moment ago (False); the answer is in `early_ack_tasks` for a later look."""
     connection, question = memory.intake.connection, memory.question
-    if connection is not None and now - question.asked >= _AGAIN_SECONDS:
-        question.asked = now
-        question.task = asyncio.create_task(_ask(question, connection, assignment, meeting, pod))
+    if connection is None or now - question.asked < _AGAIN_SECONDS:
+        return False
+    question.asked = now
+    question.task = asyncio.create_task(_ask(question, connection, assignment, meeting, pod))
+    return True
 
 
 def forget_other_image(question: Question, assignment: Assignment) -> None:

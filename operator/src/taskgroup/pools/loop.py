@@ -29,6 +29,8 @@ class PoolFollowing:
 
     memory: PoolMemory = field(default_factory=PoolMemory)
     failures: Backoff = field(default_factory=lambda: Backoff(RETRY_SECONDS))
+    hindrance: Trouble | None = None
+    """What the API server said at the last look; it is said until a look succeeds as a whole."""
 
 
 class PoolLoop:
@@ -60,12 +62,23 @@ class PoolLoop:
         try:
             plan = await self.look(assignment, meeting, following)
         except (ApiError, BrokerError) as error:
-            self._log.warning("%s: workers: %s", assignment.meta, error)
-            if isinstance(error, ApiError):
-                _show_hindrance(meeting, error)
-            return following.failures.delay()
+            return self.failed(error, assignment, meeting, following)
         following.failures.reset()
         return plan.wake_after
+
+    def failed(
+        self, error: ApiError | BrokerError, assignment: Assignment, meeting: Meeting, following: PoolFollowing
+    ) -> float:
+        """The group goes on counting, and says what keeps its workers from being looked after.
+
+        An API server that does not answer at all is no news: then nothing could be written either.
+        """
+        self._log.warning("%s: workers: %s", assignment.meta, error)
+        if isinstance(error, ApiError) and error.status:
+            following.hindrance = Trouble(Reason.OPERATOR_HINDERED, error.message)
+        if following.hindrance is not None or meeting.view is not None:
+            _show(meeting, following, meeting.view or View())
+        return following.failures.delay()
 
     async def look(self, assignment: Assignment, meeting: Meeting, following: PoolFollowing) -> PoolPlan:
         """Observe, decide, tell the group, act; returns what was decided."""
@@ -73,10 +86,13 @@ class PoolLoop:
         forget_other_image(memory.question, assignment)
         seen = await self._observer.observe(memory, assignment, meeting)
         plan = reconcile_pool(seen, self._clock.now())
-        meeting.show(plan.view)
+        if assignment.demand is None:
+            plan = replace(plan, actions=(), wake_after=seen.resync_seconds)
+        _show(meeting, following, plan.view)
         actions = PoolActions(self._workers, memory, assignment, meeting, self._clock)
-        for action in plan.actions if assignment.demand else ():
+        for action in plan.actions:
             await actions.perform(action)
+        following.hindrance = None
         meeting.show(replace(plan.view, given_up=memory.done.given_up))
         return plan
 
@@ -92,10 +108,5 @@ class PoolLoop:
         await self._observer.disconnect(following.memory.intake, uid)
 
 
-def _show_hindrance(meeting: Meeting, error: ApiError) -> None:
-    """The group goes on counting, and says what keeps its workers from being looked after.
-
-    An API server that does not answer at all is no news: then nothing could be written either.
-    """
-    view = replace(meeting.view or View(), current=False)
-    meeting.show(replace(view, trouble=Trouble(Reason.OPERATOR_HINDERED, error.message)) if error.status else view)
+def _show(meeting: Meeting, following: PoolFollowing, view: View) -> None:
+    meeting.show(replace(view, trouble=following.hindrance or view.trouble))

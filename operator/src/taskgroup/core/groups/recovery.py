@@ -1,5 +1,6 @@
 """What was lost on the way: items that are missing or that workers died with, and books that Redis knows better."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -41,20 +42,25 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
     """
     if state is None or books is None or ledger.nonce not in ("", state.nonce):
         return ledger
-    poison = FrozenBitMap(index for index, losses in books.losses.items() if losses > MAX_LOSSES)
+    lost = (index for index, losses in books.losses.items() if losses > MAX_LOSSES)
     return replace(
         ledger,
         cursors=MappingProxyType(dict(state.cursors)),
         returned=books.returned - ledger.ended,
         attempts=MappingProxyType(dict(books.attempts)),
-    ).failed_with(POISON, poison, now)
+    ).failed_with(POISON, _items(lost, ledger), now)
 
 
 def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
     """Items whose newest attempt the pool has given up: too many workers died with it."""
     given_up = seen.view.given_up if seen.view else ()
-    poison = FrozenBitMap(item.index for item in given_up if ledger.attempts.get(item.index, 0) == item.attempt)
-    return ledger.failed_with(POISON, poison, now) if poison else ledger
+    poison = (item.index for item in given_up if ledger.attempts.get(item.index, 0) == item.attempt)
+    return ledger.failed_with(POISON, _items(poison, ledger), now)
+
+
+def _items(numbers: Iterable[int], ledger: Ledger) -> Indexes:
+    """Numbers come from the broker, where tenants can write: not all fit into a bitmap."""
+    return FrozenBitMap(number for number in numbers if number < ledger.total)
 
 
 def missing(seen: Observed, in_flight: Indexes) -> Indexes:

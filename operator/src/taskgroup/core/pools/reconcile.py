@@ -1,14 +1,15 @@
 """The decision about a pool of workers: one observation in, one plan out. Pure and total, like that of a group."""
 
+from taskgroup.core.action import Action
 from taskgroup.core.exchange import View
 from taskgroup.core.pools.early_acks import ask
 from taskgroup.core.pools.giving_back import requeues
 from taskgroup.core.pools.observed import PoolObserved
-from taskgroup.core.pools.plan import PoolPlan
+from taskgroup.core.pools.plan import PoolPlan, Requeue
 from taskgroup.core.pools.scaling import pods_wanted, scale
 
 FOLLOW_SECONDS = 1.0
-"""Between two looks while something is being done, or busy pods are more than are wanted."""
+"""Between two looks while messages are given back, or busy pods are more than are wanted."""
 WORKING_SECONDS = 5.0
 """Between two looks while there are items: workers take and end them without a sign to the operator."""
 
@@ -17,7 +18,7 @@ def reconcile_pool(seen: PoolObserved, now: float) -> PoolPlan:
     """What to do now; `now` is in seconds since the epoch."""
     wanted = pods_wanted(seen)
     actions = (*requeues(seen), *scale(seen, wanted), *ask(seen, now))
-    return PoolPlan(view=_view(seen, wanted), actions=actions, wake_after=_wake_after(seen, wanted, bool(actions)))
+    return PoolPlan(view=_view(seen, wanted), actions=actions, wake_after=_wake_after(seen, wanted, actions))
 
 
 def _view(seen: PoolObserved, wanted: int) -> View:
@@ -37,8 +38,10 @@ def _view(seen: PoolObserved, wanted: int) -> View:
     )
 
 
-def _wake_after(seen: PoolObserved, wanted: int, is_acting: bool) -> float:
-    deployment = seen.workers.deployment
-    if is_acting or (deployment is not None and deployment.replicas > wanted):
+def _wake_after(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> float:
+    """The watch tells how a Deployment that was applied fares; one that was refused is seldom better a second later."""
+    deployment, is_able = seen.workers.deployment, seen.workers_spec is not None or seen.demand.ended
+    is_shrinking = deployment is not None and deployment.replicas > wanted and is_able
+    if is_shrinking or any(isinstance(action, Requeue) for action in actions):
         return min(FOLLOW_SECONDS, seen.resync_seconds)
     return min(WORKING_SECONDS, seen.resync_seconds) if seen.demand.items else seen.resync_seconds

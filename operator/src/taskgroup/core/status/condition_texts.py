@@ -54,9 +54,12 @@ def _suspended(seen: Observed, shown: StatusInput) -> Desired:
 
 
 def _workers(seen: Observed, shown: StatusInput) -> Desired:
-    view = seen.view
+    """While the pool has said nothing since a restart, what was said before."""
+    view, before = seen.view, find(seen.status, ConditionType.WORKERS_READY)
     if not shown.needs_workers:
         return holds(Reason.NO_WORKERS_NEEDED, "No worker is needed now.")
+    if view is None and before is not None and before.reason != Reason.NO_WORKERS_NEEDED:
+        return Desired(before.status, before.reason, before.message)
     if view is not None and view.trouble is not None:
         return fails(view.trouble.reason, view.trouble.message)
     if view is None or not view.wanted:
@@ -107,13 +110,14 @@ def _kstatus(seen: Observed, shown: StatusInput, desired: dict[ConditionType, De
         return _summary(fails(wrong.reason, wrong.message), reconciling=False, stalled=True)
     if desired[ConditionType.SUSPENDED].status == "True":
         return _summary(desired[ConditionType.SUSPENDED], reconciling=False, stalled=False)
-    return _summary(_progress(seen, shown), reconciling=True, stalled=False)
+    return _summary(_progress(seen, shown, desired[ConditionType.WORKERS_READY]), reconciling=True, stalled=False)
 
 
-def _progress(seen: Observed, shown: StatusInput) -> Desired:
-    hindrance = seen.backend_trouble or (seen.view.trouble if seen.view and shown.needs_workers else None)
-    if hindrance is not None:
-        return fails(hindrance.reason, hindrance.message)
+def _progress(seen: Observed, shown: StatusInput, workers: Desired) -> Desired:
+    if seen.backend_trouble is not None:
+        return fails(seen.backend_trouble.reason, seen.backend_trouble.message)
+    if workers.status == "False" and workers.reason != Reason.WORKERS_STARTING:
+        return workers
     if shown.phase is Phase.NEW:
         return fails(Reason.PENDING, "The group has not started yet.")
     return fails(Reason.RUNNING, "Items are being run.")
