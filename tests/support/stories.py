@@ -36,6 +36,12 @@ def _blind_look(world: World, number: int) -> None:
     world.look(pool=False)
 
 
+def _look_together(world: World, number: int) -> None:
+    """The two loops take turns at every call to the outside."""
+    world.now += SECONDS[number % len(SECONDS)]
+    world.look_together()
+
+
 def suspend(world: World, number: int) -> None:
     world.change(world.spec.model_copy(update={"suspend": number % 2 == 0}))
 
@@ -114,6 +120,7 @@ STORM: dict[str, Step] = CALM | {
     "operator killed in a look": _killed_look,
     "operator killed": lambda world, _: world.kill(),
     "pool hangs": _blind_look,
+    "both look at once": _look_together,
     "suspend or resume": suspend,
     "spoil or repair": _spoil,
     "fail": lambda world, number: world.end(number, "ValueError"),

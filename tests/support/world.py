@@ -7,14 +7,13 @@ import atexit
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from pyroaring import FrozenBitMap
-
 from support.builders import NAME
 from support.memory.groups import MemoryGroups
 from support.memory.kubernetes import MemoryGroupStore, MemoryWorkers
 from support.memory.pools import MemoryInspection, MemoryPools
-from support.memory.results import MemoryResults
+from support.memory.results import MemoryResults, completion
 from support.memory.store import Books, Message, Store
+from support.memory.turns import Turns
 from support.world_operator import Killed, Operator, WorldClock
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
@@ -109,16 +108,24 @@ class World:
         self.body = {"metadata": metadata | {"generation": self._generation}, "spec": spec.dump()}
 
     def kill(self) -> None:
-        """The operator dies between two looks, and another one starts."""
+        """The operator dies, and another one starts."""
         self.deaths += 1
         self.operator, self.fuse = self._start(), None
 
     def _start(self) -> Operator:
-        return Operator(UID, self.store, self.workers, self.clock, self.open_connection, self.read_url)
+        return Operator(UID, Turns(self.store), Turns(self.workers), self.clock, self.open_connection, self.read_url)
 
     def look(self, *, pool: bool = True) -> Plan | None:
         """One look of the group's loop, and one of the pool's; None when the operator died, or was fenced, in it."""
         return run(self._look(pool=pool))
+
+    def look_together(self) -> None:
+        """Both loops look at the same time."""
+
+        async def both() -> None:
+            await asyncio.gather(self._look(pool=False), self._look_at_workers())
+
+        run(both())
 
     def tick(self) -> float:
         """A moment later than all before, though no time that anybody would notice."""
@@ -174,8 +181,8 @@ class World:
             """Nothing is open."""
 
         return Connection(
-            MemoryGroups(self.broker),
-            MemoryPools(self.broker),
+            Turns(MemoryGroups(self.broker)),
+            Turns(MemoryPools(self.broker)),
             inspection,
             self.results,
             Sweeper(self.results, clock=self.clock.monotonic),
@@ -285,13 +292,7 @@ class World:
         for name, failure in self.results.ends.items():
             item = TaskId.parse(name)
             if item is not None and self.books.is_newest(item):
-                self.repeats = self.repeats.plus(_completion(item, failure))
-
-
-def _completion(item: TaskId, failure: Failure | None) -> Completions:
-    if failure is None:
-        return Completions(FrozenBitMap([item.index]))
-    return Completions(failed={item.index: failure})
+                self.repeats = self.repeats.plus(completion(item, failure))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

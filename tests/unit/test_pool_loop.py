@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from support.builders import said, spec
+from support.stories import suspend
 from support.world import World
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.cluster.errors import ApiError, RefusedError
@@ -117,3 +118,25 @@ def test_another_operator_says_nothing_new_before_its_pool_has_looked(refusal: A
     assert world.operator.meeting.view is None
     assert world.status.conditions == before.conditions
     assert world.store.events == told
+
+
+@pytest.mark.parametrize("has_secret", [True, False])
+def test_a_suspended_group_keeps_no_idle_workers(has_secret: bool) -> None:
+    world = started()
+    world.has_secret = has_secret
+    suspend(world, 0)
+    for _ in range(3):
+        world.now += 1.5
+        world.look()
+
+    assert world.workers.replicas == 0
+
+
+def test_another_image_is_rolled_out_at_once() -> None:
+    world = started()
+    workers = world.spec.workers.model_copy(update={"image": "shop:2"})
+    world.change(world.spec.model_copy(update={"workers": workers}))
+    world.look()
+
+    assert world.workers.applied is not None
+    assert world.workers.applied.workers.image == "shop:2"

@@ -70,14 +70,16 @@ def test_without_a_broker_nobody_is_known_to_be_idle() -> None:
     assert scaled(0, busy_or_not, None, demand=ended()) == (ApplyWorkers(0),), "after the end all may go"
 
 
-def test_workers_that_cannot_be_described_can_only_be_stopped_after_the_end() -> None:
+def test_workers_that_cannot_be_described_can_only_be_stopped_when_there_is_nothing_to_run() -> None:
     facts = workers(3, members=THREE)
     assert scaled(0, facts, workers_spec=None) == ()
     assert scaled(2, facts, workers_spec=None) == ()
     assert scaled(0, facts, workers_spec=None, demand=ended()) == (ApplyWorkers(0),)
     assert scaled(0, facts, None, workers_spec=None, demand=ended()) == (ApplyWorkers(0),)
+    assert scaled(0, facts, workers_spec=None, demand=demand(0)) == (ApplyWorkers(0),), "suspended"
     busy = pool_queue(a=1)
     assert scaled(0, facts, busy, workers_spec=None, demand=ended()) == (), "all of them would be stopped"
+    assert scaled(0, facts, busy, workers_spec=None, demand=demand(0)) == (), "all of them would be stopped"
 
 
 def test_pods_are_wanted_for_what_the_group_asks() -> None:

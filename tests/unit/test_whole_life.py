@@ -171,7 +171,7 @@ def test_a_plan_that_was_carried_out_leaves_nothing_to_do(wanted: TaskGroupSpec,
     for name, number in story:
         LOSS[name](world, number)
     world.now += 40.0
-    for _ in range(12):
+    for _ in range(30):  # two searches for each of two messages that were lost at the very end
         world.now += 1.5
         plan = world.look()
     assert plan is not None

@@ -84,6 +84,8 @@ class MemoryWorkers:
         """`changed` is called when there is something new to observe."""
         self.replicas: int | None = None
         """None: there is no Deployment."""
+        self.applied: PoolSpec | None = None
+        """What the Deployment is made of."""
         self.flaws: list[str] = []
         self.refusal: ApiError | None = None
         """Why the Deployment cannot be applied."""
@@ -95,23 +97,24 @@ class MemoryWorkers:
 
     async def observe(self, meta: Meta, spec: PoolSpec | None) -> WorkerFacts:
         """See WorkerStore."""
-        del meta, spec
+        del meta
+        settled = spec is None or spec == self.applied
         pods = tuple(pod for pod in self._pods.values() if not pod.ended or self._held().get(pod.name))
         if self.replicas is None:
             return WorkerFacts(pods=pods)
         ready = sum(1 for pod in pods if pod.ready)
-        return WorkerFacts(deployment=DeploymentFacts(replicas=self.replicas, ready=ready, settled=True), pods=pods)
+        return WorkerFacts(deployment=DeploymentFacts(replicas=self.replicas, ready=ready, settled=settled), pods=pods)
 
     async def apply(self, meta: Meta, spec: PoolSpec, replicas: int) -> None:
         """See WorkerStore."""
-        del meta, spec
+        del meta
         if self.refusal is not None:
             raise self.refusal
         self._effect()
         busy = sum(1 for pod in self.live() if self._held().get(pod.name))
         if self.replicas is not None and replicas < min(self.replicas, busy):
             self.flaws.append(f"{busy} pods are busy, but only {replicas} shall stay")
-        self.replicas = replicas
+        self.replicas, self.applied = replicas, spec
         self._changed()
         self._effect()
 

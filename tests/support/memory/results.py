@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+from pyroaring import FrozenBitMap
+
 from support.memory.store import nothing
-from taskgroup.core.completions import Failure
+from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.task_id import TaskId
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.port import Ends
 from taskgroup.transport.errors import BrokerError
@@ -52,3 +55,10 @@ class MemoryResults:
         for name in ids:
             self.ends.pop(name, None)
         self._effect()
+
+
+def completion(item: TaskId, failure: Failure | None) -> Completions:
+    """An end, as the sweep delivers it."""
+    if failure is None:
+        return Completions(FrozenBitMap([item.index]))
+    return Completions(failed={item.index: failure})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.pools.observed import WorkerFacts
+from taskgroup.core.pools.pool_spec import PoolSpec
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
 from taskgroup.loops.clock import NEVER
@@ -21,6 +22,8 @@ class PoolIntake:
     """Pods that nobody lists any more, but that left messages, are among the workers."""
     workers: WorkerFacts = field(default_factory=WorkerFacts)
     workers_read: float = NEVER
+    compared_to: PoolSpec | None = None
+    """What the Deployment was compared to at that time."""
 
 
 @dataclass(slots=True)

@@ -59,9 +59,9 @@ class PoolObserver:
             await self._connections.release(address, user_of(uid))
 
     async def _read_workers(self, intake: PoolIntake, assignment: Assignment, meeting: Meeting) -> None:
-        """From the API server when the watch said that something changed, and every resync time."""
+        """From the API server when the watch or the group said that something changed, and every resync time."""
         is_due = self._clock.monotonic() - intake.workers_read >= self._resync
-        if not meeting.workers_changed and not is_due:
+        if not meeting.workers_changed and not is_due and assignment.spec == intake.compared_to:
             return
         meeting.workers_changed = False
         try:
@@ -69,7 +69,7 @@ class PoolObserver:
         except BaseException:
             meeting.workers_changed = True
             raise
-        intake.workers_read = self._clock.monotonic()
+        intake.workers_read, intake.compared_to = self._clock.monotonic(), assignment.spec
         intake.workers = replace(workers, pods=(*workers.pods, *_gone(intake.workers, workers)))
 
     async def _read_queue(self, intake: PoolIntake, pool: str) -> PoolQueue | None:

@@ -6,7 +6,7 @@ from taskgroup.core.pools.early_acks import ask
 from taskgroup.core.pools.giving_back import requeues
 from taskgroup.core.pools.observed import PoolObserved
 from taskgroup.core.pools.plan import PoolPlan, Requeue
-from taskgroup.core.pools.scaling import pods_wanted, scale
+from taskgroup.core.pools.scaling import can_stop, pods_wanted, scale
 
 FOLLOW_SECONDS = 1.0
 """Between two looks while messages are given back, or busy pods are more than are wanted."""
@@ -40,8 +40,8 @@ def _view(seen: PoolObserved, wanted: int) -> View:
 
 def _wake_after(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> float:
     """The watch tells how a Deployment that was applied fares; one that was refused is seldom better a second later."""
-    deployment, is_able = seen.workers.deployment, seen.workers_spec is not None or seen.demand.ended
-    is_shrinking = deployment is not None and deployment.replicas > wanted and is_able
+    deployment = seen.workers.deployment
+    is_shrinking = deployment is not None and deployment.replicas > wanted and can_stop(seen)
     if is_shrinking or any(isinstance(action, Requeue) for action in actions):
         return min(FOLLOW_SECONDS, seen.resync_seconds)
     return min(WORKING_SECONDS, seen.resync_seconds) if seen.demand.items else seen.resync_seconds

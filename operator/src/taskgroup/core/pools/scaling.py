@@ -34,12 +34,17 @@ def scale(seen: PoolObserved, wanted: int) -> tuple[Action, ...]:
     """The actions that bring the Deployment to `wanted` pods; none when it is there already.
 
     Who is busy is known from the broker only: without it nothing is scaled before the end of the group. Workers that
-    cannot be described can only be stopped, all together: not before the end, and not while one of them is busy.
+    cannot be described can only be stopped, all together: not while there is something to run, or one of them is busy.
     """
-    if not seen.demand.ended and (seen.queue is None or seen.workers_spec is None):
+    if not seen.demand.ended and (seen.queue is None or not can_stop(seen)):
         return ()
     actions = _scaled(wanted, seen.workers, seen.queue, seen.demand.reason)
     return actions if seen.workers_spec is not None or ApplyWorkers(0) in actions else ()
+
+
+def can_stop(seen: PoolObserved) -> bool:
+    """Whether pods that are too many may go."""
+    return seen.workers_spec is not None or not seen.demand.items
 
 
 def _scaled(wanted: int, workers: WorkerFacts, queue: PoolQueue | None, reason: str) -> tuple[Action, ...]:
