@@ -65,3 +65,10 @@ def test_frequent_actions_are_for_debugging(action: Action, level: int, caplog: 
         assert [(record.name, record.levelno, record.message) for record in caplog.records] == [
             ("taskgroup.actions", level, action_line(META, action))
         ][:lines]
+
+
+def test_no_words_of_a_tenant_break_the_line() -> None:
+    line = action_line(META, groups.Open(reason="No worker knows the task 'a\" action=Open\nINFO b'."))
+
+    assert line.endswith('reason="No worker knows the task \'a\\" action=Open\\nINFO b\'."')
+    assert "\n" not in line

@@ -1,5 +1,6 @@
 """One line for every action that was carried out: what, for whom, how much, and why."""
 
+import json
 import logging
 from dataclasses import fields
 
@@ -22,7 +23,12 @@ def action_line(meta: Meta, action: Action) -> str:
     """`group=shop/thumbnails action=Dispatch priority=0 start=0 indexes=500 reason="The window has room."`."""
     values = {field.name: getattr(action, field.name) for field in fields(action) if field.name != "reason"}
     numbers = [f"{name}={_number(value)}" for name, value in values.items()]
-    return " ".join([f"group={meta}", f"action={type(action).__name__}", *numbers, f'reason="{action.reason}"'])
+    return " ".join([f"group={meta}", f"action={type(action).__name__}", *numbers, f"reason={_quoted(action.reason)}"])
+
+
+def _quoted(text: str) -> str:
+    """A reason may hold a tenant's words: no quote and no line end of theirs breaks the line."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _number(value: object) -> object:
