@@ -28,7 +28,7 @@ class Settings(BaseModel):
     lease_seconds: Annotated[int, Field(ge=5, le=300)] = 15
     """Lease time in seconds: how long another operator waits after the last renewal."""
     resync_seconds: Annotated[int, Field(ge=1, le=600)] = 30
-    """Longest time, in seconds, between two reads of a group's workers, Secret and broker."""
+    """Longest time, in seconds, between two reads of a group's workers and broker, and of a Secret in trouble."""
     liveness_port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     """Port of /healthz."""
 

@@ -1,6 +1,6 @@
 """The TaskGroupLedger object: a TaskGroup's record in a kind of its own, to which only the operator has a right.
 
-What the bytes mean stands in core/ledger.py; the API server only sees to it that they are base64 and not too many.
+How the bytes are made stands in core/snapshot.py; the API server only sees to it that they are base64 and not too many.
 """
 
 from base64 import b64decode, b64encode

@@ -1,4 +1,4 @@
-"""Every change of a group's books in Redis. Each is one Lua script: it happens as a whole or not at all."""
+"""A group's books in Redis, and what it puts on a queue. Every change is one script or one transaction."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

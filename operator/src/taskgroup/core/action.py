@@ -9,7 +9,7 @@ class Action:
     """Actions with the same effect are equal, whatever their reasons say."""
 
     frequent: ClassVar[bool] = False
-    """Done many times a second: its log line is for debugging only."""
+    """Done often, or only a part of another action: its log line is for debugging only."""
 
     reason: str = field(default="", compare=False, kw_only=True)
     """Why it is done, in words for the log."""

@@ -1,4 +1,4 @@
-"""What can be wrong with a TaskGroup, said to its owner."""
+"""What compiling a spec raises; `groups/compiling.py` makes a Trouble of it. Decisions raise nothing."""
 
 
 class InvalidSpecError(Exception):

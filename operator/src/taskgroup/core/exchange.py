@@ -1,4 +1,7 @@
-"""What a group and a pool of workers tell each other. Neither loop knows more of the other than these two values."""
+"""What a group and a pool of workers tell each other while they run: a Demand and a View.
+
+What the pool is made of, and where its broker is, comes beside the demand (`Assignment` in `loops/meeting.py`).
+"""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ _log = logging.getLogger("taskgroup.actions")
 
 
 def log_action(meta: Meta, action: Action) -> None:
-    """At DEBUG when it is done many times a second, at INFO otherwise; names and values as key=value."""
+    """At DEBUG when it is `frequent`, at INFO otherwise; names and values as key=value."""
     level = logging.DEBUG if action.frequent else logging.INFO
     if _log.isEnabledFor(level):
         _log.log(level, "%s", action_line(meta, action))

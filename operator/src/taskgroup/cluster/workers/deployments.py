@@ -1,4 +1,4 @@
-"""Reads and applies the Deployment of a group's workers."""
+"""The Deployment of a pool's workers, and its pods: read, applied, stopped and marked."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Turns a group's Deployment and pods, as the API returns them, into facts. Pure functions."""
+"""Turns a pool's Deployment and pods, as the API returns them, into facts. Pure functions."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -80,13 +80,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One step: save the ledger when asked, do the actions in order, write the status, post the events."""
+    """One step, carried out by `groups/apply.py`: ledger, transition, demand, actions in order, status, events."""
 
     ledger: Ledger
     save: bool = False
     """The ledger must be saved before anything else happens."""
     transition: bool = False
-    """The status moves the group to another phase: written first and only on top of the version that was read."""
+    """The status moves the group to another phase: written before any action, other statuses after them."""
     near_end: bool = False
     """A status now would put off the one that tells the end: it may wait for that one, though not for long."""
     counted: Completions = field(default_factory=Completions)

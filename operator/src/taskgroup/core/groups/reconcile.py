@@ -1,7 +1,7 @@
 """The decision about a group: one observation in, one Plan out. Pure and total; its loop is this function repeated.
 
-A plan either moves the group to its next phase (`transition`: fenced by the version of the object that was read) or
-does the work of the current one. What a phase needs is read from the observation each time, so that an operator that
+A plan either moves the group to its next phase (`transition`: its status is written before any action) or does the
+work of the current one. What a phase needs is read from the observation each time, so that an operator that
 was killed anywhere goes on from the same place.
 """
 
