@@ -1,6 +1,7 @@
 """Any look at a group or at a pool, for properties that must hold for all of them."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
@@ -24,6 +25,7 @@ from support.builders import completions as ends
 from support.pool_builders import demand, ended, pool, workers
 from taskgroup.api.names import Reason
 from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState, Suspicion
 from taskgroup.core.indexes import NONE, full
@@ -141,3 +143,12 @@ def pools(draw: st.DrawFn) -> PoolObserved:
         requeued=draw(st.frozensets(st.sampled_from([pod.container for pod in members]))) if members else frozenset(),
         early_ack_tasks=draw(st.sampled_from([None, frozenset({"shop.send"})])),
     )
+
+
+def kinds(module: Any) -> list[type[Action]]:
+    """The actions that a module of plans defines."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Action) and value is not Action
+    ]

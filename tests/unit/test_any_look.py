@@ -8,7 +8,7 @@ from hypothesis import given
 
 from support.builders import NOW, finished, indexes, ledger, not_registered, only, queue, running, spec
 from support.pool_builders import pods, pool, pool_after, pool_look, pool_queue, workers
-from support.situations import TOTAL, groups, pools, suspicions
+from support.situations import TOTAL, groups, kinds, pools, suspicions
 from taskgroup.core.action import Action
 from taskgroup.core.groups import plan as group_plan
 from taskgroup.core.groups.observed import Observed
@@ -32,15 +32,6 @@ from taskgroup.core.pools.reconcile import reconcile_pool
 from taskgroup.core.status.phase import phase_of
 
 LATER = NOW + 50
-
-
-def kinds(module: Any) -> list[type[Action]]:
-    """The actions that a module of plans defines."""
-    return [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Action) and value is not Action
-    ]
 
 
 @given(groups())

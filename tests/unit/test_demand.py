@@ -89,7 +89,13 @@ def test_without_a_verdict_nothing_is_left_to_run() -> None:
 
     assert not demand.after_end(status, None).leftovers
     assert demand.after_end(status, Verdict(True, Reason.COMPLETIONS_REACHED, "")).leftovers
-    assert not demand.after_end(status, Verdict(False, Reason.DEADLINE_EXCEEDED, "")).leftovers
+
+
+def test_what_was_cancelled_is_not_run_whatever_ended_the_group_early() -> None:
+    status = observed().status.model_copy(update={"cancelled": 3})
+    asked = demand.after_end(status, Verdict(False, "AnyReason", ""))
+
+    assert (asked.leftovers, asked.give_back) == (False, False)
 
 
 def test_a_group_that_has_said_nothing_asks_for_nothing() -> None:

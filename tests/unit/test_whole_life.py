@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import spec
+from support.situations import kinds
 from support.stories import (
     CALM,
     DEAF,
@@ -30,9 +31,11 @@ from support.world import UID, World
 from taskgroup.api.names import EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.exchange import MAX_LOSSES
-from taskgroup.core.groups.plan import Dispatch, MarkMissing, Open, Redispatch, Renew, Search, Withdraw
+from taskgroup.core.groups import plan as group_plan
+from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.groups.recovery import MAX_MISSED
-from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, MarkPods, Requeue
+from taskgroup.core.pools import plan as pool_plan
+from taskgroup.core.pools.plan import Requeue
 from taskgroup.core.status.conditions import seconds
 from taskgroup.core.task_id import TaskId
 
@@ -226,13 +229,10 @@ def test_a_status_near_the_end_waits_for_the_one_that_tells_it() -> None:
     assert seconds(str(world.status.completion_time)) - started <= 4
 
 
-_KINDS = [
-    *(Open, Dispatch, Redispatch, Withdraw, Renew, Search, MarkMissing),
-    *(ApplyWorkers, MarkPods, Requeue, AskWorker),
-]
+_KINDS = [*kinds(group_plan), *kinds(pool_plan)]
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind is not group_plan.DeleteObject])
 def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
     """The properties above would hold for a world in which nothing happens."""
     world = World(spec(6, workers={"concurrency": 1, "maxReplicas": 3}))

@@ -1,6 +1,5 @@
 """What a group asks of its pool, for each phase of its life."""
 
-from taskgroup.api.names import Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.exchange import Demand
@@ -19,10 +18,10 @@ def while_running(ledger: Ledger, spec: TaskGroupSpec) -> Demand:
 
 
 def after_end(status: TaskGroupStatus, verdict: Verdict | None) -> Demand:
-    """No workers, but for what the items' own tasks put on the queue and nobody has run yet; none when time was up.
+    """No workers, but for what the items' own tasks put on the queue and nobody has run yet.
 
-    What a dead worker held would keep another one waiting for ever, so it is given back, unless it was cancelled.
+    What a dead worker held would keep another one waiting for ever, so it is given back. Neither when the end came
+    before some items had ended: what is left was cancelled.
     """
-    in_time = verdict is not None and verdict.reason != Reason.DEADLINE_EXCEEDED
-    reason = "The group has ended."
-    return Demand(ended=True, leftovers=in_time, give_back=not status.cancelled, reason=reason)
+    is_whole, reason = not status.cancelled, "The group has ended."
+    return Demand(ended=True, leftovers=verdict is not None and is_whole, give_back=is_whole, reason=reason)

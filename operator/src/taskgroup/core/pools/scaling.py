@@ -1,5 +1,7 @@
 """How many worker pods: they follow what is left to do, and no busy one is stopped for it."""
 
+from dataclasses import replace
+
 from taskgroup.api.workers import Workers
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import Demand
@@ -26,8 +28,8 @@ def changes_pods(before: Demand | None, after: Demand, workers: Workers | None) 
     """Whether the pool has to look at once: most demands differ from the last one by some items that ended."""
     if before is None or workers is None:
         return True
-    kinds = [(demand.ended, demand.leftovers, demand.give_back, bool(demand.items)) for demand in (before, after)]
-    return kinds[0] != kinds[1] or pods_for(before.items, workers) != pods_for(after.items, workers)
+    is_same_kind = replace(before, items=0, reason="") == replace(after, items=0, reason="")
+    return not is_same_kind or pods_for(before.items, workers) != pods_for(after.items, workers)
 
 
 def scale(seen: PoolObserved, wanted: int) -> tuple[Action, ...]:
