@@ -51,9 +51,9 @@ def test_what_cannot_be_read_comes_first() -> None:
 
 def test_items_appended_after_the_end_are_refused() -> None:
     ended = finished(running(spec(**THREE), ledger(3, succeeded=indexes(range(3)))))
-    assert configuration.after_end(ended) is None
+    assert configuration.appended_after_end(ended) is None
 
-    trouble = configuration.after_end(changed(ended, items=["a", "b", "c", "d", "e"]))
+    trouble = configuration.appended_after_end(changed(ended, items=["a", "b", "c", "d", "e"]))
     assert trouble is not None
     assert trouble.reason == Reason.GROUP_ENDED
     assert "2 items were appended" in trouble.message
@@ -68,4 +68,4 @@ def test_items_appended_in_the_look_that_ends_the_group_belong_to_it() -> None:
 
     assert ended.status.total == 4
     assert ended.status.cancelled == 4
-    assert configuration.after_end(ended) is None
+    assert configuration.appended_after_end(ended) is None

@@ -22,7 +22,7 @@ def trouble(seen: Observed) -> Trouble | None:
     )
 
 
-def after_end(seen: Observed) -> Trouble | None:
+def appended_after_end(seen: Observed) -> Trouble | None:
     """Items appended to a group whose outcome is known change nothing any more."""
     known, work = seen.status.total, seen.work
     if known is None or work is None or work.total <= known:

@@ -54,7 +54,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         # Not what the view says: it is from before the end until the pool has looked again.
         needs_workers=asked.leftovers and seen.queue is not None and bool(seen.queue.messages),
         verdict=verdict,
-        configuration=configuration.after_end(seen),
+        configuration=configuration.appended_after_end(seen),
     )
     left = _time_to_live(seen, now)
     if left is not None and left <= 0:
