@@ -171,3 +171,9 @@ def test_the_next_look_is_never_later_than_the_resync_time(seconds: float) -> No
         assert reconcile(replace(seen, resync_seconds=seconds), NOW).wake_after <= seconds
     assert reconcile(replace(quiet[0], resync_seconds=seconds), NOW).wake_after == seconds
     assert reconcile(replace(quiet[-1], resync_seconds=seconds), NOW).wake_after == seconds
+
+
+def test_a_group_that_starts_says_that_its_workers_do() -> None:
+    status = reconcile(observed(), NOW).status
+
+    assert said(status, ConditionType.WORKERS_READY) == ("False", Reason.WORKERS_STARTING)

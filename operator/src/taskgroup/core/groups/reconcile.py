@@ -80,5 +80,7 @@ def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     if spec.suspend or seen.queue is None or seen.backend_trouble is not None:
         wake_after = seen.resync_seconds if seen.backend_trouble is None else TROUBLE_SECONDS
         return plan_for(seen, StatusInput(phase=Phase.NEW, ledger=ledger), now, wake_after=wake_after)
-    shown = StatusInput(phase=Phase.RUNNING, ledger=ledger, start_time=timestamp(now))
+    shown = StatusInput(
+        phase=Phase.RUNNING, ledger=ledger, needs_workers=bool(ledger.unfinished), start_time=timestamp(now)
+    )
     return plan_for(seen, shown, now, transition=True, wake_after=0.0)
