@@ -53,6 +53,7 @@ def _is_aggregated(role: dict[str, Any]) -> bool:
 
 async def test_the_operator_keeps_ledgers_and_may_do_no_more_with_them(group: Meta, operator: str) -> None:
     async with connected(user=operator) as cluster:
+        await eventually_async(lambda: _may_read_ledgers(cluster, group))
         assert await ledger_store.load(cluster, group) is None
         first = await ledger_store.save(cluster, group, b"one", None)
         second = await ledger_store.save(cluster, group, b"two", first)
@@ -66,6 +67,7 @@ async def test_the_operator_keeps_ledgers_and_may_do_no_more_with_them(group: Me
 
 async def test_the_operator_has_no_right_on_config_maps(group: Meta, operator: str) -> None:
     async with connected(user=operator) as cluster:
+        await eventually_async(lambda: _may_read_ledgers(cluster, group))
         with pytest.raises(ForbiddenError):
             await cluster.get(CONFIG_MAPS, group.namespace, "settings")
         with pytest.raises(ForbiddenError):
@@ -77,7 +79,7 @@ async def test_who_administers_a_namespace_reaches_its_groups_and_not_their_ledg
 ) -> None:
     version = await ledger_store.save(cluster, group, b"one", None)
     async with connected(user=tenant) as theirs:
-        await eventually_async(lambda: _may_read(theirs, group), 30)
+        await eventually_async(lambda: _may_read(theirs, group))
         with pytest.raises(ForbiddenError):
             await ledger_store.load(theirs, group)
         with pytest.raises(ForbiddenError):
@@ -89,5 +91,14 @@ async def _may_read(cluster: Cluster, group: Meta) -> bool:
     try:
         await cluster.get(TASK_GROUPS, group.namespace, group.name)
     except ApiError:
+        return False
+    return True
+
+
+async def _may_read_ledgers(cluster: Cluster, group: Meta) -> bool:
+    """The API server learns of a new role a moment after it was stored."""
+    try:
+        await ledger_store.load(cluster, group)
+    except ForbiddenError:
         return False
     return True

@@ -29,7 +29,7 @@ async def test_a_group_goes_on_reading_results_after_another_user_has_gone(redis
     async def delivered() -> bool:
         return bool(wakes)
 
-    await eventually_async(delivered, 10)
+    await eventually_async(delivered)
     assert subscription.completions == Completions(FrozenBitMap([3]))
     assert connections.check() == 1
     await connections.close()
