@@ -122,6 +122,8 @@ class Ledger:
 
     def failed_with(self, failure: Failure, indexes: Indexes, now: float) -> "Ledger":
         """Failures of one kind; items that ended before are left alone."""
+        if not indexes:
+            return self
         fresh = (indexes & full(self.total)) - self.ended
         if not fresh:
             return self

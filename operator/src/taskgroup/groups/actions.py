@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import Any
 
 from pyroaring import FrozenBitMap
@@ -69,7 +70,7 @@ class Actions:
         """The broker takes one slice while the next is made."""
         start, sending = action.start, None
         try:
-            for part in self._messages().slices(action.indexes, self._record.ledger.attempts):
+            for part in self._messages.slices(action.indexes, self._record.ledger.attempts):
                 messages = [message for _, _, message in part]
                 if sending is not None:
                     await sending
@@ -87,7 +88,7 @@ class Actions:
 
     async def _redispatch(self, action: plan.Redispatch) -> None:
         work = self._work()
-        for part in self._messages().slices(action.indexes, self._record.ledger.attempts):
+        for part in self._messages.slices(action.indexes, self._record.ledger.attempts):
             entries = [
                 ItemMessage(index, work.leaf(index).options.priority, message, number)
                 for index, number, message in part
@@ -123,7 +124,9 @@ class Actions:
     async def _delete_object(self, _: plan.DeleteObject) -> None:
         await self._store.delete(self._seen.meta)
 
+    @cached_property
     def _messages(self) -> Messages:
+        """One for all actions of the plan: a template is made once for each signature."""
         return Messages(self._broker, self._route, self._work())
 
     @property

@@ -108,7 +108,7 @@ class GroupLoop:
             record = following.memory.record if following.memory else await self._record(meta, Ledger(), None)
             await self._applier.show_hindrance(meta, record, error.message)
         except ApiError as second:
-            self._log.warning("%s: %s", read_meta(body), second)
+            self._log.warning("%s: %s", meta, second)
 
     async def _attach(self, body: Body, following: Following) -> Memory:
         """Memory from what is written down: the object itself and the ledger."""
