@@ -70,6 +70,7 @@ unit: setup ## tests of decisions: no I/O, seconds
 
 component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server
+	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
 	@$(CLUSTER) up --light --controllers > /dev/null
 	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component -n 4 --dist loadfile
 
