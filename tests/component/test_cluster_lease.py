@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 from support.api_server import connected
+from support.kubectl import kubeconfig
 from support.wait import PATIENCE, eventually_async
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.lease import Lease
+from taskgroup.cluster.lease_thread import LeaseThread
 from taskgroup.cluster.resources import LEASES
 
 NAME = "operator"
@@ -185,3 +188,42 @@ async def test_a_lease_that_was_never_held_is_lost_at_once(cluster: Cluster, nam
     await lease(cluster, namespace, "a").keep(losses.append)
 
     assert losses == [f"The Lease {namespace}/{NAME} is lost: it was never held."]
+
+
+@asynccontextmanager
+async def kept_on_its_thread(namespace: str, losses: list[str]) -> AsyncIterator[asyncio.Task[None]]:
+    """Held and renewed as the operator does it, on a thread."""
+
+    async with LeaseThread(kubeconfig(), lambda cluster: lease(cluster, namespace, "a"), SECONDS) as thread:
+        await thread.acquire()
+        task = asyncio.create_task(thread.keep(losses.append))
+        await asyncio.sleep(0)
+        try:
+            yield task
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await thread.release()
+
+
+async def test_a_busy_operator_does_not_lose_its_lease(cluster: Cluster, namespace: str) -> None:
+    """Its event loop was held for longer than a holder may go without a renewal."""
+    losses = list[str]()
+    async with kept_on_its_thread(namespace, losses):
+        before = (await stored(cluster, namespace))["renewTime"]
+        time.sleep(SECONDS * 0.8)  # noqa: ASYNC251 - the event loop is to be held
+
+        assert (await stored(cluster, namespace))["renewTime"] > before
+        assert losses == []
+    assert (await stored(cluster, namespace))["holderIdentity"] == "", "released at the end"
+
+
+async def test_an_operator_that_hangs_loses_its_lease(namespace: str) -> None:
+    losses = list[str]()
+    async with kept_on_its_thread(namespace, losses) as keeping:
+        time.sleep(SECONDS * 2)  # noqa: ASYNC251 - the event loop is to be held
+        await asyncio.wait_for(keeping, PATIENCE)
+
+    assert len(losses) == 1
+    assert "has been held up for" in losses[0]

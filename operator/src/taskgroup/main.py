@@ -12,6 +12,7 @@ import kopf
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.group_store import KubernetesGroups
 from taskgroup.cluster.lease import Lease
+from taskgroup.cluster.lease_thread import LeaseThread
 from taskgroup.cluster.secrets import read_url
 from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.connections.linking import Linker
@@ -36,7 +37,7 @@ _log = logging.getLogger("taskgroup")
 async def run_operator(settings: Settings, kubeconfig: str | None, stop: asyncio.Event | None = None) -> None:
     """Until SIGTERM, `stop`, or the loss of the Lease, which raises RuntimeError."""
     stop = stop or asyncio.Event()
-    async with await connect(kubeconfig) as cluster, _leading(cluster, settings, stop) as lost:
+    async with await connect(kubeconfig) as cluster, _leading(kubeconfig, settings, stop) as lost:
         await _serve(cluster, settings, kubeconfig, stop)
     if lost:
         raise RuntimeError(lost[0])
@@ -79,23 +80,26 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
 
 
 @asynccontextmanager
-async def _leading(cluster: Cluster, settings: Settings, stop: asyncio.Event) -> AsyncIterator[list[str]]:
+async def _leading(kubeconfig: str | None, settings: Settings, stop: asyncio.Event) -> AsyncIterator[list[str]]:
     """Two operators would dispatch twice if the scripts in Redis did not refuse it; the Lease keeps them from trying.
 
     Yields a list that holds the reason once the Lease is lost.
     """
     why: list[str] = []
-    lease = Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
-    await lease.acquire()
+
+    def make(cluster: Cluster) -> Lease:
+        return Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
 
     def lost(reason: str) -> None:
         why.append(reason)
         stop.set()
 
-    keeping = asyncio.create_task(lease.keep(lost))
-    try:
-        yield why
-    finally:
-        keeping.cancel()
-        if not why:
-            await lease.release()
+    async with LeaseThread(kubeconfig, make, settings.lease_seconds) as lease:
+        await lease.acquire()
+        keeping = asyncio.create_task(lease.keep(lost))
+        try:
+            yield why
+        finally:
+            keeping.cancel()
+            if not why:
+                await lease.release()

@@ -36,12 +36,15 @@ _JSON = "application/json"
 _METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 
 
-async def connect(kubeconfig: str | None = None, context: str | None = None) -> "Cluster":
+async def connect(
+    kubeconfig: str | None = None, context: str | None = None, *, connections: int = CONNECTIONS
+) -> "Cluster":
     """Return a client of the cluster in the kubeconfig; without one, of the cluster that this pod runs in.
 
-    Raises ApiError when the configuration cannot be read. The user's default kubeconfig is never used.
+    It opens at most `connections`. Raises ApiError when the configuration cannot be read. The user's default kubeconfig
+    is never used.
     """
-    settings = _client.Configuration(connection_pool_maxsize=CONNECTIONS)
+    settings = _client.Configuration(connection_pool_maxsize=connections)
     try:
         if kubeconfig:
             for path in kubeconfig.split(os.pathsep):

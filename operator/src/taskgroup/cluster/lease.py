@@ -47,12 +47,16 @@ class Lease:
                 _log.info("Waiting for the Lease %s/%s: %s", self._namespace, self._name, error.message)
             await asyncio.sleep(self._seconds / 5)
 
-    async def keep(self, lost: Callable[[str], None]) -> None:
-        """Renew the Lease until it is lost, then call `lost` once with a sentence and return."""
+    async def keep(self, lost: Callable[[str], None], hindrance: Callable[[], str] = str) -> None:
+        """Renew the Lease until it is lost, then call `lost` once with a sentence and return.
+
+        While `hindrance` returns a reason instead of an empty text, the Lease is not renewed.
+        """
         error: ApiError | None = ApiError("it was never held.")
         while (remaining := self._held_until - _now()) > 0:
             await asyncio.sleep(min(remaining, self._seconds / 5))
-            error = await self._attempt(self._held_until)
+            reason = hindrance()
+            error = ApiError(reason) if reason else await self._attempt(self._held_until)
             if isinstance(error, _HeldByAnotherError):
                 break
         cause = error.message if error else "the lease time is over."
