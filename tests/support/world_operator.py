@@ -9,6 +9,7 @@ from taskgroup.cluster.port import GroupStore, WorkerStore
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Address, Connection, Connections
 from taskgroup.groups.apply import Applier
+from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.loop import Following, GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.loops.meeting import Meeting, Meetings
@@ -56,8 +57,9 @@ class Operator:
         self.meeting: Meeting = meetings.of(uid)
         self.following = Following()
         self.pool_following = pool_loop.PoolFollowing()
-        observer = Observer(linker, clock, _SETTINGS.resync_seconds)
+        compiler = Compiler()
+        observer = Observer(linker, compiler, clock, _SETTINGS.resync_seconds)
         applier = Applier(store, clock, "cluster")
-        self.groups = GroupLoop(store, linker, observer, applier, meetings, clock, _log)
+        self.groups = GroupLoop(store, linker, compiler, observer, applier, meetings, clock, _log)
         pool_observer = PoolObserver(workers, connections, clock, _SETTINGS.resync_seconds)
         self.pools = pool_loop.PoolLoop(workers, pool_observer, meetings, clock, _log)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.placeholders import Scope, compile_value
+from taskgroup.core.items.placeholders import Occurrences, Scope, compile_value
 
 PICTURE = {"url": "a.jpg", "size": {"width": 64}, "tags": ["red", "blue"], "alt": None, "hot": True}
 
@@ -19,7 +19,7 @@ json_values = st.recursive(
 
 
 def fill(template: Any, item: Any = PICTURE, index: int = 3) -> Any:
-    filler = compile_value(template)
+    filler = compile_value(template, Occurrences())
     return filler(Scope(index, "thumbnails", item)) if filler else template
 
 
@@ -81,13 +81,13 @@ def test_reaches_into_lists_and_objects_and_leaves_the_rest() -> None:
 
 @pytest.mark.parametrize("template", ["plain", 5, None, True, [1, ["x"]], {"a": {"b": "c"}}, [], {}])
 def test_without_placeholders_nothing_needs_filling(template: Any) -> None:
-    assert compile_value(template) is None
+    assert compile_value(template, Occurrences()) is None
 
 
 @pytest.mark.parametrize("name", ["itme", "group", "group.uid", "items", "index.x", "", "item[0]", " item "])
 def test_an_unknown_name_is_refused_before_any_item_is_filled(name: str) -> None:
     with pytest.raises(InvalidSpecError) as caught:
-        compile_value({"a": [f"$({name})"]})
+        compile_value({"a": [f"$({name})"]}, Occurrences())
 
     assert f"$({name})" in str(caught.value)
     assert "use $(item)" in str(caught.value)
@@ -102,7 +102,7 @@ def test_an_unknown_path_is_refused_by_index(path: str) -> None:
 
 
 def test_tasks_have_no_item() -> None:
-    filler = compile_value("$(item)")
+    filler = compile_value("$(item)", Occurrences())
     assert filler is not None
 
     with pytest.raises(InvalidSpecError, match=r"no meaning in tasks\[7\]"):
@@ -126,14 +126,14 @@ def test_what_an_item_says_is_never_read_as_a_placeholder(item: Any) -> None:
 @given(st.text())
 def test_any_text_is_either_a_template_or_a_clear_refusal(text: str) -> None:
     try:
-        filler = compile_value(text)
+        filler = compile_value(text, Occurrences())
     except InvalidSpecError:
         return
     assert filler is not None or "$(" not in text
 
 
 def test_a_position_of_thousands_of_digits_is_told_to_be_missing() -> None:
-    filler = compile_value(f"$(item.{'9' * 5000})")
+    filler = compile_value(f"$(item.{'9' * 5000})", Occurrences())
     assert filler is not None
     with pytest.raises(InvalidSpecError, match="Item 3 has no"):
         filler(Scope(3, "group", [1]))

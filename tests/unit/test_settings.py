@@ -22,6 +22,7 @@ def test_every_variable_is_read() -> None:
             "TASKGROUP_LEASE_NAME": "lease",
             "TASKGROUP_LEASE_SECONDS": "20",
             "TASKGROUP_RESYNC_SECONDS": "5",
+            "TASKGROUP_MAX_MESSAGE_BYTES": "2000000",
         }
     )
 
@@ -35,6 +36,7 @@ def test_every_variable_is_read() -> None:
         lease_name="lease",
         lease_seconds=20,
         resync_seconds=5,
+        max_message_bytes=2_000_000,
     )
 
 
@@ -46,6 +48,7 @@ def test_every_variable_is_read() -> None:
         ("TASKGROUP_LEASE_SECONDS", "4"),
         ("TASKGROUP_LEASE_SECONDS", "301"),
         ("TASKGROUP_RESYNC_SECONDS", "0"),
+        ("TASKGROUP_MAX_MESSAGE_BYTES", "1000"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_variable(variable: str, value: str) -> None:

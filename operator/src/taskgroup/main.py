@@ -19,6 +19,7 @@ from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Connections, open_redis
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.cleanup import Cleaner
+from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.loop import GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
@@ -50,10 +51,12 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
     cluster_id = await identity(cluster)
     store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster)
     linker = Linker(partial(read_url, cluster), settings, connections)
+    compiler = Compiler(settings.max_message_bytes)
     groups = GroupLoop(
         store,
         linker,
-        Observer(linker, clock, settings.resync_seconds),
+        compiler,
+        Observer(linker, compiler, clock, settings.resync_seconds),
         Applier(store, clock, cluster_id),
         meetings,
         clock,

@@ -29,6 +29,8 @@ class Settings(BaseModel):
     """Lease time in seconds: how long another operator waits after the last renewal."""
     resync_seconds: Annotated[int, Field(ge=1, le=600)] = 30
     """Longest time, in seconds, between two reads of a group's workers and broker, and of a Secret in trouble."""
+    max_message_bytes: Annotated[int, Field(ge=65_536, le=16_777_216)] = 1_048_576
+    """Longest message of one item, in bytes: two of them are in memory at once for each group that dispatches."""
     liveness_port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     """Port of /healthz."""
 

@@ -22,6 +22,8 @@ env:
     value: {{ include "taskgroup.broker.namespaces" . | quote }}
   - name: TASKGROUP_LOG_LEVEL
     value: {{ .Values.logLevel }}
+  - name: TASKGROUP_MAX_MESSAGE_BYTES
+    value: {{ .Values.maxMessageBytes | int | quote }}
   - name: TASKGROUP_LEASE_NAME
     value: {{ include "taskgroup.fullname" . }}
   {{- with .Values.extraEnv }}

@@ -1,70 +1,118 @@
-"""The user's spec, read: either something that can be run, or a sentence that says what to change."""
+"""The user's spec, read: either something that can be run, or a sentence that says what to change.
+
+A large spec takes seconds to read. That happens in slices between which every other group has its turn, so that no
+tenant's spec delays another's.
+"""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Generator, Mapping
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from taskgroup.api.names import Reason
+from taskgroup.api.signature import Leaf
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps
+from taskgroup.core.json_limits import Flaw, find_flaw
 from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
 from taskgroup.groups.memory import Compiled
 
-_TOO_DEEP = (
-    "Lists and objects in the spec are nested too deeply (about 250 levels are possible): pass such data as text."
-)
+SLICE_SECONDS = 0.005
+_TASKS_AT_ONCE = 200
+_WHERE_LENGTH = 200
+_SENTENCE_LENGTH = 2_000
 
 
-def compile_spec(generation: int, spec: Mapping[str, Any], name: str) -> Compiled:
-    """Reads and checks everything that can be checked without looking outside."""
-    if _is_too_deep(spec):
-        return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, _TOO_DEEP))
+class Compiler:
+    """Compiles the specs of all groups, one slice of one spec at a time."""
+
+    def __init__(self, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._max_message_bytes = max_message_bytes
+        self._turn = asyncio.Lock()
+
+    async def compile(self, compiled: Compiled | None, meta: Meta, spec: Mapping[str, Any]) -> Compiled:
+        """What is compiled of this generation already, or the spec compiled."""
+        if compiled is not None and compiled.generation == meta.generation:
+            return compiled
+        steps = compile_spec(meta.generation, dict(spec), meta.name, self._max_message_bytes)
+        # Most specs need less than a slice, and are not kept waiting by those that need many.
+        finished = _advance(steps)
+        while finished is None:
+            async with self._turn:
+                finished = _advance(steps)
+                await asyncio.sleep(0)
+        return finished
+
+
+def _advance(steps: Generator[None, None, Compiled]) -> Compiled | None:
+    """As many steps as fit into a slice; None when there are more."""
+    end = time.perf_counter() + SLICE_SECONDS
     try:
-        parsed = TaskGroupSpec.model_validate(dict(spec))
+        while time.perf_counter() < end:
+            next(steps)
+    except StopIteration as stop:
+        compiled: Compiled = stop.value
+        return compiled
+    return None
+
+
+def compile_spec(
+    generation: int, spec: dict[str, Any], name: str, max_message_bytes: int
+) -> Generator[None, None, Compiled]:
+    """Reads and checks, in small steps, everything that can be checked without looking outside."""
+    flaw = yield from find_flaw(spec)
+    if flaw is not None:
+        return _invalid(generation, _flaw_sentence(flaw))
+    try:
+        parsed = yield from _parsed(spec)
     except ValidationError as error:
-        return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, _sentence(error)))
+        return _invalid(generation, _sentence(error))
     try:
-        work = compile_work(parsed, name)
-        _check_headers(work)
+        work = yield from compile_steps(parsed, name, max_message_bytes)
+        yield from _check_headers(work)
     except InvalidSpecError as error:
         return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
     return Compiled(generation, parsed, work)
 
 
-_ONE = asyncio.Semaphore(1)
-"""Several large specs at once would need their memory at once, and the interpreter runs one at a time anyway."""
+def _parsed(spec: dict[str, Any]) -> Generator[None, None, TaskGroupSpec]:
+    """Tasks come in parts: the rest takes no time, whatever it holds."""
+    tasks = spec.get("tasks")
+    if not isinstance(tasks, list):
+        return TaskGroupSpec.model_validate(spec)
+    leaves: list[Any] = []
+    for start in range(0, len(tasks), _TASKS_AT_ONCE):
+        try:
+            leaves += [Leaf.model_validate(task) for task in tasks[start : start + _TASKS_AT_ONCE]]
+        except ValidationError:
+            # Read as a whole, so that the error names the task's place.
+            return TaskGroupSpec.model_validate(spec)
+        yield
+    return TaskGroupSpec.model_validate({**spec, "tasks": leaves})
 
 
-async def compile_beside(compiled: Compiled | None, meta: Meta, spec: Mapping[str, Any]) -> Compiled:
-    """What is compiled of this generation already, or the spec compiled in a thread: a large one takes seconds."""
-    if compiled is not None and compiled.generation == meta.generation:
-        return compiled
-    async with _ONE:
-        return await asyncio.to_thread(compile_spec, meta.generation, dict(spec), meta.name)
+def _invalid(generation: int, sentence: str) -> Compiled:
+    return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, sentence))
 
 
-def _is_too_deep(spec: Mapping[str, Any]) -> bool:
-    # orjson, pydantic and the workers' JSON each have a limit; this is the lowest, and finding it costs milliseconds.
-    try:
-        orjson.dumps(dict(spec))
-    except orjson.JSONEncodeError:
-        return True
-    return False
-
-
-def _check_headers(work: Work) -> None:
+def _check_headers(work: Work) -> Generator[None, None, None]:
     """Headers that would overwrite Celery's are refused before anything starts."""
     for leaf in work.kinds:
         check_headers(leaf)
+        yield
+
+
+def _flaw_sentence(flaw: Flaw) -> str:
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in flaw.path)
+    return f"spec{where[:_WHERE_LENGTH]}: {flaw.sentence}"
 
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"spec.{where}: {first['msg']}. Correct it in the TaskGroup."
+    return f"spec.{where[:_WHERE_LENGTH]}: {first['msg'][:_SENTENCE_LENGTH]}. Correct it in the TaskGroup."

@@ -15,7 +15,7 @@ from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
 from taskgroup.groups.actions import FencedError
 from taskgroup.groups.apply import Applier
-from taskgroup.groups.compiling import compile_beside
+from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.memory import Compiled, Intake, Memory, Record
 from taskgroup.groups.observe import Observer, read_meta
 from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff
@@ -48,6 +48,7 @@ class GroupLoop:
         self,
         store: GroupStore,
         linker: Linker,
+        compiler: Compiler,
         observer: Observer,
         applier: Applier,
         meetings: Meetings,
@@ -56,6 +57,7 @@ class GroupLoop:
     ) -> None:
         self._store = store
         self._linker = linker
+        self._compiler = compiler
         self._observer = observer
         self._applier = applier
         self._meetings = meetings
@@ -116,7 +118,7 @@ class GroupLoop:
         saved = await self._store.load_ledger(meta)
         ledger = self._decode(saved.data, meta) if saved else Ledger()
         record = await self._record(meta, ledger, saved.version if saved else None)
-        following.compiled = await compile_beside(following.compiled, meta, body["spec"])
+        following.compiled = await self._compiler.compile(following.compiled, meta, body["spec"])
         return Memory(Intake(following.compiled), record)
 
     async def _record(self, meta: Meta, ledger: Ledger, ledger_version: str | None) -> Record:

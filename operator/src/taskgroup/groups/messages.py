@@ -11,6 +11,8 @@ _SLICE = 1_000
 """Most messages in one script call."""
 _SLICE_BYTES = 1024 * 1024
 """No more are added once a script call has that many bytes."""
+_SLICE_PLACEHOLDERS = 20_000
+"""Most placeholders that are filled before others have their turn: some milliseconds."""
 
 
 class Messages:
@@ -26,12 +28,13 @@ class Messages:
     def slices(self, indexes: Indexes, attempts: Mapping[int, int]) -> Iterator[list[tuple[int, int, bytes]]]:
         """Index, attempt and message of each item; a part may be in memory twice."""
         part, size = [], 0
+        most = min(_SLICE, max(1, _SLICE_PLACEHOLDERS // max(self._work.placeholders, 1)))
         for index in indexes:
             attempt, call = attempts.get(index, 0), self._work.call(index)
             message = self._template(call.leaf).render(index, attempt, call.args, call.kwargs)
             part.append((index, attempt, message))
             size += len(message)
-            if len(part) >= _SLICE or size >= _SLICE_BYTES:
+            if len(part) >= most or size >= _SLICE_BYTES:
                 yield part
                 part, size = [], 0
         if part:

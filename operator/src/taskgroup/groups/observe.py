@@ -11,7 +11,7 @@ from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState
 from taskgroup.core.groups.recovery import needs_books
 from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
-from taskgroup.groups.compiling import compile_beside
+from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.inline_pool import inline_pool, route_of
 from taskgroup.groups.memory import Intake, Memory
 from taskgroup.loops.clock import NEVER, Clock
@@ -38,8 +38,9 @@ def read_meta(body: Mapping[str, Any]) -> Meta:
 class Observer:
     """Looks at one group; the same one serves all groups."""
 
-    def __init__(self, linker: Linker, clock: Clock, resync_seconds: float) -> None:
+    def __init__(self, linker: Linker, compiler: Compiler, clock: Clock, resync_seconds: float) -> None:
         self._linker = linker
+        self._compiler = compiler
         self._clock = clock
         self._resync = resync_seconds
 
@@ -69,7 +70,7 @@ class Observer:
         )
 
     async def _compile(self, intake: Intake, meta: Meta, spec: Mapping[str, Any]) -> None:
-        compiled = await compile_beside(intake.compiled, meta, spec)
+        compiled = await self._compiler.compile(intake.compiled, meta, spec)
         if compiled is not intake.compiled:
             intake.compiled, intake.pool_spec = compiled, None
             # The pool has to be described anew, and the spec may name another Secret.

@@ -5,8 +5,9 @@ value; inside text it becomes text.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from taskgroup.core.errors import InvalidSpecError
 
 _TOKEN = re.compile(r"\$\$\(|\$\(([^()]*)\)")
 _MISSING = object()
+_QUOTES = 2
 _POSITION_DIGITS = 10
 """No list has a position with so many; Python refuses to read numbers of thousands."""
 
@@ -31,49 +33,76 @@ class Scope:
 Filler = Callable[[Scope], Any]
 
 
-def compile_value(value: Any) -> Filler | None:
+@dataclass(slots=True)
+class Occurrences:
+    """What was met while a value was compiled: from this follows how long it is filled, before it is filled."""
+
+    times: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    """How often each placeholder occurs, by its name and whether it stands alone."""
+    lookups: dict[str, Filler] = field(default_factory=dict)
+    replaced_bytes: int = 0
+    """Bytes of the value's JSON that are not in the filled one."""
+    deepest: int = 0
+    """Most lists and objects around a placeholder that stands alone."""
+
+    def add(self, name: str, level: int, *, alone: bool) -> Filler:
+        """One more; InvalidSpecError when there is no such placeholder."""
+        if name not in self.lookups:
+            self.lookups[name] = _lookup(name)
+        self.times[name, alone] += 1
+        self.replaced_bytes += len(orjson.dumps(f"$({name})")) - (0 if alone else _QUOTES)
+        if alone:
+            self.deepest = max(self.deepest, level)
+        return self.lookups[name]
+
+
+def compile_value(value: Any, occurrences: Occurrences, level: int = 0) -> Filler | None:
     """A function that fills `value` for an item; None when it holds no placeholder and can be used as it is."""
     if isinstance(value, str):
-        return _compile_text(value)
+        return _compile_text(value, occurrences, level)
     if isinstance(value, list):
-        return _compile_list(value)
+        return _compile_list(value, occurrences, level + 1)
     if isinstance(value, dict):
-        return _compile_object(value)
+        return _compile_object(value, occurrences, level + 1)
     return None
 
 
-def _compile_list(values: list[Any]) -> Filler | None:
-    fillers = [compile_value(value) for value in values]
+def _compile_list(values: list[Any], occurrences: Occurrences, level: int) -> Filler | None:
+    fillers = [compile_value(value, occurrences, level) for value in values]
     if not any(fillers):
         return None
     pairs = [(filler, value) for filler, value in zip(fillers, values, strict=True)]
     return lambda scope: [filler(scope) if filler else value for filler, value in pairs]
 
 
-def _compile_object(values: dict[str, Any]) -> Filler | None:
-    fillers = {key: compile_value(value) for key, value in values.items()}
+def _compile_object(values: dict[str, Any], occurrences: Occurrences, level: int) -> Filler | None:
+    fillers = {key: compile_value(value, occurrences, level) for key, value in values.items()}
     if not any(fillers.values()):
         return None
     triples = [(key, fillers[key], value) for key, value in values.items()]
     return lambda scope: {key: filler(scope) if filler else value for key, filler, value in triples}
 
 
-def _compile_text(text: str) -> Filler | None:
+def _compile_text(text: str, occurrences: Occurrences, level: int) -> Filler | None:
     if "$(" not in text:
         return None
     whole = _TOKEN.fullmatch(text)
     if whole and whole.group(1) is not None:
-        return _lookup(whole.group(1))
-    parts = _parts(text)
+        return occurrences.add(whole.group(1), level, alone=True)
+    parts = _parts(text, occurrences, level)
     return lambda scope: "".join(part if isinstance(part, str) else _as_text(part(scope)) for part in parts)
 
 
-def _parts(text: str) -> list[str | Filler]:
+def _parts(text: str, occurrences: Occurrences, level: int) -> list[str | Filler]:
     parts: list[str | Filler] = []
     position = 0
     for match in _TOKEN.finditer(text):
         parts.append(text[position : match.start()])
-        parts.append("$(" if match.group(1) is None else _lookup(match.group(1)))
+        if match.group(1) is None:
+            occurrences.replaced_bytes += len("$$(") - len("$(")
+            parts.append("$(")
+        else:
+            parts.append(occurrences.add(match.group(1), level, alone=False))
         position = match.end()
     parts.append(text[position:])
     return parts

@@ -1,6 +1,6 @@
 """Where the items of a group come from."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence as Indexable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,8 +17,15 @@ class Items(Protocol):
     def value(self, index: int) -> Any:
         """The item, any JSON value."""
 
-    def fingerprint(self) -> Iterator[bytes]:
-        """One piece for each item, or one for all when they follow from it."""
+    @property
+    def pieces(self) -> int:
+        """How many pieces tell these items from others: one for each, or one for all when they follow from it."""
+
+    def piece(self, position: int) -> bytes:
+        """One of them."""
+
+    def samples(self) -> Indexable[int]:
+        """The indexes whose values stand for all others: what holds for these holds for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +40,15 @@ class InlineItems:
     def value(self, index: int) -> Any:
         return self.values[index]
 
-    def fingerprint(self) -> Iterator[bytes]:
-        return (orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in self.values)
+    @property
+    def pieces(self) -> int:
+        return len(self.values)
+
+    def piece(self, position: int) -> bytes:
+        return orjson.dumps(self.values[position], option=orjson.OPT_SORT_KEYS)
+
+    def samples(self) -> Indexable[int]:
+        return range(len(self.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +63,17 @@ class SequenceItems:
     def value(self, index: int) -> Any:
         return self.sequence.start + index * self.sequence.step
 
-    def fingerprint(self) -> Iterator[bytes]:
-        yield f"sequence {self.sequence.start} {self.sequence.step}".encode()
+    @property
+    def pieces(self) -> int:
+        return 1
+
+    def piece(self, position: int) -> bytes:
+        del position
+        return f"sequence {self.sequence.start} {self.sequence.step}".encode()
+
+    def samples(self) -> Indexable[int]:
+        """The longest numbers are at the ends."""
+        return (0, len(self) - 1)
 
 
 def items_of(spec: TaskGroupSpec) -> Items:

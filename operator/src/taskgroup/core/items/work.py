@@ -1,8 +1,6 @@
 """The items of a group and what to run for each: the spec compiled once, then asked for one index at a time."""
 
-import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +11,18 @@ from taskgroup.api.signature import Leaf
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.indexes import Indexes, full
-from taskgroup.core.items.placeholders import Filler, Scope, compile_value
-from taskgroup.core.items.sources import InlineItems, Items, items_of
+from taskgroup.core.items.fingerprint import Fingerprint
+from taskgroup.core.items.placeholders import Filler, Occurrences, Scope, compile_value
+from taskgroup.core.items.sizes import FilledSize, filled_size
+from taskgroup.core.items.sources import Items, items_of
 
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""Longest message of an item, unless the operator is set otherwise."""
 _ENVELOPE_BYTES = 1_024
-"""A message without its arguments."""
+"""A message without its arguments, headers and names."""
+
+Steps = Generator[None, None, None]
+"""Work that may be interrupted wherever it yields: at 100,000 items it takes a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,9 @@ class _Template:
     leaf: Leaf
     args: Filler | None
     kwargs: Filler | None
+    size: FilledSize
+    overhead_bytes: int
+    """Of the message, besides the arguments."""
 
     def fill(self, scope: Scope) -> Call:
         leaf = self.leaf
@@ -49,90 +57,127 @@ class _Template:
         kwargs = self.kwargs(scope) if self.kwargs else leaf.kwargs or {}
         return Call(leaf, args, kwargs)
 
+    def message_bytes(self, scope: Scope) -> int:
+        """The arguments travel in base64."""
+        return self.overhead_bytes + self.size.bytes_for(scope) * 4 // 3
+
 
 class Work:
     """All items of a group. Build it by `compile_work`; asking for an index takes microseconds."""
 
-    def __init__(self, group_name: str, items: Items | None, templates: list[_Template]) -> None:
+    def __init__(
+        self,
+        group_name: str,
+        items: Items | None,
+        templates: list[_Template],
+        kinds: tuple[Leaf, ...],
+        lanes: tuple[Lane, ...],
+    ) -> None:
         self._group_name = group_name
         self._items = items
         self._templates = templates
         self.total = len(templates) if items is None else len(items)
-        self.lanes = _lanes(templates, self.total, shared=items is not None)
-        self.kinds = _kinds(templates)
+        self.lanes = lanes
+        self.kinds = kinds
         """One signature for each different pair of task and options."""
-        self.ignores_results = any(leaf.options.ignore_result for leaf in self.kinds)
+        self.ignores_results = any(leaf.options.ignore_result for leaf in kinds)
         self.message_bytes = _ENVELOPE_BYTES
         """About how long an item's message is, on average; known once the work is validated."""
-        self._digests: dict[int, str] = {}
+        self.placeholders = max((template.size.placeholders for template in templates), default=0)
+        """Most values that one message is filled with."""
+        self._fingerprint = Fingerprint(1 + (len(templates) if items is None else items.pieces), self._piece)
 
     def call(self, index: int) -> Call:
         """What to run for an item; InvalidSpecError when a placeholder finds nothing."""
-        if self._items is None:
-            return self._templates[index].fill(Scope(index, self._group_name))
-        return self._templates[0].fill(Scope(index, self._group_name, self._items.value(index)))
+        return self._template(index).fill(self._scope(index))
 
     def leaf(self, index: int) -> Leaf:
         """The signature of an item, not filled."""
-        return self._templates[index if self._items is None else 0].leaf
+        return self._template(index).leaf
 
     def digest(self, count: int) -> str:
         """SHA-256 over the template and the first `count` items: equal as long as items were only appended."""
-        if count not in self._digests:
-            self._digests[count] = self._compute_digest(count)
-        return self._digests[count]
+        return self._fingerprint.digest(1 + count)
 
-    def _compute_digest(self, count: int) -> str:
-        digest = hashlib.sha256()
-        for position, piece in enumerate(self._pieces()):
-            if position > count:
-                break
-            digest.update(len(piece).to_bytes(8, "big") + piece)
-        return digest.hexdigest()
+    def _template(self, index: int) -> _Template:
+        return self._templates[index if self._items is None else 0]
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _scope(self, index: int) -> Scope:
         if self._items is None:
-            yield b"tasks"
-            yield from (_leaf_bytes(template.leaf) for template in self._templates)
-        else:
-            yield _leaf_bytes(self._templates[0].leaf)
-            yield from self._items.fingerprint()
+            return Scope(index, self._group_name)
+        return Scope(index, self._group_name, self._items.value(index))
 
-    def validate(self) -> None:
-        """InvalidSpecError when some item cannot be filled; it names the index."""
-        needed = self.total if self._items is None or isinstance(self._items, InlineItems) else 1
-        arguments = sum(_argument_bytes(self.call(index), index) for index in range(needed))
-        self.message_bytes = _ENVELOPE_BYTES + arguments * 4 // 3 // max(needed, 1)
+    def _piece(self, position: int) -> bytes:
+        """What tells this work from another, in parts: the template, then the items."""
+        if self._items is None:
+            return _leaf_bytes(self._templates[position - 1].leaf) if position else b"tasks"
+        return self._items.piece(position - 1) if position else _leaf_bytes(self._templates[0].leaf)
+
+    def check(self, max_message_bytes: int) -> Steps:
+        """InvalidSpecError, which names the index, when an item cannot be filled or is too long as a message."""
+        samples, total = range(self.total) if self._items is None else self._items.samples(), 0
+        for index in samples:
+            size = self._template(index).message_bytes(self._scope(index))
+            if size > max_message_bytes:
+                raise InvalidSpecError(
+                    f"The message of item {index} would have {size:,} bytes, and {max_message_bytes:,} are allowed:"
+                    " pass large data by reference, such as a URL, and use fewer placeholders."
+                )
+            total += size
+            yield
+        self.message_bytes = total // max(len(samples), 1)
+        yield from self._fingerprint.steps()
 
 
-def compile_work(spec: TaskGroupSpec, group_name: str) -> Work:
+def compile_work(spec: TaskGroupSpec, group_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Work:
     """The spec's items, checked; InvalidSpecError with a sentence otherwise."""
+    steps = compile_steps(spec, group_name, max_message_bytes)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            work: Work = end.value
+            return work
+
+
+def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) -> Generator[None, None, Work]:
+    """As `compile_work`, in small steps."""
     if spec.tasks is not None:
-        work = Work(group_name, None, [_compile(leaf) for leaf in spec.tasks])
+        items, templates = None, (yield from _templates(spec.tasks))
     elif spec.template is not None:
-        work = Work(group_name, items_of(spec), [_compile(spec.template)])
+        items, templates = items_of(spec), [_compile(spec.template, "spec.template")]
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
-    work.validate()
+    kinds, lanes = (yield from _kinds(templates)), _lanes(templates, items)
+    work = Work(group_name, items, templates, kinds, lanes)
+    yield from work.check(max_message_bytes)
     return work
 
 
-def _argument_bytes(call: Call, index: int) -> int:
-    try:
-        return len(json.dumps([call.args, call.kwargs]))
-    except RecursionError:
-        raise InvalidSpecError(
-            f"The arguments of item {index} are nested too deeply: pass such data as text."
-        ) from None
+def _templates(leaves: list[Leaf]) -> Generator[None, None, list[_Template]]:
+    templates = []
+    for index, leaf in enumerate(leaves):
+        templates.append(_compile(leaf, f"spec.tasks[{index}]"))
+        yield
+    return templates
 
 
-def _compile(leaf: Leaf) -> _Template:
-    return _Template(leaf, compile_value(leaf.args or []), compile_value(leaf.kwargs or {}))
+def _compile(leaf: Leaf, where: str) -> _Template:
+    occurrences = Occurrences()
+    arguments = [leaf.args or [], leaf.kwargs or {}]
+    args, kwargs = (compile_value(value, occurrences) for value in arguments)
+    names = [leaf.task, leaf.options.shadow, leaf.options.headers]
+    overhead = _ENVELOPE_BYTES + len(orjson.dumps(names))
+    return _Template(leaf, args, kwargs, filled_size(arguments, occurrences, where), overhead)
 
 
-def _kinds(templates: list[_Template]) -> tuple[Leaf, ...]:
-    leaves = (template.leaf for template in templates)
-    return tuple({(leaf.task, leaf.options.model_dump_json()): leaf for leaf in leaves}.values())
+def _kinds(templates: list[_Template]) -> Generator[None, None, tuple[Leaf, ...]]:
+    kinds: dict[tuple[str, str], Leaf] = {}
+    for template in templates:
+        leaf = template.leaf
+        kinds[leaf.task, leaf.options.model_dump_json()] = leaf
+        yield
+    return tuple(kinds.values())
 
 
 def _leaf_bytes(leaf: Leaf) -> bytes:
@@ -141,9 +186,9 @@ def _leaf_bytes(leaf: Leaf) -> bytes:
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
 
 
-def _lanes(templates: list[_Template], total: int, *, shared: bool) -> tuple[Lane, ...]:
-    if shared:
-        return (Lane(templates[0].leaf.options.priority, full(total)),)
+def _lanes(templates: list[_Template], items: Items | None) -> tuple[Lane, ...]:
+    if items is not None:
+        return (Lane(templates[0].leaf.options.priority, full(len(items))),)
     members: dict[int, BitMap] = {}
     for index, template in enumerate(templates):
         members.setdefault(template.leaf.options.priority, BitMap()).add(index)
