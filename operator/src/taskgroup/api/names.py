@@ -110,6 +110,7 @@ class EventReason(StrEnum):
     BACKEND_UNREACHABLE = "BackendUnreachable"
     WORKERS_NOT_READY = "WorkersNotReady"
     DATA_LOST = "DataLost"
+    RECORD_UNREADABLE = "RecordUnreadable"
     COMPLETED = "Completed"
     FAILED = "Failed"
 

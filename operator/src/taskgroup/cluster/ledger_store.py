@@ -23,8 +23,15 @@ async def load(cluster: Cluster, meta: Meta) -> tuple[bytes, str] | None:
     except NotFoundError:
         return None
     refuse_foreign(meta, ledger_object, LEDGERS.kind)
-    ledger = TaskGroupLedger(snapshot=ledger_object["snapshot"])
-    return ledger.snapshot, ledger_object["metadata"]["resourceVersion"]
+    return _snapshot(ledger_object), ledger_object["metadata"]["resourceVersion"]
+
+
+def _snapshot(ledger_object: Object) -> bytes:
+    """What is no snapshot at all is no bytes, which nobody can read: the next save writes over it."""
+    try:
+        return TaskGroupLedger(snapshot=ledger_object["snapshot"]).snapshot
+    except (LookupError, ValueError):
+        return b""
 
 
 async def save(cluster: Cluster, meta: Meta, data: bytes, resource_version: str | None) -> str:

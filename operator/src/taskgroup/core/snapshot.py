@@ -1,21 +1,29 @@
 """The ledger as bytes: what is saved between two lives of the operator, and read back without trusting it."""
 
 import zlib
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
 import orjson
 from pyroaring import FrozenBitMap
 
+from taskgroup.api.spec import MAX_COUNT
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import Indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
 
 FORMAT = 1
-MAX_BYTES = 64 * 1024 * 1024
-"""What a snapshot may unpack to: ten times one of 1,000,000 items, half of them with attempts of their own."""
+MAX_BYTES = 32 * 1024 * 1024
+"""What a snapshot may unpack to: several times the largest that fits into its object."""
+_MARKS = b",", b":", b"[", b"{"
+_MAX_MARKS = 1_500_000
+"""What separates the values in the head: 500,000 attempts of their own, and nothing larger fits into the object."""
+_MAX_BITMAPS = 1_000
+_MAX_NUMBER = 2**32
+_MAX_TEXT = 8_192
+_MAX_SECONDS = 1e12
 _BITMAPS = ("returned", "succeeded", "failed", "cancelled")
-_PLAIN = ("total", "nonce", "ran_seconds", "running_since", "unknown_task")
 _MAPPINGS = ("cursors", "attempts", "missed")
 
 
@@ -32,26 +40,36 @@ def encode(ledger: Ledger) -> bytes:
 
 
 def decode(data: bytes) -> Ledger:
-    """The inverse of `encode`; ValueError when the bytes are not a ledger of a known format."""
+    """The inverse of `encode`; ValueError when the bytes are not a ledger of a known format.
+
+    Whatever the bytes are, this takes no more memory than the largest ledger that was ever saved.
+    """
     raw = _decompress(data)
     length = int.from_bytes(raw[:4], "big")
-    head = orjson.loads(raw[4 : 4 + length])
+    text = raw[4 : 4 + length]
+    if sum(text.count(mark) for mark in _MARKS) > _MAX_MARKS:
+        raise ValueError("the ledger is damaged: its head has too many parts")
     try:
-        return _filled(head, raw[4 + length :])
-    except (AttributeError, LookupError, TypeError) as error:
+        return _filled(orjson.loads(text), memoryview(raw)[4 + length :])
+    except (AttributeError, LookupError, OverflowError, TypeError) as error:
         raise ValueError(f"the ledger is damaged: {error}") from error
 
 
-def _filled(head: Any, blobs: bytes) -> Ledger:
-    if head.get("format") != FORMAT:
-        raise ValueError(f"ledger format {head.get('format')} is not known to this version: run a newer operator")
+def _filled(head: Any, blobs: memoryview) -> Ledger:
+    if (known := _number(head["format"])) != FORMAT:
+        raise ValueError(f"ledger format {known} is not known to this version: run a newer operator")
     bitmaps = _bitmaps(blobs, head["sizes"])
-    fields: dict[str, Any] = {name: head[name] for name in _PLAIN}
-    fields |= {name: MappingProxyType({int(k): v for k, v in head[name].items()}) for name in _MAPPINGS}
+    fields: dict[str, Any] = {name: _PLAIN[name](head[name]) for name in _PLAIN}
+    fields |= {name: _numbers(head[name]) for name in _MAPPINGS}
     fields |= dict(zip(_BITMAPS, bitmaps, strict=False))
     groups = zip(head["failures"], bitmaps[len(_BITMAPS) :], strict=True)
-    failures = tuple(FailureGroup(Failure(reason, message), bits, time) for (reason, message, time), bits in groups)
-    return Ledger(failures=failures, **fields)
+    failures = tuple(
+        FailureGroup(Failure(_text(reason), _text(message)), bits, _seconds(time))
+        for (reason, message, time), bits in groups
+    )
+    ledger = Ledger(failures=failures, **fields)
+    _require(not ledger.ended or ledger.ended.max() < ledger.total, "an item beyond its end")
+    return ledger
 
 
 def _decompress(data: bytes) -> bytes:
@@ -65,9 +83,56 @@ def _decompress(data: bytes) -> bytes:
     return raw
 
 
-def _bitmaps(data: bytes, sizes: list[int]) -> list[Indexes]:
+def _bitmaps(data: memoryview, sizes: list[int]) -> list[Indexes]:
+    """A few bytes may stand for any number of neighbours, so the members are bounded, too."""
+    _require(len(sizes) <= _MAX_BITMAPS, "too many sets")
     bitmaps: list[Indexes] = []
     for size in sizes:
-        bitmaps.append(FrozenBitMap.deserialize(data[:size]))
+        bitmap = FrozenBitMap.deserialize(bytes(data[: _number(size)]))
+        _require(not bitmap or bitmap.max() < MAX_COUNT, "an index that no group has")
+        bitmaps.append(bitmap)
         data = data[size:]
     return bitmaps
+
+
+def _numbers(value: dict[str, Any]) -> MappingProxyType[int, int]:
+    return MappingProxyType({_number(int(key)): _number(number) for key, number in value.items()})
+
+
+def _require(holds: object, what: str) -> None:
+    if not holds:
+        raise ValueError(f"the ledger is damaged: it holds {what}")
+
+
+def _number(value: Any) -> int:
+    _require(type(value) is int and 0 <= value <= _MAX_NUMBER, "a wrong number")
+    return int(value)
+
+
+def _total(value: Any) -> int:
+    _require(_number(value) <= MAX_COUNT, "more items than a group can have")
+    return int(value)
+
+
+def _text(value: Any) -> str:
+    _require(isinstance(value, str) and len(value) <= _MAX_TEXT, "a wrong text")
+    return str(value)
+
+
+def _seconds(value: Any) -> float:
+    _require(type(value) in (int, float) and 0 <= value < _MAX_SECONDS, "a wrong time")
+    return float(value)
+
+
+def _seconds_or_none(value: Any) -> float | None:
+    return None if value is None else _seconds(value)
+
+
+_PLAIN: dict[str, Callable[[Any], Any]] = {
+    "total": _total,
+    "nonce": _text,
+    "ran_seconds": _seconds,
+    "running_since": _seconds_or_none,
+    "unknown_task": _text,
+}
+"""The fields that are written as they are, and how each is read."""

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from taskgroup.api.names import EventReason
 from taskgroup.cluster.errors import ApiError, ConflictError
 from taskgroup.cluster.port import GroupStore
 from taskgroup.connections.linking import Linker
-from taskgroup.core.groups.plan import Plan
+from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
@@ -116,8 +117,9 @@ class GroupLoop:
         """Memory from what is written down: the object itself and the ledger."""
         meta = read_meta(body)
         saved = await self._store.load_ledger(meta)
-        ledger = self._decode(saved.data, meta) if saved else Ledger()
+        ledger, events = self._decode(saved.data, meta) if saved else (Ledger(), ())
         record = await self._record(meta, ledger, saved.version if saved else None)
+        record.extra_events = events
         following.compiled = await self._compiler.compile(following.compiled, meta, body["spec"])
         return Memory(Intake(following.compiled), record)
 
@@ -125,13 +127,16 @@ class GroupLoop:
         stored = await self._store.read_status(meta)
         return Record(stored.status, stored.version, ledger, ledger, ledger_version)
 
-    def _decode(self, data: bytes, meta: Meta) -> Ledger:
+    def _decode(self, data: bytes, meta: Meta) -> tuple[Ledger, tuple[Event, ...]]:
         """A ledger that cannot be read is made again from the broker and the results."""
         try:
-            return decode(data)
+            return decode(data), ()
         except ValueError as error:
             self._log.error("%s: %s; starting from what the broker knows.", meta, error)
-            return Ledger()
+            text = (
+                f"The record of the items cannot be read ({error}): it is made again from the broker and the results."
+            )
+            return Ledger(), (Event(EventReason.RECORD_UNREADABLE, text, warning=True),)
 
     async def detach(self, uid: str, following: Following) -> None:
         """Drop the memory: somebody else may have written."""
