@@ -22,6 +22,7 @@ CASES: dict[str, dict[str, Any]] = {
     "redis off": REDIS_OFF,
     "own broker": {**REDIS_OFF, "broker": {"existingSecret": "mine"}},
     "watched namespaces": {"watchNamespaces": ["team-a", "team-b"], "redis": {"namespaces": ["team-a"]}},
+    "standby": {"replicaCount": 2, "leaseSeconds": 30, "health": {"address": "::", "port": 9090}},
     "no volume": {"redis": {"persistence": {"enabled": False}}},
     "existing claim": {"redis": {"persistence": {"existingClaim": "disk"}}},
     "scheduling": {
@@ -64,12 +65,34 @@ def test_the_operator_is_told_where_it_is_and_what_it_serves() -> None:
         Environment.REDIS_NAMESPACES: NAMESPACE,
         Environment.LOG_LEVEL: "INFO",
         Environment.LEASE_NAME: FULLNAME,
+        Environment.LEASE_SECONDS: "15",
+        Environment.HEALTH_ADDRESS: "",
+        Environment.HEALTH_PORT: "8080",
     }
 
 
-def test_one_operator_at_a_time() -> None:
-    deployment = one(render(WITHOUT_CRDS), "Deployment", FULLNAME)
-    assert (deployment["spec"]["replicas"], deployment["spec"]["strategy"]) == (1, {"type": "Recreate"})
+def test_the_next_operator_is_ready_before_the_last_one_goes() -> None:
+    spec = one(render(WITHOUT_CRDS), "Deployment", FULLNAME)["spec"]
+    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert (spec["replicas"], spec["strategy"]) == (1, rolling)
+
+
+@pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1)])
+def test_a_drain_takes_one_operator_at_a_time_and_is_never_held_up(replicas: int, budgets: int) -> None:
+    manifests = render({**WITHOUT_CRDS, "replicaCount": replicas})
+    deployment = one(manifests, "Deployment", FULLNAME)["spec"]
+    found = [budget["spec"] for budget in of_kind(manifests, "PodDisruptionBudget")]
+    assert deployment["replicas"] == replicas
+    assert found == [{"maxUnavailable": 1, "selector": deployment["selector"]}] * budgets
+
+
+def test_who_waits_for_the_lease_is_asked_for_no_more_than_life() -> None:
+    (container,) = one(render({**WITHOUT_CRDS, "health": {"port": 9090}}), "Deployment", FULLNAME)["spec"]["template"][
+        "spec"
+    ]["containers"]
+    assert container["ports"] == [{"name": "health", "containerPort": 9090}]
+    probes = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+    assert probes == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
 
 
 def test_pods_select_only_their_own() -> None:

@@ -19,6 +19,8 @@ class OperatorProcess:
     kubeconfig: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=lambda: free_port())
+    """Of the probes."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -31,7 +33,7 @@ class OperatorProcess:
         """Start the process without waiting for it."""
         command = [sys.executable, "-m", "taskgroup", "operator", "--kubeconfig", self.kubeconfig]
         with (self.folder / "operator.log").open("ab") as output:
-            self._process = subprocess.Popen(command, env=self._environment(), stdout=output, stderr=output)
+            self._process = subprocess.Popen(command, env=self.environment(), stdout=output, stderr=output)
 
     @property
     def pid(self) -> int:
@@ -65,12 +67,13 @@ class OperatorProcess:
             process.send_signal(number)
             process.wait(timeout=PATIENCE)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         variables = {
             "TASKGROUP_NAMESPACE": self.namespace,
             "TASKGROUP_WATCH_NAMESPACES": self.namespace,
             "TASKGROUP_POD_NAME": "operator-under-test",
-            "TASKGROUP_LIVENESS_PORT": str(free_port()),
+            "TASKGROUP_HEALTH_PORT": str(self.port),
+            "TASKGROUP_HEALTH_ADDRESS": "127.0.0.1",
             # A busy API server may not answer longer than a Lease usually lasts, and some tests pause the operator.
             # Nobody waits for a dead one's Lease: each life has the same name.
             "TASKGROUP_LEASE_SECONDS": "300",

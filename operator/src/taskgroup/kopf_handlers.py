@@ -1,4 +1,4 @@
-"""The kopf handlers: a daemon per TaskGroup for its two loops, events that wake them, the cleanup and the probe."""
+"""The kopf handlers: a daemon per TaskGroup for its two loops, events that wake them, and the cleanup."""
 
 import asyncio
 import os
@@ -67,7 +67,6 @@ def build_registry(
     meetings: Meetings,
     connections: Connections,
     kubeconfig: str | None,
-    stop: asyncio.Event,
     namespaces: int,
 ) -> kopf.OperatorRegistry:
     """Return a registry with all handlers; importing this module registers none.
@@ -78,8 +77,7 @@ def build_registry(
     _login(registry, kubeconfig, CONNECTIONS + _WATCHES * max(namespaces, 1))
     _task_groups(registry, groups, pools, cleaner, meetings)
     _children(registry, meetings)
-    _probe(registry, connections)
-    _exit(registry, connections, stop)
+    _exit(registry, connections)
     return registry
 
 
@@ -157,18 +155,9 @@ def _children(registry: kopf.OperatorRegistry, meetings: Meetings) -> None:
     kopf.on.event("", "v1", "pods", registry=registry, id="pod", labels=with_uid)(changed)
 
 
-def _probe(registry: kopf.OperatorRegistry, connections: Connections) -> None:
-    def sweeping(**_: Any) -> int:
-        """Fail the liveness probe when a sweep task has ended, because no result would be counted any more."""
-        return connections.check()
-
-    kopf.on.probe(registry=registry, id="sweeping", errors=kopf.ErrorsMode.PERMANENT)(sweeping)
-
-
-def _exit(registry: kopf.OperatorRegistry, connections: Connections, stop: asyncio.Event) -> None:
+def _exit(registry: kopf.OperatorRegistry, connections: Connections) -> None:
     async def close(**_: Any) -> None:
-        """End the sweeps and kopf's wait for the stop flag; kopf would wait five seconds for them."""
-        stop.set()
+        """End the sweeps; kopf would wait five seconds for them."""
         await connections.close()
 
     kopf.on.cleanup(registry=registry, id="close")(close)

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from functools import partial
 
 import kopf
@@ -17,6 +15,7 @@ from taskgroup.cluster.secrets import read_url
 from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Connections, open_redis
+from taskgroup.ending import stop_at_signals
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.compiling import Compiler
@@ -24,27 +23,35 @@ from taskgroup.groups.loop import GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
 from taskgroup.kopf_handlers import build_registry, operator_settings
+from taskgroup.leadership import Leadership
 from taskgroup.loops.clock import SystemClock
 from taskgroup.loops.meeting import Meetings
 from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.pools.loop import PoolLoop
 from taskgroup.pools.observe import PoolObserver
+from taskgroup.serve.health import HealthServer
 from taskgroup.settings import Settings
 
 THREADS = 32
 _log = logging.getLogger("taskgroup")
 
 
-async def run_operator(settings: Settings, kubeconfig: str | None, stop: asyncio.Event | None = None) -> None:
-    """Until SIGTERM, `stop`, or the loss of the Lease, which raises RuntimeError."""
-    stop = stop or asyncio.Event()
-    async with await connect(kubeconfig) as cluster, _leading(kubeconfig, settings, stop) as lost:
-        await _serve(cluster, settings, kubeconfig, stop)
-    if lost:
-        raise RuntimeError(lost[0])
+async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
+    """Until SIGTERM, or the loss of the Lease, which raises RuntimeError."""
+
+    def make(cluster: Cluster) -> Lease:
+        return Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
+
+    leadership = Leadership(LeaseThread(kubeconfig, make, settings.lease_seconds))
+    stop_at_signals(leadership.stop, leadership.release_now)
+    async with (
+        HealthServer(settings.health_address, settings.health_port, leadership.health),
+        await connect(kubeconfig) as cluster,
+    ):
+        await leadership.run(partial(_serve, cluster, settings, kubeconfig))
 
 
-async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, stop: asyncio.Event) -> None:
+async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, leadership: Leadership) -> None:
     # Name resolution, questions to workers and specs share these; some of them wait for tenants' servers.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     clock, meetings, connections = SystemClock(), Meetings(), Connections(open_redis)
@@ -66,43 +73,25 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, s
     cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
     orphans = Orphans(cluster, linker, connections, cleaner, cluster_id, settings.watch_namespaces, _log)
     sweeping = asyncio.create_task(orphans.run())
-    await kopf.operator(
-        registry=build_registry(
-            groups, pools, cleaner, meetings, connections, kubeconfig, stop, len(settings.watch_namespaces)
-        ),
+    leadership.checks.append(connections.check)
+    registry = build_registry(groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces))
+    await _handle(registry, settings, leadership)
+    sweeping.cancel()
+
+
+async def _handle(registry: kopf.OperatorRegistry, settings: Settings, leadership: Leadership) -> None:
+    """Let kopf call the handlers until `stop`."""
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=registry,
         settings=operator_settings(),
         # kopf would ask for the user's name, which a container may not have; it exports no type for its identity.
         identity=settings.pod_name,  # type: ignore[arg-type]
         standalone=True,
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,
-        liveness_endpoint=f"http://0.0.0.0:{settings.liveness_port}/healthz",
-        stop_flag=stop,
+        stop_flag=leadership.stop,
+        ready_flag=leadership.serving,
     )
-    sweeping.cancel()
-
-
-@asynccontextmanager
-async def _leading(kubeconfig: str | None, settings: Settings, stop: asyncio.Event) -> AsyncIterator[list[str]]:
-    """Two operators would dispatch twice if the scripts in Redis did not refuse it; the Lease keeps them from trying.
-
-    Yields a list that holds the reason once the Lease is lost.
-    """
-    why: list[str] = []
-
-    def make(cluster: Cluster) -> Lease:
-        return Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
-
-    def lost(reason: str) -> None:
-        why.append(reason)
-        stop.set()
-
-    async with LeaseThread(kubeconfig, make, settings.lease_seconds) as lease:
-        await lease.acquire()
-        keeping = asyncio.create_task(lease.keep(lost))
-        try:
-            yield why
-        finally:
-            keeping.cancel()
-            if not why:
-                await lease.release()
+    stop_at_signals(leadership.stop, leadership.release_now)
+    await kopf.run_tasks(tasks, ignored=others)

@@ -31,8 +31,10 @@ class Settings(BaseModel):
     """Longest time, in seconds, between two reads of a group's workers and broker, and of a Secret in trouble."""
     max_message_bytes: Annotated[int, Field(ge=65_536, le=16_777_216)] = 1_048_576
     """Longest message of one item, in bytes: two of them are in memory at once for each group that dispatches."""
-    liveness_port: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    """Port of /healthz."""
+    health_address: str = ""
+    """Address on which the probes are served; empty means all of the pod's, IPv4 and IPv6."""
+    health_port: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    """Port of /healthz and /readyz."""
 
     @field_validator("watch_namespaces", "redis_namespaces", mode="before")
     @classmethod

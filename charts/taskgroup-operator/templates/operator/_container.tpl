@@ -2,8 +2,8 @@
 {{- define "taskgroup.operatorContainer" }}
 args: [operator]
 ports:
-  - {name: health, containerPort: 8080}
-# The pod counts as ready, and liveness is looked at, once the operator has begun to serve.
+  - {name: health, containerPort: {{ .Values.health.port }}}
+# A standby answers as a leader does: nobody is restarted for waiting.
 startupProbe:
   httpGet: {path: /healthz, port: health}
   periodSeconds: 2
@@ -14,6 +14,11 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
+# Ready is who leads or could.
+readinessProbe:
+  httpGet: {path: /readyz, port: health}
+  periodSeconds: 2
+  timeoutSeconds: 5
 env:
   {{- include "taskgroup.scopeEnv" . | nindent 2 }}
   - name: TASKGROUP_REDIS_SECRET
@@ -26,6 +31,12 @@ env:
     value: {{ .Values.maxMessageBytes | int | quote }}
   - name: TASKGROUP_LEASE_NAME
     value: {{ include "taskgroup.fullname" . }}
+  - name: TASKGROUP_LEASE_SECONDS
+    value: {{ .Values.leaseSeconds | quote }}
+  - name: TASKGROUP_HEALTH_ADDRESS
+    value: {{ .Values.health.address | quote }}
+  - name: TASKGROUP_HEALTH_PORT
+    value: {{ .Values.health.port | quote }}
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

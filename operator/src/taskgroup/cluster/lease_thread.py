@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar
 
 from taskgroup.cluster.client import Cluster, connect
-from taskgroup.cluster.lease import Lease
+from taskgroup.cluster.lease import RELEASE_SECONDS, Lease
 
 _CONNECTIONS = 1
 _BEAT_SECONDS = 0.5
@@ -33,6 +33,7 @@ class LeaseThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lease", daemon=True)
         self._last_beat = time.monotonic()
+        self._lease: Lease | None = None
 
     async def __aenter__(self) -> Self:
         self._thread.start()
@@ -50,9 +51,20 @@ class LeaseThread:
         finally:
             self._end()
 
-    async def acquire(self) -> None:
+    @property
+    def trouble(self) -> str:
         """See Lease."""
-        await self._on_thread(self._lease.acquire())
+        return self._lease.trouble if self._lease else "The thread of the Lease has not started."
+
+    async def acquire(self, stop: asyncio.Event | None = None) -> bool:
+        """See Lease; `stop` belongs to the caller's event loop."""
+        stopped = asyncio.Event()
+        telling = asyncio.create_task(self._tell(stop, stopped)) if stop else None
+        try:
+            return await self._on_thread(self._held().acquire(stopped))
+        finally:
+            if telling:
+                telling.cancel()
 
     async def keep(self, lost: Callable[[str], None]) -> None:
         """See Lease; `lost` is called in the caller's event loop."""
@@ -60,18 +72,32 @@ class LeaseThread:
         self._beat()
         beating = asyncio.create_task(self._go_on_beating())
         try:
-            await self._on_thread(self._lease.keep(reasons.append, self._is_silent))
+            await self._on_thread(self._held().keep(reasons.append, self._is_silent))
         finally:
             beating.cancel()
         lost(reasons[0])
 
     async def release(self) -> None:
         """See Lease."""
-        await self._on_thread(self._lease.release())
+        await self._on_thread(self._held().release())
+
+    def release_now(self) -> None:
+        """The same for a caller on any other thread, whatever the caller's event loop does."""
+        if self._lease:
+            asyncio.run_coroutine_threadsafe(self._lease.release(), self._loop).result(RELEASE_SECONDS)
 
     async def _on_thread(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it there; it is cancelled with its caller."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    def _held(self) -> Lease:
+        assert self._lease is not None, "used outside of its context"
+        return self._lease
+
+    async def _tell(self, stop: asyncio.Event, stopped: asyncio.Event) -> None:
+        """`stopped` belongs to the thread's event loop."""
+        await stop.wait()
+        self._loop.call_soon_threadsafe(stopped.set)
 
     async def _go_on_beating(self) -> None:
         while True:

@@ -1,0 +1,91 @@
+"""The commands: `python -m taskgroup operator` in the operator's pod, the other commands for people and hooks."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from taskgroup.cli.results import print_results
+from taskgroup.cli.selftest import Selftest, run_selftest
+from taskgroup.cli.uninstall import uninstall as run_uninstall
+from taskgroup.cluster.errors import ApiError
+from taskgroup.ending import run_to_the_end
+from taskgroup.main import run_operator
+from taskgroup.settings import read_settings
+from taskgroup.transport.errors import BrokerError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+_RECURSION_LIMIT = 25_000
+"""The API server lets objects be nested 10,000 levels; Python's JSON reader needs a level for each, and a stack of 8 MB
+is enough for this many."""
+
+Kubeconfig = Annotated[str | None, typer.Option(help="Kubeconfig file. Default: $KUBECONFIG, or the pod's own.")]
+Context = Annotated[str | None, typer.Option(help="Context in the kubeconfig.")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the TaskGroup.")]
+
+
+@app.command()
+def operator(
+    kubeconfig: Annotated[str | None, typer.Option(help="Only outside a cluster, for development.")] = None,
+) -> None:
+    """Run the operator; its settings are TASKGROUP_* variables."""
+    settings = _or_exit(lambda: read_settings(os.environ))
+    sys.setrecursionlimit(_RECURSION_LIMIT)
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # They report every watch event and every probe; their warnings and errors are worth reading.
+    for chatty in ("kopf", "aiohttp.access"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+    run_to_the_end(run_operator(settings, kubeconfig))
+
+
+@app.command()
+def results(
+    name: Annotated[str, typer.Argument(help="Name of the TaskGroup.")],
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Print what each item returned, in index order, one JSON object a line."""
+    _run(print_results(name, namespace, kubeconfig, context, sys.stdout))
+
+
+@app.command()
+def selftest(
+    image: Annotated[str, typer.Option(help="Worker image.")],
+    celery_app: Annotated[str, typer.Option("--app", help="Celery app in the image.")],
+    task: Annotated[str, typer.Option(help="Task that takes one number.")],
+    namespace: Namespace = "default",
+    seconds: Annotated[float, typer.Option(help="How long it may take.")] = 180.0,
+) -> None:
+    """Run a tiny TaskGroup to its end and delete it; exit code 1 when it does not complete."""
+    _run(run_selftest(Selftest(image, celery_app, task, namespace, seconds), sys.stdout))
+
+
+@app.command()
+def uninstall(
+    deployment: Annotated[str, typer.Option(help="The operator's Deployment.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", envvar="TASKGROUP_NAMESPACE", help="Its namespace.")],
+    watch: Annotated[
+        str, typer.Option(envvar="TASKGROUP_WATCH_NAMESPACES", help="Namespaces served; all if empty.")
+    ] = "",
+) -> None:
+    """Stop the operator and all workers and free the TaskGroups; a hook of `helm uninstall`."""
+    watched = [part for part in watch.split(",") if part]
+    _run(run_uninstall(deployment, namespace, watched, sys.stdout))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    _or_exit(lambda: asyncio.run(work))
+
+
+def _or_exit(act: Any) -> Any:
+    """Errors that a person can act on are one line, not a stack trace."""
+    try:
+        return act()
+    except (ApiError, BrokerError, ValueError, RuntimeError) as error:
+        sys.exit(f"taskgroup: {error}")
