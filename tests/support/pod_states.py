@@ -4,6 +4,7 @@ from typing import Any
 
 NOW = 1_800_000_000.0
 LONG_AGO = "2027-01-15T07:00:00Z"
+JUST_NOW = "2027-01-15T07:59:58Z"
 ENDED_AT, ENDED = "2027-01-15T07:59:55Z", NOW - 5
 READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
 
@@ -56,3 +57,35 @@ def deployment(message: str | None = None, **status: Any) -> dict[str, Any]:
         "spec": {"replicas": 2},
         "status": {"conditions": [failure] if message else [], **status},
     }
+
+
+_SHUTDOWN = "Pod was terminated in response to imminent node shutdown."
+_PRESSURE = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi."
+
+
+def disrupted(reason: str, message: str = "") -> dict[str, Any]:
+    """The condition with which Kubernetes announces that it, and not the workload, ends a pod."""
+    target = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
+    return {"conditions": [{"type": "Ready", "status": "False"}, target]}
+
+
+def taken_away(reason: str, message: str, **status: Any) -> dict[str, Any]:
+    """A pod that the kubelet made fail, as it stays in the API: killed, and never restarted."""
+    return pod(ended(137), phase="Failed", reason=reason, message=message, **status)
+
+
+DISRUPTED = {
+    "eviction by the API": pod(ended(137), deleted=True, **disrupted("EvictionByEvictionAPI")),
+    "preemption": pod(ended(137), deleted=True, **disrupted("PreemptionByScheduler")),
+    "a taint": pod(ended(137), deleted=True, **disrupted("DeletionByTaintManager")),
+    "node pressure": taken_away("Evicted", _PRESSURE, **disrupted("TerminationByKubelet", _PRESSURE)),
+    "node shutdown": taken_away("Terminated", _SHUTDOWN, **disrupted("TerminationByKubelet", _SHUTDOWN)),
+    "a critical pod": taken_away(
+        "Preempting", "Preempted in order to admit critical pod", **disrupted("TerminationByKubelet")
+    ),
+    "a lost node": pod(running(), phase="Failed", **disrupted("DeletionByPodGC", "PodGC: node no longer exists")),
+    "not admitted again": taken_away("NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed"),
+}
+"""Pods that the cluster ended, as the kubelet and the control plane of Kubernetes 1.36 write them."""
+OVER_LIMIT = taken_away("Evicted", 'Usage of EmptyDir volume "scratch" exceeds the limit "1Gi". ')
+"""The kubelet evicts a pod for its own use of storage, too, but without the condition."""

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from support.pod_states import DISRUPTED, NOW, OVER_LIMIT
 from support.pool_builders import ended, pods, pool, pool_look, workers
+from taskgroup.cluster.workers.pods import pod_facts
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import MAX_LOSSES
 from taskgroup.core.pools.giving_back import requeues
@@ -30,17 +32,42 @@ def pod(**fields: Any) -> PodFacts:
         (pod(terminating=True), None),
         (pod(ended=True), Requeue("p", 0, None, count_loss=True)),
         (pod(ended=True, terminating=True), Requeue("p", 0, None, count_loss=False)),
+        (pod(ended=True, disrupted=True), Requeue("p", 0, None, count_loss=False)),
+        (pod(restarts=1, started_at=STARTED, disrupted=True), Requeue("p", 1, STARTED, count_loss=False)),
         (pod(restarts=1, started_at=STARTED), Requeue("p", 1, STARTED, count_loss=True)),
         (pod(restarts=1, started_at=None), None),
         (pod(restarts=2, ended=True), Requeue("p", 2, None, count_loss=True)),
     ],
-    ids=["runs", "stops", "died", "was stopped", "restarted", "is restarting", "restarted and died"],
+    ids=[
+        "runs",
+        "stops",
+        "died",
+        "was stopped",
+        "was evicted",
+        "is being evicted",
+        "restarted",
+        "is restarting",
+        "restarted and died",
+    ],
 )
 def test_messages_of_ended_containers_go_back(facts: PodFacts, action: Action | None) -> None:
     expected = (action,) if action else ()
 
     assert requeues(seen(facts)) == expected
     assert pool_look(seen(facts)).actions[: len(expected)] == expected, "before anything is scaled"
+
+
+@pytest.mark.parametrize("cause", DISRUPTED)
+def test_what_the_cluster_takes_away_is_no_loss_of_its_items(cause: str) -> None:
+    evicted = pod_facts(DISRUPTED[cause], NOW)
+
+    assert requeues(seen(evicted)) == (Requeue(evicted.name, evicted.restarts, None, count_loss=False),)
+
+
+def test_a_pod_that_took_more_storage_than_it_may_is_a_loss_or_its_item_would_run_for_ever() -> None:
+    evicted = pod_facts(OVER_LIMIT, NOW)
+
+    assert requeues(seen(evicted)) == (Requeue(evicted.name, evicted.restarts, None, count_loss=True),)
 
 
 def test_the_broker_is_told_how_many_losses_an_item_survives() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.pod_states import ENDED, NOW, READY, deployment, ended, pod, running, waiting
+from support.pod_states import DISRUPTED, ENDED, NOW, OVER_LIMIT, READY, deployment, ended, pod, running, waiting
 from taskgroup.cluster.workers.pods import pod_facts, worker_facts
 from taskgroup.core.pools.observed import DeploymentFacts, PodFacts, WorkerFacts
 
@@ -76,3 +76,15 @@ def test_the_deployment_says_how_many_pods_it_wants_and_has() -> None:
 
 def test_without_a_deployment_there_are_no_facts_of_it() -> None:
     assert worker_facts(None, [], NOW) == WorkerFacts()
+
+
+@pytest.mark.parametrize("cause", DISRUPTED)
+def test_a_pod_that_the_cluster_took_away_is_told_apart_from_one_that_died(cause: str) -> None:
+    facts = pod_facts(DISRUPTED[cause], NOW)
+
+    assert (facts.ended, facts.disrupted) == (True, True)
+
+
+@pytest.mark.parametrize("died", [OVER_LIMIT, pod(ended(137, reason="OOMKilled")), pod(ended(), deleted=True)])
+def test_a_pod_that_died_by_itself_or_was_stopped_is_not_disrupted(died: dict[str, Any]) -> None:
+    assert not pod_facts(died, NOW).disrupted

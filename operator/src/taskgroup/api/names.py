@@ -93,6 +93,7 @@ class Reason(StrEnum):
     WORKER_CRASHES = "WorkerCrashes"
     WORKER_CANNOT_START = "WorkerCannotStart"
     UNSCHEDULABLE = "Unschedulable"
+    EVICTED = "Evicted"
     FORBIDDEN = "Forbidden"
     # the operator itself
     OPERATOR_HINDERED = "OperatorHindered"

@@ -18,8 +18,15 @@ def _requeue(pod: PodFacts, queue: PoolQueue) -> Action | None:
     if not queue.held.get(pod.name):
         return None
     if pod.ended:
-        reason = "The pod was stopped." if pod.terminating else "The pod has ended."
-        return Requeue(pod.name, pod.restarts, None, count_loss=not pod.terminating, reason=reason)
+        is_innocent = pod.terminating or pod.disrupted
+        return Requeue(pod.name, pod.restarts, None, count_loss=not is_innocent, reason=_end_of(pod))
     if pod.restarts and pod.started_at is not None:
-        return Requeue(pod.name, pod.restarts, pod.started_at, count_loss=True, reason="Its container has ended.")
+        fault = not pod.disrupted
+        return Requeue(pod.name, pod.restarts, pod.started_at, count_loss=fault, reason="Its container has ended.")
     return None
+
+
+def _end_of(pod: PodFacts) -> str:
+    if pod.disrupted:
+        return "The cluster took the pod away."
+    return "The pod was stopped." if pod.terminating else "The pod has ended."

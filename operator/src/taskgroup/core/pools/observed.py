@@ -18,6 +18,8 @@ class PodFacts:
     terminating: bool = False
     ended: bool = False
     """No container runs and none will run again under this name."""
+    disrupted: bool = False
+    """The cluster took the pod away (eviction, drain, preemption, node shutdown): no fault of what it ran."""
     restarts: int = 0
     started_at: float | None = None
     """Seconds since the epoch: after all that ended containers took from the queue, before anything that the running
