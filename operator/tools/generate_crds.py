@@ -149,7 +149,7 @@ def rendered() -> dict[Path, str]:
 
 def _text(kind: Kind) -> str:
     text: str = yaml.dump(
-        definition(kind), Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True, default_flow_style=None
+        definition(kind), Dumper=_Dumper, sort_keys=False, width=160, allow_unicode=True, default_flow_style=None
     )
     return HEADER + text
 

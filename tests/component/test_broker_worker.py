@@ -131,10 +131,30 @@ async def test_ends_that_are_no_success(group: Group, results: RedisResults, red
         ends = await results.ended(ids)
 
     assert [ends[name] for name in ids] == [
-        *(Failure("ValueError", message) for message in ("boom", "x" * 1024, "1, two", "")),
+        *(Failure("ValueError", message) for message in ("boom", "x" * 999 + "…", "(1, 'two')", "")),
         Failure("NotRegistered", "demo.unknown"),
         Failure("Expired", "expired"),
     ]
+
+
+async def test_exceptions_that_say_little_themselves_are_understood(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+) -> None:
+    ids = await send(group, Leaf(task="demo.odd"), [["two"], ["model"], ["file"]])
+    with worker(group, redis_url, tmp_path):
+        await ended(results, ids)
+        ends = await results.ended(ids)
+
+    two, model, file = (ends[name] for name in ids)
+    assert two == Failure("TwoArgumentsError", "404: gone")
+    assert model is not None
+    assert model.reason == "ValidationError"
+    assert model.message.startswith("1 validation error for Picture\nwidth\n  Input should be a valid integer")
+    assert file is not None
+    assert file.message.startswith("[Errno 30] Read-only file system: '/app/cache'. Only /tmp and mounted volumes")
+    assert two is not None
+    assert two.traceback.splitlines()[-1] == '  raise TwoArgumentsError(404, "gone")'
+    assert [line.split(", ")[2] for line in two.traceback.splitlines()[::2]] == ["in odd"]
 
 
 async def test_time_limits_end_the_run(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from support.api_server import new_group
 from support.crd.objects import WORKERS
 from support.kubectl import Kubectl
 from support.wait import eventually_async
-from taskgroup.api.names import Reason
+from taskgroup.api.names import LABEL_UID, Reason
 from taskgroup.api.spec import Backend, SecretKeyRef
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_name
@@ -25,6 +25,19 @@ from taskgroup.core.pools.pool_spec import PoolSpec
 REDIS = Backend(secret_key_ref=SecretKeyRef(name="redis", key="url"))
 AFFINITY: dict[str, Any] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
 EVERY_FIELD = {**WORKERS, "affinity": AFFINITY, "volumes": WORKERS["volumes"][:-1]}
+CLASSES: dict[str, dict[str, Any]] = {
+    "PriorityClass": {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "metadata": {"name": EVERY_FIELD["priorityClassName"]},
+        "value": 1,
+    },
+    "RuntimeClass": {
+        "apiVersion": "node.k8s.io/v1",
+        "metadata": {"name": EVERY_FIELD["runtimeClassName"]},
+        "handler": "none",
+    },
+}
+"""What a pod with every field refers to in the whole cluster."""
 COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
@@ -91,6 +104,10 @@ async def test_every_field_of_the_spec_is_accepted_and_stays_settled(
     spec = (await live(cluster, group))["spec"]["template"]["spec"]
     assert spec["containers"][0]["image"] == EVERY_FIELD["image"]
     assert {volume["name"] for volume in EVERY_FIELD["volumes"]} <= {volume["name"] for volume in spec["volumes"]}
+    assert [side["name"] for side in spec["initContainers"]] == ["fetch", "proxy"]
+    assert spec["initContainers"][1]["restartPolicy"] == "Always"
+    assert (spec["priorityClassName"], spec["runtimeClassName"]) == ("batch", "gvisor")
+    assert spec["topologySpreadConstraints"][0]["labelSelector"] == {"matchLabels": {LABEL_UID: group.uid}}
 
 
 async def test_a_field_that_kubernetes_does_not_know_is_refused(workers: WorkerDeployments, group: Meta) -> None:
@@ -212,6 +229,8 @@ async def test_pod_security_restricted_admits_the_workers(
     group: Meta, restricted: Kubectl, workers_spec: dict[str, Any]
 ) -> None:
     template = manifest(group, **workers_spec)["spec"]["template"]
+    for kind, content in CLASSES.items():
+        assert restricted("apply", "--filename=-", given={"kind": kind, **content}).returncode == 0
     if account := template["spec"].get("serviceAccountName"):
         assert restricted("create", "serviceaccount", account).returncode == 0
     metadata = {**template["metadata"], "name": "worker"}

@@ -41,6 +41,7 @@ def test_scalars_get_defaults_and_absent_parts_stay_absent(groups: TaskGroups) -
     assert answer["spec"] == {
         **LEAST,
         "suspend": False,
+        "failureTracebacks": True,
         "workers": {**LEAST["workers"], "concurrency": 4, "maxReplicas": 1, "pool": "prefork"},
     }
 
@@ -170,3 +171,14 @@ def test_groups_are_selected_by_state(groups: TaskGroups, name: str) -> None:
 
     eventually(lambda: name in names("Running"))
     assert name not in names("Failed")
+
+
+def test_a_fraction_without_quotes_is_refused_in_one_line(groups: TaskGroups) -> None:
+    """A Pod takes `cpu: 0.5`; a schema of Kubernetes has no type for text and floats together."""
+    quoted = groups.create(task_group(LEAST, {"spec.workers.resources": {"requests": {"cpu": "0.05"}}}))
+    bare = groups.create(task_group(LEAST, {"spec.workers.resources": {"requests": {"cpu": 0.05}}}))
+
+    assert quoted.accepted, quoted.message
+    assert not bare.accepted
+    assert bare.message.count("spec.workers.resources.requests.cpu: ") == 1
+    assert 'in body must be of type integer,string: "number"' in bare.message

@@ -11,7 +11,7 @@ from celery.exceptions import TaskRevokedError
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
 from taskgroup.core.completions import Failure
-from taskgroup.results.decode import UNREADABLE
+from taskgroup.results.failures import UNREADABLE
 from taskgroup.results.redis_results import RedisResults
 
 # Celery's backend calls what redis-py has deprecated.

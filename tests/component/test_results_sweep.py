@@ -13,7 +13,7 @@ from support.wait import eventually_async
 from taskgroup.api.names import Reason
 from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.task_id import task_id
-from taskgroup.results.decode import UNREADABLE
+from taskgroup.results.failures import UNREADABLE
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.results.subscription import Subscription
 from taskgroup.results.sweep import Sweeper

@@ -3,6 +3,7 @@
 # Celery publishes no types, so its decorator hides those of every task.
 # mypy: disable-error-code="untyped-decorator"
 
+import errno
 import os
 import time
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import redis
 from celery import Celery, Task
 from celery.exceptions import Ignore
+from pydantic import BaseModel
 
 app = Celery("demo")
 
@@ -50,6 +52,29 @@ def describe(self: Task) -> dict[str, Any]:
 def fail(*arguments: Any) -> None:
     """Raise ValueError with these arguments."""
     raise ValueError(*arguments)
+
+
+class TwoArgumentsError(Exception):
+    """Cannot be pickled: it is made of two arguments and hands one to its base."""
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+
+
+class Picture(BaseModel):
+    """A model of pydantic, whose errors have no arguments."""
+
+    width: int
+
+
+@app.task(name="demo.odd")
+def odd(kind: str) -> None:
+    """Raise an exception that says little by its class and arguments alone."""
+    if kind == "two":
+        raise TwoArgumentsError(404, "gone")
+    if kind == "model":
+        Picture.model_validate({"width": "wide"})
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/app/cache")
 
 
 @app.task(name="demo.note")

@@ -4,7 +4,19 @@ from typing import Any
 
 import pytest
 
-from support.pod_states import NOW, READY, deployment, ended, pod, running, waiting
+from support.pod_states import (
+    DISRUPTED,
+    JUST_NOW,
+    LONG_AGO,
+    NOW,
+    OVER_LIMIT,
+    READY,
+    deployment,
+    ended,
+    pod,
+    running,
+    waiting,
+)
 from taskgroup.api.names import Reason
 from taskgroup.cluster.workers.pods import pod_facts, worker_facts
 
@@ -167,3 +179,84 @@ def test_a_broken_rollout_is_reported_while_old_workers_work() -> None:
 
     assert trouble is not None
     assert trouble.reason == Reason.IMAGE_CANNOT_BE_PULLED
+
+
+def test_an_evicted_pod_says_why_it_was_evicted_and_not_that_it_crashed() -> None:
+    assert sentence(DISRUPTED["node pressure"], Reason.EVICTED) == (
+        "The worker w-1 was evicted: The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi."
+        " What it ran starts again elsewhere; set workers.resources.requests to what the tasks need."
+    )
+    assert "imminent node shutdown. What it ran starts again" in sentence(DISRUPTED["node shutdown"], Reason.EVICTED)
+
+
+def test_a_pod_evicted_for_its_own_storage_says_so() -> None:
+    text = sentence(OVER_LIMIT, Reason.EVICTED)
+
+    assert 'volume "scratch" exceeds the limit "1Gi". Raise the limit' in text
+
+
+def test_an_evicted_pod_of_long_ago_hides_nothing_that_is_wrong_now() -> None:
+    old, new = DISRUPTED["node pressure"], pod(waiting("ErrImagePull", "not found"))
+    new["metadata"]["name"] = "w-2"
+    works = pod(running(), **READY)
+    works["metadata"]["name"] = "w-2"
+
+    trouble = worker_facts(deployment(), [old, new], NOW).trouble
+    assert trouble is not None
+    assert trouble.reason == Reason.IMAGE_CANNOT_BE_PULLED
+    assert worker_facts(deployment(), [old, works], NOW).trouble is None
+
+
+def beside(state: dict[str, Any], last: dict[str, Any] | None = None, *, sidecar: bool = False) -> dict[str, Any]:
+    """A pod whose worker waits for, or runs beside, a container in this state."""
+    of = pod(running() if sidecar else waiting("PodInitializing"), **READY)
+    side = {"name": "fetch", "image": "fetch:1"} | ({"restartPolicy": "Always"} if sidecar else {})
+    of["spec"]["initContainers"] = [{"name": "done", "image": "done:1"}, side]
+    of["status"]["initContainerStatuses"] = [
+        {"name": "done", "restartCount": 0, "state": ended(0, reason="Completed"), "lastState": {}},
+        {"name": "fetch", "restartCount": 1, "state": state, "lastState": last or {}},
+    ]
+    return of
+
+
+def test_an_init_container_whose_image_cannot_be_pulled() -> None:
+    text = sentence(beside(waiting("ErrImagePull", "not found")), Reason.IMAGE_CANNOT_BE_PULLED)
+
+    assert text == (
+        'The image "fetch:1" of the init container fetch cannot be pulled: not found.'
+        " Check workers.initContainers and imagePullSecrets."
+    )
+
+
+@pytest.mark.parametrize("state", [ended(3, "cp: no space left"), waiting("CrashLoopBackOff", "back-off 10s")])
+def test_an_init_container_that_fails_again_and_again(state: dict[str, Any]) -> None:
+    text = sentence(beside(state, ended(3, "cp: no space left")), Reason.WORKER_CANNOT_START)
+
+    assert text == (
+        "The init container fetch of the worker w-1 ended (exit code 3): cp: no space left."
+        " See kubectl logs -n shop w-1 -c fetch --previous."
+    )
+
+
+def test_an_init_container_that_lacks_memory_or_a_secret() -> None:
+    no_memory = sentence(beside(ended(137, reason="OOMKilled")), Reason.WORKER_CANNOT_START)
+    no_secret = sentence(
+        beside(waiting("CreateContainerConfigError", 'secret "x" not found')), Reason.WORKER_CANNOT_START
+    )
+
+    assert "ran out of memory: raise resources.limits.memory in workers.initContainers." in no_memory
+    assert 'cannot start: secret "x" not found. Check workers.initContainers.' in no_secret
+
+
+def test_an_init_container_that_runs_for_long_is_named() -> None:
+    text = sentence(beside(running(LONG_AGO)), Reason.WORKER_CANNOT_START)
+
+    assert "waits for its init container fetch, which still runs" in text
+    assert pod_facts(beside(running(JUST_NOW)), NOW).trouble is None
+
+
+def test_a_sidecar_that_crashes_is_named_also_beside_a_worker_that_runs() -> None:
+    text = sentence(beside(waiting("CrashLoopBackOff"), ended(1, "bind: in use"), sidecar=True), Reason.WORKER_CRASHES)
+
+    assert text.startswith("The sidecar fetch of the worker w-1 ended (exit code 1): bind: in use.")
+    assert pod_facts(beside(running(), sidecar=True), NOW).trouble is None

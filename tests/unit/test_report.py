@@ -77,6 +77,42 @@ def test_a_failure_says_which_items_and_when() -> None:
     ]
 
 
+def test_a_failure_shows_where_the_first_of_its_items_raised_it() -> None:
+    books = ledger(10, dispatched=10)
+    for number, trace in enumerate(("first", "second")):
+        books = books.failed_with(Failure("E", "m", trace), indexes(number), NOW)
+
+    failures = reconcile(running(spec(10), books), NOW).status.failures
+    assert failures is not None
+    (failure,) = failures
+
+    assert (failure.count, failure.traceback) == (2, "first")
+
+
+def test_tracebacks_can_be_kept_out_of_the_status() -> None:
+    books = ledger(10, dispatched=10).failed_with(Failure("E", "m", "trace"), indexes(1), NOW)
+
+    failures = reconcile(running(spec(10, failureTracebacks=False), books), NOW).status.failures
+    assert failures is not None
+    (failure,) = failures
+
+    assert failure.traceback is None
+
+
+def test_tracebacks_never_push_a_failure_out_of_the_status() -> None:
+    books = ledger(1_000, dispatched=1_000)
+    for kind in range(MAX_FAILURES):
+        failure = Failure(f"E{kind}", "m" * 100, "t" * 1_000)
+        books = books.failed_with(failure, full(20 * kind + 20) - books.ended, NOW)
+
+    failures = reconcile(running(spec(1_000), books), NOW).status.failures or ()
+
+    assert len(failures) == MAX_FAILURES
+    shown = [failure.traceback is not None for failure in failures]
+    assert shown == sorted(shown, reverse=True)
+    assert 0 < sum(shown) < MAX_FAILURES
+
+
 def test_long_texts_and_lists_of_a_failure_are_cut() -> None:
     many = FrozenBitMap(range(0, 2_000, 2))
     books = ledger(2_000, dispatched=2_000).failed_with(Failure("E" * 300, "m" * 5_000), many, NOW)
@@ -95,7 +131,7 @@ def test_the_status_stays_small_whatever_went_wrong() -> None:
     books = ledger(100_000, dispatched=100_000, succeeded=FrozenBitMap(range(0, 1_600, 2)))
     for number in range(50):
         which = FrozenBitMap(range(1_601 + number, 100_000, 50))
-        failure = Failure("\u00e9" * 256, f"{number} " + "\U0001f4a5" * 1_000)
+        failure = Failure("\u00e9" * 256, f"{number} " + "\U0001f4a5" * 1_000, "\U0001f4a5" * 1_000)
         books = books.failed_with(failure, which, NOW)
 
     status = reconcile(running(spec(100_000), books), NOW).status

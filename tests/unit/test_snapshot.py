@@ -19,7 +19,7 @@ from taskgroup.core.snapshot import MAX_BYTES, decode, encode
 some = st.frozensets(st.integers(0, 14), max_size=6).map(FrozenBitMap)
 numbers = st.dictionaries(st.integers(0, 2**31), st.integers(0, 2**31), max_size=5).map(MappingProxyType)
 times = st.floats(0, 2e9)
-groups = st.builds(FailureGroup, st.builds(Failure, st.text(), st.text()), some, times)
+groups = st.builds(FailureGroup, st.builds(Failure, st.text(), st.text(), st.text()), some, times)
 books = st.builds(
     Ledger,
     total=st.integers(15, 10_000_000),
@@ -40,7 +40,21 @@ books = st.builds(
 
 @given(books)
 def test_comes_back_from_its_bytes(kept: Ledger) -> None:
-    assert decode(encode(kept)) == kept
+    back = decode(encode(kept))
+
+    assert back == kept
+    assert [group.failure.traceback for group in back.failures] == [group.failure.traceback for group in kept.failures]
+
+
+def test_a_snapshot_of_a_version_without_tracebacks_is_read() -> None:
+    kept = ledger(2, dispatched=2, failed=indexes(1))
+    raw = zlib.decompress(encode(kept))
+    length = int.from_bytes(raw[:4], "big")
+    head = orjson.loads(raw[4 : 4 + length])
+    head["failures"] = [failure[:3] for failure in head["failures"]]
+    text = orjson.dumps(head)
+
+    assert decode(zlib.compress(len(text).to_bytes(4, "big") + text + raw[4 + length :])) == kept
 
 
 def test_a_million_ended_items_fit_into_a_kilobyte() -> None:

@@ -261,3 +261,62 @@ def test_a_rollout_never_has_more_pods_than_wanted() -> None:
     assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": "25%"}
     assert spec["minReadySeconds"] > 0
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 90
+
+
+SIDE = {"name": "fetch", "image": "fetch:1", "command": ["sh"], "env": [{"name": "A", "value": "1"}]}
+
+
+def test_containers_beside_the_worker_are_as_restricted_as_it_is() -> None:
+    manifest = build(initContainers=[SIDE], sidecars=[{**SIDE, "name": "proxy"}])
+
+    assert container(manifest)["name"] == "worker"
+    for side in pod(manifest)["initContainers"]:
+        assert side["securityContext"] == container(manifest)["securityContext"]
+        assert (side["image"], side["command"], side["env"]) == ("fetch:1", ["sh"], SIDE["env"])
+
+
+def test_sidecars_start_after_the_init_containers_and_never_keep_a_pod_alive() -> None:
+    manifest = build(sidecars=[{**SIDE, "name": "proxy"}], initContainers=[SIDE, {**SIDE, "name": "second"}])
+
+    policies = [(side["name"], side.get("restartPolicy")) for side in pod(manifest)["initContainers"]]
+    assert policies == [("fetch", None), ("second", None), ("proxy", "Always")]
+
+
+def test_each_container_has_a_tmp_of_its_own() -> None:
+    own = [{"name": "data", "mountPath": "/tmp"}]
+    sides = [SIDE, {**SIDE, "name": "second", "volumeMounts": own}]
+    manifest = build(initContainers=sides, volumes=[{"name": "data", "emptyDir": {}}])
+
+    first, second = pod(manifest)["initContainers"]
+    assert first["volumeMounts"] == [{"name": "taskgroup-tmp-fetch", "mountPath": "/tmp"}]
+    assert second["volumeMounts"] == own
+    names = [volume["name"] for volume in pod(manifest)["volumes"]]
+    assert names == ["data", "taskgroup-tmp", "taskgroup-tmp-fetch"]
+
+
+def test_a_pod_without_further_containers_has_no_such_field() -> None:
+    assert "initContainers" not in pod(build())
+
+
+def test_labels_and_annotations_of_the_user_never_replace_the_operator_s() -> None:
+    manifest = build(
+        podLabels={"team": "images", "taskgroups.dev/uid": "other"},
+        podAnnotations={"note": "a", "taskgroups.dev/backend-hash": "other"},
+    )
+
+    metadata = manifest["spec"]["template"]["metadata"]
+    assert metadata["labels"]["team"] == "images"
+    assert metadata["labels"]["taskgroups.dev/uid"] == META.uid
+    assert metadata["annotations"] == {"note": "a", "taskgroups.dev/backend-hash": "abc"}
+    assert manifest["spec"]["selector"] == {"matchLabels": {"taskgroups.dev/uid": META.uid}}
+
+
+def test_where_pods_run_and_how_urgent_they_are_is_handed_on() -> None:
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    chosen = {**spread, "labelSelector": {"matchLabels": {"team": "images"}}}
+    manifest = build(priorityClassName="batch", runtimeClassName="gvisor", topologySpreadConstraints=[spread, chosen])
+
+    assert pod(manifest)["priorityClassName"] == "batch"
+    assert pod(manifest)["runtimeClassName"] == "gvisor"
+    own = {**spread, "labelSelector": {"matchLabels": {"taskgroups.dev/uid": META.uid}}}
+    assert pod(manifest)["topologySpreadConstraints"] == [own, chosen]

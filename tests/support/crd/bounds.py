@@ -19,6 +19,8 @@ Schema = dict[str, Any]
 
 PADDED: Final = {
     "spec.workers.volumeMounts[].mountPath": "/",
+    "spec.workers.initContainers[].volumeMounts[].mountPath": "/",
+    "spec.workers.sidecars[].volumeMounts[].mountPath": "/",
     "spec.workers.env[].valueFrom.fieldRef.fieldPath": "spec.",
 }
 """What a long text must begin with to match the field's pattern."""
@@ -30,13 +32,18 @@ MISMATCHES: Final = {
     r"^[-._a-zA-Z0-9]+$": "a/b",
     r"^([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$": "1 GB",
     r"^[^=]+$": "A=B",
+    r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$": "two words",
     r"^(metadata|spec|status)\.": "name",
     r"^[^/]": "/absolute",
     r"^/[^:]*$": "relative",
 }
 """Per pattern a text that it refuses; the texts that it accepts are those of `objects`."""
-MOUNTED: Final = "spec.workers.volumeMounts[].name"
-"""A field that must equal the name of a volume."""
+MOUNTED: Final = {
+    "spec.workers.volumeMounts[].name": 0,
+    "spec.workers.initContainers[].volumeMounts[].name": 1,
+    "spec.workers.sidecars[].volumeMounts[].name": 2,
+}
+"""Fields that must equal the name of a volume, and which one they name in the examples."""
 WRONG_TYPE: Final = {"object": "text", "array": "text", "string": 5, "integer": "text", "boolean": "text"}
 FORMATS: Final = {"date-time": "yesterday"}
 BESIDE: Final[dict[str, Edits]] = {
@@ -45,7 +52,11 @@ BESIDE: Final[dict[str, Edits]] = {
     "spec.tasks[].options.timeLimitSeconds": {"spec.tasks.0.options.softTimeLimitSeconds": ABSENT},
     "spec.tasks[].options.softTimeLimitSeconds": {"spec.tasks.0.options.timeLimitSeconds": ABSENT},
     "spec.workers.pool": {"spec.template.options": {}, "spec.workers.concurrency": 1},
-    "spec.workers.volumes": {"spec.workers.volumeMounts": ABSENT},
+    "spec.workers.volumes": {
+        "spec.workers.volumeMounts": ABSENT,
+        "spec.workers.initContainers": ABSENT,
+        "spec.workers.sidecars": ABSENT,
+    },
     "spec.workers.volumes[].name": {"spec.workers.volumeMounts": ABSENT},
     "spec.workers.resources.requests": {"spec.workers.resources.limits": ABSENT},
     "spec.workers.resources.limits": {"spec.workers.resources.requests": ABSENT},
@@ -76,8 +87,8 @@ class Bound:
         """An example with the value at the place, in which no other rule refuses anything."""
         variant, _, path = self.place.partition(":")
         group = task_group(SPECS[variant], BESIDE.get(self.path)) | {"status": STATUS}
-        if self.path == MOUNTED:
-            group = edited(group, {"spec.workers.volumes.0.name": value})
+        if self.path in MOUNTED:
+            group = edited(group, {f"spec.workers.volumes.{MOUNTED[self.path]}.name": value})
         return edited(group, {path: value})
 
 

@@ -35,6 +35,21 @@ BACKEND: Final[dict[str, Json]] = {
         "healthCheckIntervalSeconds": 25,
     },
 }
+SIDE: Final[dict[str, Json]] = {
+    "name": "fetch",
+    "image": "registry.example/fetch:1",
+    "command": ["sh", "-c"],
+    "args": ["cp model /data"],
+    "env": [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+    "envFrom": [{"configMapRef": {"name": "settings"}}],
+    "resources": {"requests": {"cpu": 0.05}},
+    "volumeMounts": [{"name": "map", "mountPath": "/data", "subPath": "a", "readOnly": True}],
+}
+PROXY: Final[dict[str, Json]] = {
+    **SIDE,
+    "name": "proxy",
+    "volumeMounts": [{"name": "secret", "mountPath": "/data", "subPath": "a", "readOnly": True}],
+}
 WORKERS: Final[dict[str, Json]] = {
     "image": "registry.example/shop:1.4",
     "imagePullPolicy": "IfNotPresent",
@@ -84,12 +99,21 @@ WORKERS: Final[dict[str, Json]] = {
         "supplementalGroups": [1000],
         "readOnlyRootFilesystem": False,
     },
+    "priorityClassName": "batch",
+    "runtimeClassName": "gvisor",
+    "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+    "podLabels": {"team": "images"},
+    "podAnnotations": {"note": "a b"},
+    "terminationGracePeriodSeconds": 90,
+    "initContainers": [SIDE],
+    "sidecars": [PROXY],
 }
 COMMON: Final[dict[str, Json]] = {
     "parallelism": 50,
     "activeDeadlineSeconds": 600,
     "ttlSecondsAfterFinished": 60,
     "suspend": True,
+    "failureTracebacks": False,
     "workers": WORKERS,
     "broker": BACKEND,
     "resultBackend": BACKEND,
@@ -116,7 +140,16 @@ STATUS: Final[dict[str, Json]] = {
     "completedIndexes": "0",
     "failedIndexes": "1-2",
     "indexesTruncated": False,
-    "failures": [{"reason": "ValueError", "message": "bad", "count": 2, "indexes": "1-2", "lastTime": TIME}],
+    "failures": [
+        {
+            "reason": "ValueError",
+            "message": "bad",
+            "count": 2,
+            "indexes": "1-2",
+            "lastTime": TIME,
+            "traceback": 'File "/app/shop.py", line 7, in resize\n  raise ValueError("bad")',
+        }
+    ],
     "workers": {"replicas": 1, "ready": 1, "busy": 1},
     "items": {"count": 6, "sha256": "0" * 64},
     "conditions": [

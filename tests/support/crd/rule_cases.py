@@ -8,6 +8,7 @@ from support.crd.objects import ABSENT, BACKEND, SIGNATURE, TIME, Edits
 TASKS: Final[Edits] = {"spec.items": ABSENT, "spec.template": ABSENT, "spec.tasks": [{"task": "a"}, {"task": "b"}]}
 SEQUENCE: Final[Edits] = {"spec.items": ABSENT, "spec.sequence": {"count": 3}}
 MOUNT: Final = [{"name": "a", "mountPath": "/a"}]
+SIDE: Final = {"name": "b", "image": "b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,58 @@ CASES: Final[tuple[Case, ...]] = (
         "each of volumeMounts must name one of volumes",
         accepted={**volume(emptyDir={}), "spec.workers.volumeMounts": MOUNT},
         refused={"spec.workers.volumeMounts": MOUNT},
+    ),
+    Case(
+        "spec.workers",
+        "each of volumeMounts in initContainers must name one of workers.volumes",
+        accepted={
+            **volume(emptyDir={}),
+            "spec.workers.initContainers": [SIDE, {**SIDE, "name": "c", "volumeMounts": MOUNT}],
+        },
+        refused={"spec.workers.initContainers": [{**SIDE, "volumeMounts": MOUNT}]},
+    ),
+    Case(
+        "spec.workers",
+        "each of volumeMounts in sidecars must name one of workers.volumes",
+        accepted={**volume(emptyDir={}), "spec.workers.sidecars": [{**SIDE, "volumeMounts": MOUNT}]},
+        refused={
+            **volume(emptyDir={}),
+            "spec.workers.sidecars": [{**SIDE, "volumeMounts": [{**MOUNT[0], "name": "x"}]}],
+        },
+    ),
+    Case(
+        "spec.workers",
+        "initContainers and sidecars must have different names",
+        accepted={"spec.workers.sidecars": [SIDE], "spec.workers.initContainers": [{**SIDE, "name": "c"}]},
+        refused={"spec.workers.sidecars": [SIDE], "spec.workers.initContainers": [SIDE]},
+    ),
+    Case(
+        "spec.workers",
+        "podLabels must not hold taskgroups.dev/…, app.kubernetes.io/managed-by or pod-template-hash:"
+        " these are set by the operator",
+        accepted={"spec.workers.podLabels": {"team": "images", "app.kubernetes.io/part-of": "shop"}},
+        refused={"spec.workers.podLabels": {"team": "images", "taskgroups.dev/uid": "other"}},
+    ),
+    Case(
+        "spec.workers",
+        "podAnnotations must not hold taskgroups.dev/…, controller.kubernetes.io/pod-deletion-cost or AppArmor"
+        " profiles: these are set by the operator",
+        accepted={"spec.workers.podAnnotations": {"prometheus.io/scrape": "true"}},
+        refused={
+            "spec.workers.podAnnotations": {"container.apparmor.security.beta.kubernetes.io/worker": "unconfined"}
+        },
+    ),
+    Case(
+        "spec.workers.initContainers[]",
+        "worker is the worker's own name",
+        accepted={"spec.workers.initContainers": [SIDE]},
+        refused={"spec.workers.initContainers": [{**SIDE, "name": "worker"}]},
+    ),
+    Case(
+        "spec.workers.sidecars[]",
+        "worker is the worker's own name",
+        accepted={"spec.workers.sidecars": [SIDE]},
+        refused={"spec.workers.sidecars": [{**SIDE, "name": "worker"}]},
     ),
     Case(
         "spec.workers.resources",

@@ -15,14 +15,16 @@ Quantity = Annotated[
     WithJsonSchema(
         {
             "x-kubernetes-int-or-string": True,
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
             "minimum": 0,
             "maxLength": 64,
             "pattern": r"^([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$",
         }
     ),
 ]
-"""A Kubernetes quantity, such as 500m, 2 or 1.5Gi. Integers need no quotes."""
+"""A Kubernetes quantity, such as 500m, 2 or 1.5Gi. Integers need no quotes; a schema cannot allow floats beside them.
+
+Without a list of alternatives (anyOf) the API server refuses a float in one line and not in four.
+"""
 
 
 class Model(BaseModel):

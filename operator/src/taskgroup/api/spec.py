@@ -135,6 +135,9 @@ class TaskGroupSpec(Model):
     suspend: bool = Field(
         False, description="Take queued items back, let running ones finish, and stop the workers until false again."
     )
+    failure_tracebacks: bool = Field(
+        True, description="Show the end of a traceback, which holds lines of the code, with each kind of failure."
+    )
     workers: Workers = Field(description="The pods that run the items.")
     broker: Backend | None = Field(None, description="Celery's broker. Default: the chart's Redis, where allowed.")
     result_backend: Backend | None = Field(None, description="Celery's result backend. Default: the broker.")

@@ -38,6 +38,9 @@ class FailureStatus(Model):
     count: Count = Field(description="How many items.")
     indexes: Annotated[str, Field(max_length=512)] = Field("", description="Which, in Job's notation; may be cut.")
     last_time: Time = Field(description="When the latest of them was seen.")
+    traceback: Annotated[str, Field(max_length=1024)] | None = Field(
+        None, description="Last frames of one of them; see spec.failureTracebacks."
+    )
 
 
 class WorkersStatus(Model):

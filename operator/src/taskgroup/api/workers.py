@@ -5,9 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from taskgroup.api.base import Model, ObjectName, Opaque, Quantity, keyed_by, rules
+from taskgroup.api.base import Model, ObjectName, Opaque, keyed_by, rules
+from taskgroup.api.containers import Image, Resources, SideContainer, TopologySpreadConstraint
 from taskgroup.api.environment import EnvironmentFrom, EnvironmentVariable
+from taskgroup.api.names import ANNOTATION_DELETION_COST, GROUP, LABEL_MANAGED_BY
 from taskgroup.api.volumes import Volume, VolumeMount
+
+MAX_GRACE_SECONDS = 86_400
+_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+_OWN_LABELS = [LABEL_MANAGED_BY, "pod-template-hash"]
+_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+_VOLUMES = "has(self.volumes) && self.volumes.exists(volume, volume.name == mount.name)"
 
 Id = Annotated[int, Field(ge=1, le=2_147_483_647)]
 
@@ -34,23 +42,6 @@ class LocalReference(Model):
     """An object of this namespace, by name."""
 
     name: ObjectName = Field(description="Name of the object in the TaskGroup's namespace.")
-
-
-class Resources(Model):
-    """Requests and limits of one worker pod."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits)"
-                " || quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
-                "requests must not be larger than limits",
-            )
-        )
-    )
-
-    requests: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(None, description="Guaranteed.")
-    limits: Annotated[dict[str, Quantity], Field(max_length=16)] | None = Field(None, description="Upper bounds.")
 
 
 class Toleration(Model):
@@ -93,16 +84,37 @@ class Workers(Model):
                 "pool solo runs one item at a time: set concurrency to 1, or use another pool",
             ),
             (
-                "!has(self.volumeMounts) || self.volumeMounts.all(mount,"
-                " has(self.volumes) && self.volumes.exists(volume, volume.name == mount.name))",
+                f"!has(self.volumeMounts) || self.volumeMounts.all(mount, {_VOLUMES})",
                 "each of volumeMounts must name one of volumes",
+            ),
+            *(
+                (
+                    f"!has(self.{field}) || self.{field}.all(side, !has(side.volumeMounts)"
+                    f" || side.volumeMounts.all(mount, {_VOLUMES}))",
+                    f"each of volumeMounts in {field} must name one of workers.volumes",
+                )
+                for field in ("initContainers", "sidecars")
+            ),
+            (
+                "!has(self.initContainers) || !has(self.sidecars)"
+                " || self.initContainers.all(init, self.sidecars.all(side, side.name != init.name))",
+                "initContainers and sidecars must have different names",
+            ),
+            (
+                f"!has(self.podLabels) || self.podLabels.all(key, !key.startsWith('{GROUP}/')"
+                f" && !(key in {_OWN_LABELS}))",
+                f"podLabels must not hold {GROUP}/…, {' or '.join(_OWN_LABELS)}: these are set by the operator",
+            ),
+            (
+                f"!has(self.podAnnotations) || self.podAnnotations.all(key, !key.startsWith('{GROUP}/')"
+                f" && !key.startsWith('{_APPARMOR}') && key != '{ANNOTATION_DELETION_COST}')",
+                f"podAnnotations must not hold {GROUP}/…, {ANNOTATION_DELETION_COST} or AppArmor profiles:"
+                " these are set by the operator",
             ),
         )
     )
 
-    image: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")] = Field(
-        description="Image that holds the Celery app."
-    )
+    image: Image = Field(description="Image that holds the Celery app.")
     image_pull_policy: ImagePullPolicy | None = Field(None, description="Kubernetes' default when absent.")
     image_pull_secrets: Annotated[list[LocalReference], Field(max_length=16)] | None = Field(
         None, description="Secrets for the image's registry.", json_schema_extra=keyed_by("name")
@@ -145,4 +157,27 @@ class Workers(Model):
     )
     security_context: SecurityContext = Field(
         default_factory=SecurityContext, description="Choices within the restricted Pod Security Standard."
+    )
+    priority_class_name: ObjectName | None = Field(None, description="Kubernetes' priority class of the pods.")
+    runtime_class_name: ObjectName | None = Field(None, description="Kubernetes' runtime class of the pods.")
+    topology_spread_constraints: Annotated[list[TopologySpreadConstraint], Field(max_length=16)] | None = Field(
+        None, description="As in a Pod; without a labelSelector the group's own pods are counted."
+    )
+    pod_labels: (
+        Annotated[dict[str, Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]], Field(max_length=32)] | None
+    ) = Field(None, description="Further labels of the pods.")
+    pod_annotations: Annotated[dict[str, Annotated[str, Field(max_length=32_768)]], Field(max_length=32)] | None = (
+        Field(None, description="Annotations of the pods.")
+    )
+    termination_grace_period_seconds: Annotated[int, Field(ge=1, le=MAX_GRACE_SECONDS)] | None = Field(
+        None,
+        description="How long a stopped worker may finish what it runs; from the time limits of the items when absent.",
+    )
+    init_containers: Annotated[list[SideContainer], Field(max_length=8)] | None = Field(
+        None,
+        description="Run to their end, one after the other, before the worker.",
+        json_schema_extra=keyed_by("name"),
+    )
+    sidecars: Annotated[list[SideContainer], Field(max_length=8)] | None = Field(
+        None, description="Run beside the worker, and stop after it.", json_schema_extra=keyed_by("name")
     )

@@ -23,7 +23,8 @@ from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
 from taskgroup.core.status.read_back import ledger_of
 from taskgroup.core.task_id import task_id
-from taskgroup.results.decode import StoredResult, failure
+from taskgroup.results.decode import StoredResult
+from taskgroup.results.failures import failure
 from taskgroup.results.redis_results import RedisResults
 
 _CHUNK = 1_000

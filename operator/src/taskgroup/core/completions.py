@@ -9,10 +9,15 @@ from taskgroup.core.indexes import NONE, Indexes
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an item did not succeed: the exception's class, or a Reason of ours, and its text."""
+    """Why an item did not succeed: the exception's class, or a Reason of ours, and its text.
+
+    Two are equal when both are: the traceback is an example.
+    """
 
     reason: str
     message: str
+    traceback: str = field(default="", compare=False)
+    """Its last frames; empty when none is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def encode(ledger: Ledger) -> bytes:
     head: dict[str, Any] = {"format": FORMAT, "sizes": [len(blob) for blob in blobs]}
     head |= {name: getattr(ledger, name) for name in _PLAIN}
     head |= {name: {str(key): value for key, value in getattr(ledger, name).items()} for name in _MAPPINGS}
-    head["failures"] = [[group.failure.reason, group.failure.message, group.last_time] for group in ledger.failures]
+    head["failures"] = [_failure(group) for group in ledger.failures]
     text = orjson.dumps(head)
     return zlib.compress(len(text).to_bytes(4, "big") + text + b"".join(blobs))
 
@@ -63,13 +63,18 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
     fields |= {name: _numbers(head[name]) for name in _MAPPINGS}
     fields |= dict(zip(_BITMAPS, bitmaps, strict=False))
     groups = zip(head["failures"], bitmaps[len(_BITMAPS) :], strict=True)
+    # A snapshot of an older version has no tracebacks.
     failures = tuple(
-        FailureGroup(Failure(_text(reason), _text(message)), bits, _seconds(time))
-        for (reason, message, time), bits in groups
+        FailureGroup(Failure(_text(reason), _text(message), *map(_text, traceback)), bits, _seconds(time))
+        for (reason, message, time, *traceback), bits in groups
     )
     ledger = Ledger(failures=failures, **fields)
     _require(not ledger.ended or ledger.ended.max() < ledger.total, "an item beyond its end")
     return ledger
+
+
+def _failure(group: FailureGroup) -> list[str | float]:
+    return [group.failure.reason, group.failure.message, group.last_time, group.failure.traceback]
 
 
 def _decompress(data: bytes) -> bytes:

@@ -24,7 +24,7 @@ def inline_pool(uid: str, spec: TaskGroupSpec, work: Work, broker: Backend, link
         results=spec.result_backend or broker,
         queue=pools.queue(pool),
         unacked_options=pools.worker_options(pool, POD_NAME),
-        grace_seconds=grace_seconds(work),
+        grace_seconds=spec.workers.termination_grace_period_seconds or grace_seconds(work),
         backend_hash=backend_hash(link.address),
         result_expires_seconds=result_seconds(spec),
     )

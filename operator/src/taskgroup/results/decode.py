@@ -11,11 +11,6 @@ from typing import Any
 
 from celery.backends.base import COMPRESSED_PAYLOAD_MAGIC
 
-from taskgroup.api.names import Reason
-from taskgroup.core.completions import Failure
-
-MESSAGE_LENGTH = 1024
-_EXCEPTION_LENGTH = 256
 HEAD_BYTES = 65_536
 """The first bytes of a value, which contain state and reason."""
 _MAX_BYTES = 512 * 1024 * 1024
@@ -36,12 +31,7 @@ class StoredResult:
 
     status: str
     value: Any
-
-
-UNREADABLE = Failure(
-    "UnreadableResult",
-    "The stored result is not JSON. Set result_serializer to json in the app, or remove the foreign value.",
-)
+    traceback: str | None = None
 
 
 def decode(raw: bytes | None, limit: int = _MAX_BYTES) -> StoredResult | None:
@@ -52,41 +42,17 @@ def decode(raw: bytes | None, limit: int = _MAX_BYTES) -> StoredResult | None:
     meta = _json(_decompressed(raw, limit)) if raw else None
     if not isinstance(meta, dict) or not isinstance(meta.get("status"), str):
         return None
-    return StoredResult(meta["status"], meta.get("result"))
+    traceback = meta.get("traceback")
+    return StoredResult(meta["status"], meta.get("result"), traceback if isinstance(traceback, str) else None)
 
 
-def ending(head: bytes | None) -> tuple[str, Failure] | None:
-    """Decode state and reason from the first HEAD_BYTES of a value; None when it is missing or has no state.
+def ending(head: bytes | None) -> StoredResult | None:
+    """Decode state, exception and traceback from the first HEAD_BYTES of a value; None without a value or a state.
 
-    The memory for this is bounded: the traceback is ignored, and a value that is longer or incomplete is read up to
-    its cut.
+    The memory for this is bounded: a value that is longer or incomplete is read up to its cut.
     """
     stored = decode(head, HEAD_BYTES)
-    if stored is None:
-        stored = _decode_incomplete(_decompressed(head, HEAD_BYTES)) if head else None
-    return (stored.status, failure(stored)) if stored else None
-
-
-def failure(stored: StoredResult) -> Failure:
-    """Return the reason of a FAILURE or REVOKED result: the exception's class, or what became of the task."""
-    description = stored.value if isinstance(stored.value, dict) else {}
-    message = _clean(_message(description, stored.value)[:MESSAGE_LENGTH])
-    if stored.status == "REVOKED":
-        return Failure(Reason.EXPIRED if "expired" in message.lower() else Reason.REVOKED, message)
-    return Failure(_clean(str(description.get("exc_type") or "Unknown")[:_EXCEPTION_LENGTH]), message)
-
-
-def _message(description: Mapping[str, Any], value: object) -> str:
-    """The text of an exception. Celery stores its arguments, which are joined by commas."""
-    message = description.get("exc_message", "" if description else value)
-    if isinstance(message, list):
-        return ", ".join(map(str, message))
-    return "" if message is None else str(message)
-
-
-def _clean(text: str) -> str:
-    """Replace lone surrogates, which JSON allows and UTF-8 does not."""
-    return text.encode(errors="replace").decode()
+    return stored or (_decode_incomplete(_decompressed(head, HEAD_BYTES)) if head else None)
 
 
 def _decode_incomplete(text: bytes) -> StoredResult | None:
@@ -94,13 +60,22 @@ def _decode_incomplete(text: bytes) -> StoredResult | None:
     status = _STATUS.match(text)
     if status is None:
         return None
-    fields = {name: _text_of(name, text) for name in ("exc_type", "exc_message")}
+    fields = {name: _start_of(name, text) for name in ("exc_type", "exc_message")}
     description = {name: value for name, value in fields.items() if value is not None}
-    return StoredResult(status[1].decode(), description or None)
+    return StoredResult(status[1].decode(), description or None, _whole_text_of("traceback", text))
 
 
-def _text_of(name: str, text: bytes) -> str | None:
-    match = re.search(rb'"%b": ?\[?"((?:[^"\\]|\\.)*)' % name.encode(), text)
+def _start_of(name: str, text: bytes) -> str | None:
+    """The text of a field as far as it goes, also the first of a list."""
+    return _text(re.search(rb'"%b": ?\[?"((?:[^"\\]|\\.)*)' % name.encode(), text))
+
+
+def _whole_text_of(name: str, text: bytes) -> str | None:
+    """The text of a field whose end is there."""
+    return _text(re.search(rb'"%b": ?"((?:[^"\\]|\\.)*)"' % name.encode(), text))
+
+
+def _text(match: re.Match[bytes] | None) -> str | None:
     value = _json(b'"%b"' % match[1]) if match else None
     return value if isinstance(value, str) else None
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from taskgroup.api.spec import TransportOptions
 from taskgroup.core.completions import Failure
-from taskgroup.results.decode import ENDED, HEAD_BYTES, UNREADABLE, StoredResult, decode, ending
+from taskgroup.results.decode import ENDED, HEAD_BYTES, StoredResult, decode, ending
+from taskgroup.results.failures import UNREADABLE, failure
 from taskgroup.results.port import Ends
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
@@ -82,12 +83,12 @@ class RedisResults:
 
 def _end(name: str, code: int, head: bytes | None) -> dict[str, Failure | None]:
     """At most one entry: a value that is gone, or that shows another state by now, is no end."""
-    status, failure = ending(head) or ("", None)
-    if status == "SUCCESS":
-        return {name: None}
-    if status in ENDED:
-        return {name: failure}
-    return {name: UNREADABLE} if not status and code == _UNREADABLE else {}
+    stored = ending(head)
+    if stored is None:
+        return {name: UNREADABLE} if code == _UNREADABLE else {}
+    if stored.status not in ENDED:
+        return {}
+    return {name: None if stored.status == "SUCCESS" else failure(stored)}
 
 
 def _head(answer: bytes | Exception) -> bytes | None:

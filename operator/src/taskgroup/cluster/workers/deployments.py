@@ -13,7 +13,8 @@ from taskgroup.cluster.children import child_name, refuse_foreign
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import NotFoundError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
-from taskgroup.cluster.workers.manifest import Manifest, worker_deployment
+from taskgroup.cluster.workers.containers import Manifest
+from taskgroup.cluster.workers.manifest import worker_deployment
 from taskgroup.cluster.workers.pods import worker_facts
 from taskgroup.core.meta import Meta
 from taskgroup.core.pools.observed import WorkerFacts

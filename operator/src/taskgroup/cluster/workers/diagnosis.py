@@ -13,7 +13,7 @@ from taskgroup.core.trouble import Trouble
 
 Part = dict[str, Any]
 
-_IMAGE_REASONS = {
+IMAGE_REASONS = {
     "ErrImagePull",
     "ImagePullBackOff",
     "InvalidImageName",
@@ -21,10 +21,10 @@ _IMAGE_REASONS = {
     "ImageInspectError",
     "RegistryUnavailable",
 }
-_STARTING = {"ContainerCreating", "PodInitializing"}
-_STARTING_SECONDS = 60.0
+STARTING = {"ContainerCreating", "PodInitializing"}
+STARTING_SECONDS = 60.0
 _MAX_LENGTH = 300
-_OUT_OF_MEMORY = "OOMKilled"
+OUT_OF_MEMORY = "OOMKilled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,12 @@ def waiting_trouble(worker: Worker, state: Part, seconds: float) -> Trouble | No
 
     `state` is the container's state.waiting, `seconds` the time since the pod was assigned to a node.
     """
-    reason, message = state.get("reason", ""), _last_part(state.get("message", ""))
-    if reason in _IMAGE_REASONS:
+    reason, message = state.get("reason", ""), last_part(state.get("message", ""))
+    if reason in IMAGE_REASONS:
         text = f'The image "{worker.image}" cannot be pulled: {message or reason}. Check workers.image, imagePullPolicy'
         return Trouble(Reason.IMAGE_CANNOT_BE_PULLED, f"{text} and imagePullSecrets.")
-    if reason in _STARTING or not reason:
-        return _slow_start(worker) if seconds > _STARTING_SECONDS else None
+    if reason in STARTING or not reason:
+        return _slow_start(worker) if seconds > STARTING_SECONDS else None
     if "runAsNonRoot" in message:
         text = f'The image "{worker.image}" runs as root or as a user without a number'
         return Trouble(
@@ -76,23 +76,35 @@ def waiting_trouble(worker: Worker, state: Part, seconds: float) -> Trouble | No
 def ended_trouble(worker: Worker, state: Part) -> Trouble | None:
     """Why a container ended; None for exit code 0. `state` is its state.terminated or lastState.terminated."""
     code, reason, text = state.get("exitCode", 0), state.get("reason", ""), state.get("message", "")
-    if reason == _OUT_OF_MEMORY:
+    if reason == OUT_OF_MEMORY:
         advice = "raise workers.resources.limits.memory or lower workers.concurrency"
         return Trouble(Reason.WORKER_CRASHES, f"The worker {worker.pod} ran out of memory: {advice}.")
     if reason in ("StartError", "ContainerCannotRun"):
-        return Trouble(Reason.WORKER_CANNOT_START, _failed_start(worker, _last_part(text)))
+        return Trouble(Reason.WORKER_CANNOT_START, _failed_start(worker, last_part(text)))
     if code == 0:
         return None
-    last_line = _last_line(text)
+    last_line = last_line_of(text)
     sentence = _import_failure(worker, code, text, last_line) or _crash(worker, code, last_line)
     return Trouble(Reason.WORKER_CRASHES, sentence)
+
+
+def evicted(worker: Worker, status: Part) -> Trouble:
+    """Why the kubelet or the control plane made the pod fail. A crash does not: it restarts the container."""
+    message = last_part(status.get("message", "")) or status.get("reason") or "it gave no reason"
+    if "limit" in message:
+        advice = "Raise the limit, or let the tasks write less."
+    elif "low on resource" in message:
+        advice = "What it ran starts again elsewhere; set workers.resources.requests to what the tasks need."
+    else:
+        advice = "What it ran starts again elsewhere."
+    return Trouble(Reason.EVICTED, f"The worker {worker.pod} was evicted: {message}. {advice}")
 
 
 def unschedulable(pod: Part) -> Trouble | None:
     """Why no node can run the pod; None when it is scheduled."""
     for condition in (pod.get("status") or {}).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            message = _last_part(condition.get("message", ""))
+            message = last_part(condition.get("message", ""))
             advice = "Lower workers.resources.requests, check nodeSelector and tolerations, or add nodes."
             return Trouble(Reason.UNSCHEDULABLE, f"No node can run a worker pod: {message}. {advice}")
     return None
@@ -107,7 +119,7 @@ def refused_pods(deployment: Part) -> Trouble | None:
 
 
 def _refusal(message: str) -> Trouble:
-    message = _last_part(re.sub(r'^pods "[^"]*" is forbidden: ', "", message))
+    message = last_part(re.sub(r'^pods "[^"]*" is forbidden: ', "", message))
     account = re.search(r'serviceaccount "([^"]*)" not found', message)
     if account:
         text = f'The service account "{account[1]}" does not exist: create it, or change workers.serviceAccountName.'
@@ -153,17 +165,22 @@ def _import_failure(worker: Worker, code: int, text: str, last_line: str) -> str
 
 
 def _crash(worker: Worker, code: int, last_line: str) -> str:
-    end = f"killed by signal {code - 128}" if code > 128 else f"exit code {code}"
     cause = f": {last_line}" if last_line else ""
-    return f"The worker {worker.pod} ended ({end}){cause}. See {worker.log_command}."
+    return f"The worker {worker.pod} ended ({exit_of(code)}){cause}. See {worker.log_command}."
 
 
-def _last_line(text: str) -> str:
+def exit_of(code: int) -> str:
+    """How a container ended, in words."""
+    return f"killed by signal {code - 128}" if code > 128 else f"exit code {code}"
+
+
+def last_line_of(text: str) -> str:
+    """The last line of a log that says something; empty when none does."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return _last_part(lines[-1]) if lines else ""
+    return last_part(lines[-1]) if lines else ""
 
 
-def _last_part(text: str) -> str:
+def last_part(text: str) -> str:
     """The text in one line. A long one is cut at its beginning, because a chain of errors ends with the cause."""
     line = " ".join(text.split()).rstrip(".")
     return line if len(line) <= _MAX_LENGTH else f"…{line[-_MAX_LENGTH:]}"

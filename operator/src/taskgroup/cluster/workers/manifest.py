@@ -5,21 +5,24 @@ pods is replaced at a time. Workers have no probes, so a pod counts as available
 be imported has ended by then, and a broken template stops the rollout at its first quarter.
 """
 
-from typing import Any
-
 from taskgroup.api.environment import EnvironmentVariable
 from taskgroup.api.names import ANNOTATION_BACKEND_HASH, LABEL_UID, WORKER_CONTAINER
 from taskgroup.api.spec import Backend
-from taskgroup.api.volumes import Volume, VolumeMount
+from taskgroup.api.volumes import Volume
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_labels, child_metadata, child_name
 from taskgroup.cluster.workers.command import arguments, command
+from taskgroup.cluster.workers.containers import (
+    SCRATCH,
+    Manifest,
+    container_security,
+    init_containers,
+    mounts,
+    scratch_volumes,
+)
 from taskgroup.core.meta import Meta
 from taskgroup.core.pools.pool_spec import PoolSpec
 
-Manifest = dict[str, Any]
-
-_SCRATCH, _SCRATCH_PATH = "taskgroup-tmp", "/tmp"  # noqa: S108
 _AVAILABLE_SECONDS = 10
 _BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
 """An app that sets a broker URL of its own reads only the last two."""
@@ -55,22 +58,33 @@ def pod_template(meta: Meta, pool: PoolSpec) -> Manifest:
     }
     return {
         "metadata": {
-            "labels": child_labels(meta),
-            "annotations": {ANNOTATION_BACKEND_HASH: pool.backend_hash},
+            # The operator's own come last: its selector, its watch and its cleanup find the pods by them.
+            "labels": {**(workers.pod_labels or {}), **child_labels(meta)},
+            "annotations": {**(workers.pod_annotations or {}), ANNOTATION_BACKEND_HASH: pool.backend_hash},
         },
-        "spec": spec | _placement(workers),
+        "spec": spec | _optional_parts(meta, workers),
     }
 
 
-def _placement(workers: Workers) -> Manifest:
+def _optional_parts(meta: Meta, workers: Workers) -> Manifest:
     placement = {
+        "initContainers": init_containers(workers),
         "imagePullSecrets": [secret.dump() for secret in workers.image_pull_secrets or ()],
         "nodeSelector": dict(workers.node_selector or {}),
         "tolerations": [toleration.dump() for toleration in workers.tolerations or ()],
         "affinity": workers.affinity.dump() if workers.affinity else None,
+        "topologySpreadConstraints": _spread(meta, workers),
         "serviceAccountName": workers.service_account_name,
+        "priorityClassName": workers.priority_class_name,
+        "runtimeClassName": workers.runtime_class_name,
     }
     return {name: value for name, value in placement.items() if value}
+
+
+def _spread(meta: Meta, workers: Workers) -> list[Manifest]:
+    """A constraint without a selector would count no pod at all, so it gets the group's own pods."""
+    selector = {"labelSelector": {"matchLabels": {LABEL_UID: meta.uid}}}
+    return [selector | constraint.dump() for constraint in workers.topology_spread_constraints or ()]
 
 
 def _container(pool: PoolSpec) -> Manifest:
@@ -84,9 +98,9 @@ def _container(pool: PoolSpec) -> Manifest:
         "env": _environment(pool),
         "envFrom": [source.dump() for source in workers.env_from or ()],
         "resources": workers.resources.dump() if workers.resources else None,
-        "volumeMounts": _mounts(workers),
+        "volumeMounts": mounts(workers.volume_mounts, SCRATCH),
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": _container_security(workers),
+        "securityContext": container_security(workers),
     }
     return {name: value for name, value in container.items() if value}
 
@@ -112,8 +126,7 @@ def _from_secret(name: str, backend: Backend) -> Manifest:
 
 
 def _volumes(workers: Workers) -> list[Manifest]:
-    volumes = [_volume(volume) for volume in workers.volumes or ()]
-    return volumes if _has_scratch(workers) else [*volumes, {"name": _SCRATCH, "emptyDir": {}}]
+    return [*(_volume(volume) for volume in workers.volumes or ()), *scratch_volumes(workers)]
 
 
 def _volume(volume: Volume) -> Manifest:
@@ -122,18 +135,6 @@ def _volume(volume: Volume) -> Manifest:
         # An empty emptyDir has to be present.
         manifest["emptyDir"] = volume.empty_dir.dump()
     return manifest
-
-
-def _mounts(workers: Workers) -> list[Manifest]:
-    mounts: list[Manifest] = [mount.dump() for mount in workers.volume_mounts or ()]
-    return mounts if _has_scratch(workers) else [*mounts, {"name": _SCRATCH, "mountPath": _SCRATCH_PATH}]
-
-
-def _has_scratch(workers: Workers) -> bool:
-    def is_scratch(mount: VolumeMount) -> bool:
-        return mount.mount_path.rstrip("/") == _SCRATCH_PATH
-
-    return any(is_scratch(mount) for mount in workers.volume_mounts or ())
 
 
 def _pod_security(workers: Workers) -> Manifest:
@@ -146,13 +147,3 @@ def _pod_security(workers: Workers) -> Manifest:
     }
     fixed: Manifest = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     return fixed | {name: value for name, value in optional.items() if value is not None}
-
-
-def _container_security(workers: Workers) -> Manifest:
-    return {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": workers.security_context.read_only_root_filesystem,
-        "runAsNonRoot": True,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }

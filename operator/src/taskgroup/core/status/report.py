@@ -19,6 +19,7 @@ from taskgroup.core.status.condition_texts import condition_texts
 from taskgroup.core.status.conditions import merged, timestamp
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.status.status_input import StatusInput
+from taskgroup.core.text import shortened
 
 FAILURE_INDEXES = 512
 
@@ -60,7 +61,7 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
         "completed_indexes": completed if are_whole else None,
         "failed_indexes": failed if are_whole else None,
         "indexes_truncated": None if are_whole else True,
-        "failures": _digest(ledger.failures) or None,
+        "failures": _digest(ledger.failures, tracebacks=seen.spec is None or seen.spec.failure_tracebacks) or None,
         "items": _items(seen, shown),
     }
 
@@ -74,23 +75,39 @@ def state_of(shown: StatusInput, *, suspended: bool) -> State:
     return State.PENDING if shown.phase is Phase.NEW else State.RUNNING
 
 
-def _digest(groups: tuple[FailureGroup, ...]) -> list[FailureStatus]:
-    ordered = sorted(groups, key=lambda group: (-len(group.indexes), group.indexes.min()))
+def _digest(groups: tuple[FailureGroup, ...], *, tracebacks: bool) -> list[FailureStatus]:
+    """The most frequent first, within a budget of bytes; tracebacks get what the failures themselves leave of it."""
+    ordered = sorted(groups, key=lambda group: (-len(group.indexes), group.indexes.min()))[:MAX_FAILURES]
     failures: list[FailureStatus] = []
     left = MAX_FAILURES_BYTES
-    for failure in map(_failure, ordered[:MAX_FAILURES]):
-        left -= len(failure.model_dump_json().encode())
+    for failure in map(_failure, ordered):
+        left -= _size(failure)
         if failures and left < 0:
             break
         failures.append(failure)
+    if tracebacks:
+        _add_tracebacks(failures, ordered, left)
     return failures
+
+
+def _add_tracebacks(failures: list[FailureStatus], groups: list[FailureGroup], left: int) -> None:
+    for position, (failure, group) in enumerate(zip(failures, groups, strict=False)):
+        longer = failure.model_copy(update={"traceback": group.failure.traceback or None})
+        left -= _size(longer) - _size(failure)
+        if left < 0:
+            return
+        failures[position] = longer
+
+
+def _size(failure: FailureStatus) -> int:
+    return len(failure.model_dump_json(exclude_none=True).encode())
 
 
 def _failure(group: FailureGroup) -> FailureStatus:
     text, whole = format_indexes(group.indexes, FAILURE_INDEXES - 2)
     return FailureStatus(
         reason=group.failure.reason[:256],
-        message=group.failure.message[:1024],
+        message=shortened(group.failure.message, 1024),
         count=len(group.indexes),
         indexes=text if whole else f"{text},…",
         last_time=timestamp(group.last_time),
