@@ -33,7 +33,7 @@ test: ## lint, types, verify, unit, component and end-to-end tests, with the sec
 	@tests/stages.sh setup build lint types verify unit component images e2e
 
 test-full: ## test, and what takes longer: the cluster's own check, and the measurements
-	@tests/stages.sh setup build lint types verify unit component images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole" "bench NAME=million"
+	@tests/stages.sh setup build lint types verify unit component long images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole" "bench NAME=million"
 
 bench: setup ## measure: NAME=dispatch or NAME=whole (against Celery), NAME=million, NAME=many
 	@$(CLUSTER) need redis-server=redis-server
@@ -44,7 +44,7 @@ clean: cluster-down ## stop the clusters and remove what was made in this folder
 
 ##### Stages of the tests
 
-.PHONY: build lint types generate verify unit component e2e
+.PHONY: build lint types generate verify unit component long e2e
 build: ## build the local cluster's binaries (minutes the first time)
 	@$(CLUSTER) build
 
@@ -72,7 +72,12 @@ component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server
 	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
 	@$(CLUSTER) up --light --controllers > /dev/null
-	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component -n 4 --dist loadfile
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m "not long" -n 4 --dist loadfile
+
+long: setup ## the long forms of the attacks in tests/hostile, against a real API server and Redis
+	@$(CLUSTER) need redis-server=redis-server
+	@$(CLUSTER) up --light --controllers > /dev/null
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/hostile -m long -n 2 --dist loadfile
 
 e2e: setup cluster-up images install ## tests on the full cluster: one operator, a namespace per test
 	@eval "$$($(CLUSTER) env)"; export TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG; \

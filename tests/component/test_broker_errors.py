@@ -11,7 +11,6 @@ from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TransportOptions
-from taskgroup.broker.inspection import CeleryInspection
 from taskgroup.broker.keys import BookKeys
 from taskgroup.broker.port import Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker
@@ -227,7 +226,7 @@ async def test_questions_to_workers_fail_with_the_same_sentences(guarded: RedisS
         (guarded.url.replace("s3cr3t", "wrong"), Reason.ACCESS_DENIED),
     ):
         with pytest.raises(BrokerError) as caught:
-            await CeleryInspection(url).active_ids(["x"], 1.0)
+            await RedisBroker(url).inspection.active_ids(["x"], 1.0)
         assert caught.value.reason == reason
         assert "s3cr3t" not in str(caught.value)
 

@@ -14,7 +14,6 @@ from support.celery_worker import CeleryWorker, celery_worker
 from support.wait import PATIENCE, eventually_async
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.inspection import CeleryInspection
 from taskgroup.core.completions import Failure
 from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult
@@ -253,7 +252,7 @@ async def test_a_task_may_end_without_a_result(
 
 async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_path: Path) -> None:
     ids = await send(group, Leaf(task="demo.gate"), [["a"], ["b"], ["c"]])
-    inspection = CeleryInspection(redis_url)
+    inspection = group.broker.inspection
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")) as running:
         await eventually_async(lambda: _count(redis_url, 1), state=lambda: running.log)
         held = await eventually_async(
@@ -267,8 +266,8 @@ async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_pat
 
 async def test_a_worker_tells_which_tasks_it_acknowledges_early(group: Group, redis_url: str, tmp_path: Path) -> None:
     with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")):
-        early = await CeleryInspection(redis_url).early_ack_tasks("pod-a", PATIENCE)
-        silent = await CeleryInspection(redis_url).early_ack_tasks("nobody", 0.2)
+        early = await group.broker.inspection.early_ack_tasks("pod-a", PATIENCE)
+        silent = await group.broker.inspection.early_ack_tasks("nobody", 0.2)
 
     assert early == frozenset({"demo.early"})
     assert silent is None

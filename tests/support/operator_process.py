@@ -74,6 +74,8 @@ class OperatorProcess:
             "TASKGROUP_POD_NAME": "operator-under-test",
             "TASKGROUP_HEALTH_PORT": str(self.port),
             "TASKGROUP_HEALTH_ADDRESS": "127.0.0.1",
+            # By default the operator dials no server on its own machine.
+            "TASKGROUP_BROKERS_ALLOWED": "127.0.0.0/8",
             # A busy API server may not answer longer than a Lease usually lasts, and some tests pause the operator.
             # Nobody waits for a dead one's Lease: each life has the same name.
             "TASKGROUP_LEASE_SECONDS": "300",

@@ -31,6 +31,7 @@ from taskgroup.pools.loop import PoolLoop
 from taskgroup.pools.observe import PoolObserver
 from taskgroup.serve.health import HealthServer
 from taskgroup.settings import Settings
+from taskgroup.transport.network import Network
 
 THREADS = 32
 _log = logging.getLogger("taskgroup")
@@ -52,9 +53,10 @@ async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
 
 
 async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, leadership: Leadership) -> None:
-    # Name resolution, questions to workers and specs share these; some of them wait for tenants' servers.
+    # Specs are compiled in them; what waits for tenants' servers has its own (see transport.network).
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    clock, meetings, connections = SystemClock(), Meetings(), Connections(open_redis)
+    network = Network(settings.brokers_allowed)
+    clock, meetings, connections = SystemClock(), Meetings(), Connections(partial(open_redis, network=network))
     cluster_id = await identity(cluster)
     store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster)
     linker = Linker(partial(read_url, cluster), settings, connections)
@@ -77,6 +79,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
     registry = build_registry(groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces))
     await _handle(registry, settings, leadership)
     sweeping.cancel()
+    await network.close()
 
 
 async def _handle(registry: kopf.OperatorRegistry, settings: Settings, leadership: Leadership) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from taskgroup.api.names import Environment
+from taskgroup.core.servers import AllowedServers
 
 
 class Settings(BaseModel):
@@ -23,6 +24,8 @@ class Settings(BaseModel):
     """Name of the Secret (key `url`) of the default broker; empty when there is none."""
     redis_namespaces: tuple[str, ...] = ()
     """Namespaces that contain this Secret; only their TaskGroups may use the default broker."""
+    brokers_allowed: AllowedServers = AllowedServers()
+    """Which servers the URLs of brokers and result backends may name."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     lease_name: str = "taskgroup-operator"
     lease_seconds: Annotated[int, Field(ge=5, le=300)] = 15
@@ -39,7 +42,16 @@ class Settings(BaseModel):
     @field_validator("watch_namespaces", "redis_namespaces", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return _parts(value) if isinstance(value, str) else value
+
+    @field_validator("brokers_allowed", mode="before")
+    @classmethod
+    def _servers(cls, value: object) -> object:
+        return AllowedServers.parse(_parts(value)) if isinstance(value, str) else value
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

@@ -25,6 +25,10 @@ env:
     value: {{ include "taskgroup.broker.secret" . | quote }}
   - name: TASKGROUP_REDIS_NAMESPACES
     value: {{ include "taskgroup.broker.namespaces" . | quote }}
+  {{- with .Values.brokers.allowed }}
+  - name: TASKGROUP_BROKERS_ALLOWED
+    value: {{ join "," . | quote }}
+  {{- end }}
   - name: TASKGROUP_LOG_LEVEL
     value: {{ .Values.logLevel }}
   - name: TASKGROUP_MAX_MESSAGE_BYTES

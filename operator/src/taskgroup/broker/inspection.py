@@ -1,83 +1,102 @@
-"""What live workers say about themselves through Celery's remote control.
-
-Celery's client is synchronous and keeps global state, so it runs in a thread with an app of its own for each question.
-"""
+"""What live workers say about themselves through Celery's remote control."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
-from celery import Celery
-from celery.app.control import Inspect
-from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.broker.pidbox import Question, read_answer
+from taskgroup.transport.answers import TooLongError
+from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
-from taskgroup.transport.url import parse
 
 _EARLY = " [acks_late=False]"
 _NODE = "celery@"
 """Workers are started under this name and their pod's."""
-_Answer = TypeVar("_Answer")
+_MOST_BYTES = 8 * 1024 * 1024
+"""Of all answers to one question."""
+_AT_ONCE = 100
+_FASTEST_SECONDS = 0.02
+_SLOWEST_SECONDS = 0.2
+_SLOWER = 1.5
 
 
-class CeleryInspection:
-    """`Inspection` by Celery's own broadcast."""
+class RedisInspection:
+    """`Inspection` by Celery's own broadcast. Answers are polled for, so that no question holds a connection."""
 
-    def __init__(self, url: str, options: TransportOptions | None = None) -> None:
-        self._url = url
-        self._options = options or TransportOptions()
+    def __init__(self, redis: RedisConnection, prefix: str) -> None:
+        """`prefix` is the user's globalKeyPrefix."""
+        self._redis = redis
+        self._prefix = prefix
 
     async def active_ids(self, pods: Sequence[str], wait_seconds: float) -> dict[str, set[str]]:
         """See Inspection."""
-        return await self._ask(pods, wait_seconds, _active_ids) if pods else {}
+        if not pods:
+            return {}
+        # In the order in which a task moves on, so that none is missed between two answers.
+        answers = [await self._ask(method, {}, pods, wait_seconds) for method in ("scheduled", "reserved", "active")]
+        complete = set.intersection(*(set(answer) for answer in answers))
+        return {pod: {name for answer in answers for name in _ids(answer[pod])} for pod in complete}
 
     async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
         """See Inspection."""
+        answers = await self._ask("registered", {"taskinfoitems": ["acks_late"]}, [pod], wait_seconds)
+        return _early(answers[pod]) if pod in answers else None
 
-        def question(inspect: Inspect) -> frozenset[str] | None:
-            answers = inspect.registered("acks_late") or {}
-            return _early(answers[_NODE + pod]) if _NODE + pod in answers else None
-
-        return await self._ask([pod], wait_seconds, question)
-
-    async def _ask(self, pods: Sequence[str], wait_seconds: float, question: Callable[[Inspect], _Answer]) -> _Answer:
-        nodes = [_NODE + pod for pod in pods]
-
-        def call() -> _Answer:
-            with self._app(wait_seconds) as app, app.connection_for_write() as connection:
-                # With `limit`, Celery stops waiting as soon as every worker has answered.
-                return question(app.control.inspect(nodes, wait_seconds, connection=connection, limit=len(nodes)))
-
-        with broker_errors(parse(self._url).address):
+    async def _ask(
+        self, method: str, arguments: Mapping[str, Any], pods: Sequence[str], wait_seconds: float
+    ) -> dict[str, list[Any]]:
+        """The lists that these pods' workers answered with; what is no list is no answer."""
+        question = Question.new(self._prefix, self._redis.database)
+        nodes = {_NODE + pod: pod for pod in pods}
+        with broker_errors(self._redis.address):
             try:
-                return await asyncio.to_thread(call)
-            except OperationalError as error:
-                raise (error.__cause__ or ConnectionError(str(error))) from None
+                await self._publish(question, question.message(method, arguments, list(nodes), wait_seconds))
+                answers = await self._collect(question, nodes, wait_seconds)
+            finally:
+                with suppress(RedisError, OSError):
+                    await self._forget(question)
+        return {nodes[node]: answer for node, answer in answers.items() if isinstance(answer, list)}
 
-    def _app(self, wait_seconds: float) -> Celery:
-        app = Celery("taskgroup-operator", broker=self._url, backend=None, set_as_current=False)
-        app.conf.broker_transport_options = {
-            "global_keyprefix": self._options.global_key_prefix or "",
-            "socket_timeout": self._options.socket_timeout_seconds or wait_seconds + 5,
-            "socket_connect_timeout": self._options.socket_connect_timeout_seconds or 5,
-            "max_retries": 0,
-        }
-        app.conf.broker_connection_retry = False
-        return app
+    async def _publish(self, question: Question, message: str) -> None:
+        async with self._redis.client.pipeline(transaction=True) as pipe:
+            for bindings in question.bindings:
+                pipe.sadd(bindings, question.binding)
+            pipe.publish(question.channel, message)
+            await pipe.execute()
+
+    async def _collect(self, question: Question, nodes: Mapping[str, str], wait_seconds: float) -> dict[str, Any]:
+        answers: dict[str, Any] = {}
+        size, pause, clock = 0, _FASTEST_SECONDS, asyncio.get_running_loop().time
+        until = clock() + wait_seconds
+        while len(answers) < len(nodes) and clock() < until:
+            await asyncio.sleep(pause)
+            pause = min(pause * _SLOWER, _SLOWEST_SECONDS)
+            popped: Any = await self._redis.client.rpop(question.answers, _AT_ONCE)
+            for raw in popped:
+                size += len(raw)
+                if size > _MOST_BYTES:
+                    raise TooLongError("the answers to a question are too long")
+                answers |= {node: answer for node, answer in read_answer(raw).items() if node in nodes}
+        return answers
+
+    async def _forget(self, question: Question) -> None:
+        async with self._redis.client.pipeline(transaction=True) as pipe:
+            for bindings in question.bindings:
+                pipe.srem(bindings, question.binding)
+            pipe.delete(question.answers)
+            await pipe.execute()
 
 
-def _early(registered: Sequence[str]) -> frozenset[str]:
+def _early(registered: Sequence[Any]) -> frozenset[str]:
     """Celery writes `name [acks_late=False]`."""
-    return frozenset(line.removesuffix(_EARLY) for line in registered if line.endswith(_EARLY))
+    lines = (line for line in registered if isinstance(line, str))
+    return frozenset(line.removesuffix(_EARLY) for line in lines if line.endswith(_EARLY))
 
 
-def _active_ids(inspect: Inspect) -> dict[str, set[str]]:
-    # In the order in which a task moves on, so that none is missed between two answers.
-    answers = [inspect.scheduled() or {}, inspect.reserved() or {}, inspect.active() or {}]
-    complete = set.intersection(*(set(answer) for answer in answers))
-    return {node.removeprefix(_NODE): {_id(entry) for answer in answers for entry in answer[node]} for node in complete}
-
-
-def _id(entry: dict[str, Any]) -> str:
-    return str(entry.get("request", entry).get("id"))
+def _ids(entries: Sequence[Any]) -> set[str]:
+    """Scheduled tasks have their id one level deeper."""
+    requests = (entry.get("request", entry) for entry in entries if isinstance(entry, dict))
+    return {str(request.get("id")) for request in requests if isinstance(request, dict)}

@@ -8,16 +8,22 @@ from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import MessageTemplate
-from taskgroup.broker.keys import BookKeys, PoolKeys, kombu_priority, list_number
+from taskgroup.broker.keys import PRIORITIES, BookKeys, PoolKeys, kombu_priority, list_number
 from taskgroup.broker.port import ItemMessage, Opening, Owner, Route, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.task_id import LUA_PATTERN
-from taskgroup.transport.connection import RedisConnection, literal
+from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors, foreign_value
+from taskgroup.transport.shapes import count, counts_or_none, pairs, texts, triple
 
 _TOMBSTONE_SECONDS = 86_400
 _CURSOR = "cursor:"
 _UID = re.compile(r"[0-9a-f-]{36}")
+_OWNER = re.compile(rb"[0-9a-z-]{1,63}/[0-9a-z-]{1,63}/[0-9a-z.-]{1,253}")
+_NUMBER = re.compile(rb"[0-9]{1,10}")
+_LONGEST_NONCE = 64
+_MOST = 2**31
+"""No index, attempt, count of losses, cursor or epoch comes near it."""
 
 
 class RedisGroups:
@@ -38,8 +44,7 @@ class RedisGroups:
         names = [keys.state, keys.returned, keys.attempts, keys.losses, *self._pool(route.pool).lists]
         args: list[Any] = [opening.nonce, opening.instead_of, TOMBSTONE, str(opening.owner or "")]
         args += [len(opening.cursors), len(opening.attempts), *_flat(opening.cursors), *_flat(opening.attempts)]
-        fields = await self._redis.run("open", names, [*args, *opening.returned])
-        return _state(dict(zip(fields[::2], fields[1::2], strict=True)))
+        return _state(await self._redis.run("open", names, [*args, *opening.returned], pairs))
 
     async def observe(self, route: Route, pods: Sequence[str]) -> QueueState:
         """See GroupBroker."""
@@ -71,7 +76,7 @@ class RedisGroups:
         target = self._pool(route.pool).lists[list_number(kombu_priority(priority))]
         names = [self._books(route.uid).state, target]
         args = [fence.nonce, fence.epoch, f"{_CURSOR}{priority}", start, start + len(messages), *messages]
-        return bool(await self._redis.run("dispatch", names, args))
+        return bool(await self._redis.run("dispatch", names, args, count))
 
     async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
         """See GroupBroker."""
@@ -80,7 +85,7 @@ class RedisGroups:
         args: list[Any] = [fence.nonce, fence.epoch]
         for entry in entries:
             args += [entry.index, entry.attempt, list_number(kombu_priority(entry.priority)), entry.message]
-        return _bitmap(await self._redis.run("redispatch", names, args))
+        return _bitmap(await self._redis.run("redispatch", names, args, texts))
 
     async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
         """See GroupBroker."""
@@ -89,7 +94,7 @@ class RedisGroups:
         if running:
             names += [key(pod) for pod in pods for key in (pool.unacked, pool.unacked_index)]
         args = [fence.nonce, fence.epoch, route.uid, int(running), LUA_PATTERN]
-        answer = await self._redis.run("withdraw", names, args)
+        answer = await self._redis.run("withdraw", names, args, _withdrawn)
         if answer is None:
             return None
         epoch, queued, held = answer
@@ -99,20 +104,24 @@ class RedisGroups:
         """See GroupBroker."""
         wanted, keys = list(indexes), self._books(uid)
         names = [keys.state, keys.returned, keys.attempts]
-        attempts = await self._redis.run("renew", names, [fence.nonce, fence.epoch, *wanted])
-        return None if attempts is None else dict(zip(wanted, attempts, strict=True))
+        attempts = await self._redis.run("renew", names, [fence.nonce, fence.epoch, *wanted], counts_or_none)
+        if attempts is None:
+            return None
+        if len(attempts) != len(wanted) or any(attempt > _MOST for attempt in attempts):
+            raise foreign_value()
+        return dict(zip(wanted, attempts, strict=True))
 
     async def mark_missing(self, uid: str, fence: Fence, indexes: Iterable[int]) -> bool:
         """See GroupBroker."""
         keys = self._books(uid)
         args = [fence.nonce, fence.epoch, *indexes]
-        return bool(await self._redis.run("mark_missing", [keys.state, keys.returned], args))
+        return bool(await self._redis.run("mark_missing", [keys.state, keys.returned], args, count))
 
     async def present(self, pool: str, pods: Sequence[str]) -> set[str]:
         """See GroupBroker; all at one instant."""
         keys = self._pool(pool)
-        ids = await self._redis.run("present", [*keys.lists, *map(keys.unacked, pods)], [])
-        return {value.decode() for value in ids}
+        ids = await self._redis.run("present", [*keys.lists, *map(keys.unacked, pods)], [], texts)
+        return {value.decode(errors="replace") for value in ids}
 
     async def erase(self, uid: str, *, tombstone: bool) -> None:
         """See GroupBroker."""
@@ -129,13 +138,17 @@ class RedisGroups:
         """See GroupBroker."""
         beginning = self._books("").state
         owners: dict[str, Owner] = {}
-        with broker_errors(self._redis.address):
-            async for key in self._redis.client.scan_iter(match=f"{literal(beginning)}*", count=1000, _type="hash"):
-                uid = key.decode(errors="replace").removeprefix(beginning)
-                text: Any = await self._redis.client.hget(key, "owner") if _UID.fullmatch(uid) else None
-                if text and (owner := Owner.parse(text.decode(errors="replace"))):
-                    owners[uid] = owner
+        async for key in self._redis.scan(beginning, "hash"):
+            uid = key.decode(errors="replace").removeprefix(beginning)
+            if _UID.fullmatch(uid) and (owner := await self._owner(uid)):
+                owners[uid] = owner
         return owners
+
+    async def _owner(self, uid: str) -> Owner | None:
+        """Only what the API server would take as names: they go into requests."""
+        with broker_errors(self._redis.address):
+            text: Any = await self._redis.client.hget(self._books(uid).state, "owner")
+        return Owner.parse(text.decode(errors="replace")) if text and _OWNER.fullmatch(text) else None
 
     def _books(self, uid: str) -> BookKeys:
         return BookKeys(self._prefix, uid)
@@ -154,26 +167,51 @@ def _state(fields: Mapping[bytes, bytes]) -> GroupState:
 
 def _parsed(fields: Mapping[bytes, bytes]) -> GroupState:
     cursors = {
-        int(name.removeprefix(_CURSOR.encode())): int(value)
+        _priority(name.removeprefix(_CURSOR.encode())): _number(value)
         for name, value in fields.items()
         if name.startswith(_CURSOR.encode())
     }
-    return GroupState(fields.get(b"nonce", b"").decode(), int(fields.get(b"epoch", 0)), cursors)
+    nonce = fields.get(b"nonce", b"").decode()
+    if len(nonce) > _LONGEST_NONCE:
+        raise ValueError
+    return GroupState(nonce, _number(fields.get(b"epoch", b"0")), cursors)
+
+
+def _priority(text: bytes) -> int:
+    priority = _number(text)
+    if priority >= PRIORITIES:
+        raise ValueError
+    return priority
+
+
+def _number(text: bytes) -> int:
+    """ValueError for what is no number that the operator or its scripts would write."""
+    if not _NUMBER.fullmatch(text) or int(text) > _MOST:
+        raise ValueError
+    return int(text)
 
 
 def _bitmap(indexes: Iterable[bytes]) -> BitMap:
     try:
-        return BitMap([int(index) for index in indexes])
-    except (ValueError, OverflowError):
+        return BitMap([_number(index) for index in indexes])
+    except ValueError:
         raise foreign_value() from None
 
 
 def _numbers(fields: Mapping[bytes, bytes]) -> dict[int, int]:
     """Entries by index; the losses of what is no item are kept under its task id and left out here."""
     try:
-        return {int(name): int(value) for name, value in fields.items() if name.isdigit()}
+        return {_number(name): _number(value) for name, value in fields.items() if name.isdigit()}
     except ValueError:
         raise foreign_value() from None
+
+
+def _withdrawn(answer: Any) -> tuple[int, list[bytes], list[bytes]] | None:
+    """The epoch, and the indexes from the lists and from the workers."""
+    if answer is None:
+        return None
+    epoch, queued, held = triple(answer)
+    return count(epoch), texts(queued), texts(held)
 
 
 def _flat(numbers: Mapping[int, int]) -> list[int]:

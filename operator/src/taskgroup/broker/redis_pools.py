@@ -1,15 +1,21 @@
 """A pool's queue in Redis, and what its workers hold unacknowledged."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from taskgroup.api.spec import MAX_COUNT
 from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.broker.unacked import Entry, read_entry
 from taskgroup.core.groups.observed import TOMBSTONE
 from taskgroup.core.pools.observed import PoolQueue
 from taskgroup.core.task_id import TaskId
-from taskgroup.transport.connection import RedisConnection, literal
+from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
+from taskgroup.transport.shapes import texts
+
+_POD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+"""A pod's name: what else follows the beginning of a key, no worker has written."""
 
 
 class RedisPools:
@@ -48,7 +54,7 @@ class RedisPools:
         uids, given_up = frozenset(groups), frozenset[TaskId]()
         by_books: dict[str, list[Entry]] = {}
         for entry in await self._unacked(pool, pod, before):
-            is_ours = entry.item is not None and entry.item.uid in uids
+            is_ours = entry.item is not None and entry.item.uid in uids and entry.item.index < MAX_COUNT
             by_books.setdefault(entry.item.uid if entry.item and is_ours else pool, []).append(entry)
         for uid, entries in by_books.items():
             given_up |= await self._requeue(pool, pod, uid, entries, (int(count_loss), loss_limit))
@@ -62,20 +68,22 @@ class RedisPools:
         names += [keys.unacked(pod), keys.unacked_index(pod), *keys.lists]
         args: list[Any] = [TOMBSTONE, *counting]
         for entry in entries:
-            item = entry.item if entry.item and entry.item.uid == uid else None
+            item = entry.item if entry.item and entry.item.uid == uid and entry.item.index < MAX_COUNT else None
             index, attempt = (item.index, item.attempt) if item else ("", 0)
             args += [entry.tag, entry.raw, entry.list, index, attempt, entry.id, entry.message]
-        ids = await self._redis.run("requeue", names, args)
+        ids = await self._redis.run("requeue", names, args, texts)
         given_up = (TaskId.parse(raw.decode(errors="replace")) for raw in ids)
-        return frozenset(item for item in given_up if item)
+        asked = {entry.item for entry in entries}
+        return frozenset(item for item in given_up if item in asked and item)
 
     async def stray_pods(self, pool: str) -> set[str]:
         """See PoolBroker."""
         beginning = self._keys(pool).unacked("")
         pods: set[str] = set()
-        with broker_errors(self._redis.address):
-            async for name in self._redis.client.scan_iter(match=f"{literal(beginning)}*", count=1000):
-                pods.add(name.decode(errors="replace").removeprefix(beginning))
+        async for name in self._redis.scan(beginning):
+            pod = name.decode(errors="replace").removeprefix(beginning)
+            if _POD.fullmatch(pod):
+                pods.add(pod)
         return pods
 
     async def erase(self, pool: str, pods: Sequence[str]) -> None:

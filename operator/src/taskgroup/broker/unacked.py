@@ -6,6 +6,7 @@ from typing import Any
 
 from taskgroup.broker.keys import list_number
 from taskgroup.core.task_id import TaskId
+from taskgroup.transport.json_text import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +25,20 @@ class Entry:
 def read_entry(tag: bytes, raw: bytes) -> Entry | None:
     """None when this is not kombu's `[message, exchange, routing key]`: such an entry stays where it is."""
     try:
-        message = json.loads(raw)[0]
+        message = read_json(raw)[0]
         headers, properties = message["headers"], message["properties"]
         headers["redelivered"] = True
         properties["delivery_info"]["redelivered"] = True
-    except (ValueError, KeyError, IndexError, TypeError):
+        text, name = json.dumps(message).encode(), headers.get("id")
+        str(name or "").encode()
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return None
-    item = TaskId.parse(headers.get("id"))
-    number = list_number(_priority(properties))
-    # json, not orjson: integers of any size must survive.
-    return Entry(tag, raw, number, item, str(headers.get("id", "")), json.dumps(message).encode())
+    return Entry(tag, raw, list_number(_priority(properties)), TaskId.parse(name), str(name or ""), text)
 
 
 def _priority(properties: dict[str, Any]) -> int:
     """Kombu re-lists by properties.priority, clamped, 0 when there is none."""
     try:
         return max(0, min(9, int(properties["priority"])))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return 0

@@ -26,8 +26,13 @@ from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.failures import failure
 from taskgroup.results.redis_results import RedisResults
+from taskgroup.transport.network import Network
+from taskgroup.transport.shares import Shares
+from taskgroup.transport.url import in_namespace
 
 _CHUNK = 1_000
+_ANSWER_BYTES = 1024 * 1024 * 1024
+"""Of fifty results, which are read at once."""
 NOT_KEPT = "the value is not kept: ignoreResult, it has expired, or Redis lost its data"
 
 
@@ -65,7 +70,7 @@ async def _lines(
         }
         attempts = await _attempts(RedisBroker(reachable_urls[broker_url], broker_options), uid)
         ledger = await _ledger(cluster, body, status)
-        backend = RedisResults(reachable_urls[results_url], results_options)
+        backend = RedisResults(reachable_urls[results_url], results_options, _roomy_network())
         stack.push_async_callback(backend.close)
         for start in range(0, status.total or 0, _CHUNK):
             indexes = range(start, min(start + _CHUNK, status.total or 0))
@@ -87,8 +92,13 @@ async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[
         )
         for variable in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
     ]
-    broker, backend = [await read_url(cluster, namespace, reference) for reference in references]
+    broker, backend = [in_namespace(await read_url(cluster, namespace, ref), namespace) for ref in references]
     return broker, backend
+
+
+def _roomy_network() -> Network:
+    """Whole results come in one answer, and only the memory of the person who asks is at stake."""
+    return Network(shares=Shares(longest_bytes=_ANSWER_BYTES))
 
 
 async def _ledger(cluster: Cluster, body: dict[str, Any], status: TaskGroupStatus) -> Ledger:

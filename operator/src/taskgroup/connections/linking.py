@@ -11,6 +11,7 @@ from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
 from taskgroup.results.subscription import Subscription
 from taskgroup.settings import Settings
+from taskgroup.transport.url import in_namespace
 
 ReadUrl = Callable[[str, SecretKeyRef], Awaitable[str]]
 """Namespace and key to the URL in a Secret; SecretMissingError or ForbiddenError when it cannot be read."""
@@ -92,7 +93,9 @@ class Linker:
 
     async def _url(self, namespace: str, reference: SecretKeyRef) -> str:
         try:
-            return await self._read_url(namespace, reference)
+            return in_namespace(await self._read_url(namespace, reference), namespace)
+        except ValueError as error:
+            raise LinkError(Trouble(Reason.INVALID_URL, str(error))) from None
         except SecretMissingError as error:
             raise LinkError(Trouble(Reason.SECRET_NOT_FOUND, error.message)) from None
         except ForbiddenError as error:

@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from taskgroup.api.spec import TransportOptions
-from taskgroup.broker.inspection import CeleryInspection
 from taskgroup.broker.port import GroupBroker, Inspection, PoolBroker
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.results.port import Results
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.results.sweep import Sweeper
+from taskgroup.transport.network import Network
+from taskgroup.transport.tls import PLAIN, Certificates
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Address:
     results_url: str = field(repr=False)
     broker_options: TransportOptions
     results_options: TransportOptions
+    broker_certificates: Certificates = PLAIN
+    results_certificates: Certificates = PLAIN
 
 
 @dataclass(slots=True)
@@ -83,10 +86,13 @@ class Connections:
             await connection.close()
 
 
-def open_redis(address: Address) -> Connection:
-    """Both sides in Redis, with a sweep that runs; ValueError with a sentence when a URL cannot be used."""
-    broker = RedisBroker(address.broker_url, address.broker_options)
-    results = RedisResults(address.results_url, address.results_options)
+def open_redis(address: Address, network: Network | None = None) -> Connection:
+    """Both sides in Redis, with a sweep that runs; ValueError with a sentence when a URL cannot be used.
+
+    Without `network` every server may be dialled.
+    """
+    broker = RedisBroker(address.broker_url, address.broker_options, network, address.broker_certificates)
+    results = RedisResults(address.results_url, address.results_options, network, address.results_certificates)
     sweeper = Sweeper(results)
     sweeping = asyncio.create_task(sweeper.run())
 
@@ -95,5 +101,4 @@ def open_redis(address: Address) -> Connection:
         await broker.close()
         await results.close()
 
-    inspection = CeleryInspection(address.broker_url, address.broker_options)
-    return Connection(broker.groups, broker.pools, inspection, results, sweeper, close, sweeping)
+    return Connection(broker.groups, broker.pools, broker.inspection, results, sweeper, close, sweeping)

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any
 
+from redis.exceptions import InvalidResponse
+
 from taskgroup.api.spec import TransportOptions
 from taskgroup.core.completions import Failure
 from taskgroup.results.decode import ENDED, HEAD_BYTES, StoredResult, decode, ending
@@ -10,10 +12,15 @@ from taskgroup.results.failures import UNREADABLE, failure
 from taskgroup.results.port import Ends
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
+from taskgroup.transport.network import Network
+from taskgroup.transport.shapes import text
+from taskgroup.transport.tls import PLAIN, Certificates
 
 _PENDING, _SUCCEEDED, _UNREADABLE = b".s?"
 """Codes of classify.lua; every other one is an end that is no success."""
 _CLASSIFY_CHUNK = 2000
+_CLASSIFY_CALLS = 20
+"""In one request, whose answers have a common time limit."""
 _DELETE_CHUNK = 500
 _VALUES_CHUNK = 50
 """Whole values, which may be large: an answer has a bound."""
@@ -23,10 +30,16 @@ _HEAD_CHUNK = 100
 class RedisResults:
     """`Results` in one Redis."""
 
-    def __init__(self, url: str, options: TransportOptions | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        options: TransportOptions | None = None,
+        network: Network | None = None,
+        certificates: Certificates = PLAIN,
+    ) -> None:
         """Opens no connection yet; ValueError with a sentence when `url` is not a Redis URL."""
         options = options or TransportOptions()
-        self._redis = RedisConnection(url, options, __package__)
+        self._redis = RedisConnection(url, options, __package__, network, certificates)
         self._prefix = f"{_separated(options.global_key_prefix or '')}celery-task-meta-"
         self.address = self._redis.address
 
@@ -55,6 +68,8 @@ class RedisResults:
         with broker_errors(self.address):
             for chunk in _chunks(ids, _VALUES_CHUNK):
                 raw: list[Any] = await self._redis.client.mget([self._prefix + name for name in chunk])
+                if len(raw) != len(chunk):
+                    raise InvalidResponse("another number of values than was asked for")
                 values += map(decode, raw)
         return values
 
@@ -66,8 +81,14 @@ class RedisResults:
 
     async def _classify(self, ids: Sequence[str]) -> bytes:
         """One letter per id, in order."""
-        calls = [((), (self._prefix, "\n".join(chunk))) for chunk in _chunks(ids, _CLASSIFY_CHUNK)]
-        return b"".join(await self._redis.run_each("classify", calls)) if calls else b""
+        codes = b""
+        for part in _chunks(ids, _CLASSIFY_CHUNK * _CLASSIFY_CALLS):
+            calls = [((), (self._prefix, "\n".join(chunk))) for chunk in _chunks(part, _CLASSIFY_CHUNK)]
+            codes += b"".join(await self._redis.run_each("classify", calls, text))
+        if len(codes) != len(ids):
+            with broker_errors(self.address):
+                raise InvalidResponse("another number of states than was asked for")
+        return codes
 
     async def _heads(self, ids: Iterable[str]) -> AsyncIterator[tuple[str, bytes | None]]:
         """The beginning of each value, with its id."""
@@ -94,7 +115,7 @@ def _end(name: str, code: int, head: bytes | None) -> dict[str, Failure | None]:
 def _head(answer: bytes | Exception) -> bytes | None:
     """A key of another type holds no result; any other error is Redis' own."""
     if isinstance(answer, bytes):
-        return answer
+        return answer[:HEAD_BYTES]
     if "WRONGTYPE" in str(answer):
         return None
     raise answer

@@ -5,10 +5,12 @@ would be paid by every publication of every worker.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from taskgroup.api.names import Reason
 from taskgroup.results.port import Results
 from taskgroup.results.subscription import Subscription
 from taskgroup.transport.errors import BrokerError
@@ -19,6 +21,7 @@ _TROUBLE_SECONDS = 5.0
 _SLOWER = 1.5
 _SHARE = 5
 """Looking in vain may take at most one part in this many of the time, so that reading never starves what is read."""
+_log = logging.getLogger("taskgroup")
 
 
 class Sweeper:
@@ -74,13 +77,19 @@ class Sweeper:
         try:
             ended, in_vain = await self._look(asked)
         except BrokerError as trouble:
-            self._report(trouble)
-            self._interval = min(max(self._interval, self._slowest) * 2, _TROUBLE_SECONDS)
-            return self._interval, self._interval
+            return self._wait_after(trouble)
+        except Exception:  # noqa: BLE001 - a bug must neither end this backend's counting nor the process
+            _log.exception("The results in %s could not be read.", self._results.address)
+            return self._wait_after(_unexpected(self._results.address))
         self._report(None)
         self._interval = self._fastest if ended else min(self._interval * _SLOWER, self._slowest)
         least = max(self._fastest, _SHARE * in_vain * (self._clock() - began))
         return least, max(least, self._interval)
+
+    def _wait_after(self, trouble: BrokerError) -> tuple[float, float]:
+        self._report(trouble)
+        self._interval = min(max(self._interval, self._slowest) * 2, _TROUBLE_SECONDS)
+        return self._interval, self._interval
 
     async def _look(self, asked: list[tuple[Subscription, tuple[str, ...]]]) -> tuple[int, float]:
         """Deliver what ended; returns how many, and which part of all had not."""
@@ -95,3 +104,8 @@ class Sweeper:
     def _report(self, trouble: BrokerError | None) -> None:
         for subscription in list(self._subscriptions.values()):
             subscription.report(trouble)
+
+
+def _unexpected(address: str) -> BrokerError:
+    text = f"The results in Redis at {address} could not be read because of an error in the operator; look at its log."
+    return BrokerError(Reason.UNREACHABLE, text)

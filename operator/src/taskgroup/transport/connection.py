@@ -4,57 +4,47 @@ redis-py's retries are off: a command without a response must raise an error, be
 whether the command was executed.
 """
 
-from collections.abc import Sequence
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
-from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
-from redis.asyncio.connection import DefaultParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from taskgroup.api.spec import TransportOptions
+from taskgroup.transport.bounded import BoundedConnection, BoundedPool, BoundedRedis
 from taskgroup.transport.errors import broker_errors
+from taskgroup.transport.network import Network
+from taskgroup.transport.tls import PLAIN, Certificates, context
 from taskgroup.transport.url import parse
 
 _TIMEOUT_SECONDS = 5
 _MAX_CONNECTIONS = 8
-_MAX_RESPONSE_BYTES = 64 * 1024 * 1024
-"""Twice the bytes of a group's largest window."""
+_SCAN_SECONDS = 30.0
+_SCAN_STEP = 1000
+_MOST_KEYS = 100_000
+_DIGEST = re.compile(r"[0-9a-f]{40}")
+_Shaped = TypeVar("_Shaped")
 
 
-class _BoundedParser(DefaultParser):  # type: ignore[misc, valid-type]
-    """Limits the bytes of one response: redis-py has no limit, and the server may belong to any tenant."""
+def redis_client(
+    url: str, options: TransportOptions, network: Network, certificates: Certificates = PLAIN
+) -> BoundedRedis:
+    """Return a client that uses RESP2 and returns bytes.
 
-    _size = 0
-
-    async def read_from_socket(self) -> bool:
-        """Read once. Raises ConnectionError at the end of the stream, InvalidResponse when the response is too long."""
-        data = await self._stream.read(self._read_size)
-        if not data:
-            raise RedisConnectionError("Connection closed by server.")
-        self._size += len(data)
-        if self._size > _MAX_RESPONSE_BYTES:
-            raise InvalidResponse("the response is too long")
-        self._reader.feed(data)
-        return True
-
-    async def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        """Read one response."""
-        self._size = 0
-        return await super().read_response(*args, **kwargs)
-
-
-def redis_client(url: str, options: TransportOptions) -> Redis:
-    """Return a client that uses RESP2 and returns bytes. Raises ValueError with a sentence for an invalid URL."""
+    Raises ValueError with a sentence for an invalid URL or certificate.
+    """
     target = parse(url)
-    pool = BlockingConnectionPool(
+    pool = BoundedPool(
         max_connections=_MAX_CONNECTIONS,
         timeout=None,
-        parser_class=_BoundedParser,
-        connection_class=SSLConnection if target.scheme == "rediss" else Connection,
+        connection_class=BoundedConnection,
+        network=network,
+        tls=context(target, certificates),
         host=target.host,
         port=target.port,
         db=target.database,
@@ -66,17 +56,26 @@ def redis_client(url: str, options: TransportOptions) -> Redis:
         health_check_interval=options.health_check_interval_seconds or 0,
         retry=Retry(NoBackoff(), 0),
         protocol=2,
-        **target.tls,
+        driver_info=None,
     )
-    return Redis.from_pool(pool)
+    return BoundedRedis(pool)
 
 
 class RedisConnection:
     """A client, and the scripts in the folder `lua` of a package. Failures are raised as BrokerError."""
 
-    def __init__(self, url: str, options: TransportOptions, package: str) -> None:
-        self.address = parse(url).address
-        self.client = redis_client(url, options)
+    def __init__(
+        self,
+        url: str,
+        options: TransportOptions,
+        package: str,
+        network: Network | None = None,
+        certificates: Certificates = PLAIN,
+    ) -> None:
+        """Opens no connection yet; without `network` every server may be dialled."""
+        target = parse(url)
+        self.address, self.database = target.address, target.database
+        self.client = redis_client(url, options, network or Network(), certificates)
         self._folder = files(package) / "lua"
         self._digests: dict[str, str] = {}
 
@@ -89,23 +88,46 @@ class RedisConnection:
         """Close all connections. The object cannot be used afterwards."""
         await self.client.aclose()
 
-    async def run(self, script: str, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Run a script, atomically, and return its response as redis-py decodes it (bytes, int, list or None)."""
-        return (await self.run_each(script, [(keys, args)]))[0]
+    async def run(
+        self, script: str, keys: Sequence[str], args: Sequence[Any], shape: Callable[[Any], _Shaped]
+    ) -> _Shaped:
+        """Run a script, atomically. `shape` checks what it answers, as the functions in `shapes` do."""
+        return (await self.run_each(script, [(keys, args)], shape))[0]
 
-    async def run_each(self, script: str, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+    async def run_each(
+        self, script: str, calls: Sequence[tuple[Sequence[str], Sequence[Any]]], shape: Callable[[Any], _Shaped]
+    ) -> list[_Shaped]:
         """Run a script once for each pair of keys and arguments, in one round trip. Returns the responses in order."""
         with broker_errors(self.address):
             digest = self._digests.get(script) or await self._load(script)
             try:
-                return await self._send(digest, calls)
+                answers = await self._send(digest, calls)
             except NoScriptError:
                 # A restarted server has no scripts. It checks this before it runs one, so nothing was executed.
-                return await self._send(await self._load(script), calls)
+                answers = await self._send(await self._load(script), calls)
+            return [shape(answer) for answer in answers]
+
+    async def scan(self, beginning: str, kind: str | None = None) -> AsyncIterator[bytes]:
+        """The names of all keys that begin so, of one type if `kind`; BrokerError when that takes too long.
+
+        A server decides itself when a scan is over, so its time and its number of keys have a bound.
+        """
+        cursor, count, until = 0, 0, asyncio.get_running_loop().time() + _SCAN_SECONDS
+        while count == 0 or cursor != 0:
+            with broker_errors(self.address):
+                step: Any = await self.client.scan(cursor, f"{literal(beginning)}*", _SCAN_STEP, kind)
+                cursor, keys = step
+                count += 1 + len(keys)
+                if count > _MOST_KEYS or asyncio.get_running_loop().time() > until:
+                    raise RedisTimeoutError("the scan takes too long")
+            for key in keys:
+                yield key
 
     async def _load(self, script: str) -> str:
         text = (self._folder / f"{script}.lua").read_text()
-        digest = str(await self.client.script_load(text))
+        digest: str = await self.client.script_load(text)
+        if not _DIGEST.fullmatch(digest):
+            raise InvalidResponse("the script's digest is none")
         self._digests[script] = digest
         return digest
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from redis import exceptions
 
 from taskgroup.api.names import Reason
+from taskgroup.transport.answers import TooLongError
 
 _DENIED = ("WRONGPASS", "NOAUTH", "NOPERM", "invalid password", "invalid username", "without any password configured")
 _CLASSES = {
@@ -17,7 +18,9 @@ _CLASSES = {
     exceptions.OutOfMemoryError: "OOM",
     exceptions.MovedError: "MOVED",
     exceptions.MasterDownError: "MASTERDOWN",
+    TooLongError: "TOO LONG",
     exceptions.InvalidResponse: "PROTOCOL",
+    exceptions.AskError: "MOVED",
 }
 _FOREIGN = "holds a foreign value under one of the group's keys; use a database or a globalKeyPrefix of its own"
 _SENTENCES = {
@@ -33,6 +36,8 @@ _SENTENCES = {
     "unknown command": "lacks a command that Celery needs; Redis 6.2 or newer is required",
     "MOVED": "is a Redis Cluster, which Celery does not support",
     "PROTOCOL": "does not speak Redis's protocol; check host and port",
+    "TOO LONG": "sends more than the operator reads in one answer (32 MiB); remove what was stored by others, or use a"
+    " Redis of its own",
     "CROSSSLOT": "is a Redis Cluster, which Celery does not support",
 }
 
@@ -61,6 +66,9 @@ def broker_errors(address: str) -> Iterator[None]:
 
 
 def _translate(error: Exception, address: str) -> BrokerError:
+    if isinstance(error.__cause__, BrokerError):
+        # redis-py wraps what is raised while it connects.
+        return error.__cause__
     # redis-py leaves the operating system's message in the cause or context.
     text = f"{error} {error.__cause__ or error.__context__!r}"
     if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)) or _any_in(_DENIED, text):
@@ -97,7 +105,10 @@ def _connection_failure(text: str) -> str:
         "unreachable": "the network is unreachable",
         "reset": "the connection was reset",
         "closed": "the connection was closed",
-        "certificate": "its certificate is not trusted",
+        "certificate required": "it asks for a client certificate; name one in clientCertificateSecretRef",
+        "alert": "it refuses the client certificate or the TLS version",
+        "hostname mismatch": "its certificate is for another name",
+        "certificate": "its certificate is not trusted; name its authority in caSecretKeyRef",
         "SSL": "TLS could not be agreed; check redis:// against rediss://",
         "max number of clients": "it has too many clients",
     }
