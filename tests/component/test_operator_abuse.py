@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from support.task_groups import Bench, running_bench
-from support.wait import eventually
+from support.wait import PATIENCE, eventually
 
 LEVELS = 9_900
 """The API server takes 10,000."""
@@ -73,6 +74,53 @@ def test_a_paused_operator_does_not_write_over_what_its_successor_wrote(bench: B
         client.set("open:b", 1)
 
     assert bench.status("paused")["state"] == "Complete"
+
+
+def test_an_annotation_of_anybody_does_not_keep_an_object_from_being_deleted(bench: Bench) -> None:
+    """What held how far the cleanup was stood in an annotation; one that was no JSON failed the deletion for ever."""
+    bench.apply("kept", sequence={"count": 2}, template={"task": "demo.noop"}, suspend=True)
+    bench.until("kept", lambda status: status.get("state") == "Suspended")
+    annotations = [f"taskgroups.dev/{name}=x" for name in ("cleanup", "loop", "touch-dummy", "kopf-managed")]
+    bench.kubectl("annotate", "tg", "kept", *annotations)
+    done = bench.kubectl("delete", "tg", "kept", "--wait=true", f"--timeout={PATIENCE}s")
+
+    assert done.returncode == 0, done.stderr + bench.operator.log[-3000:]
+
+
+def test_a_cleanup_that_the_api_server_refuses_is_tried_again(bench: Bench) -> None:
+    """How far it is stands in memory alone, and nothing else tells of the object again."""
+    uid = bench.apply("again", sequence={"count": 2}, template={"task": "demo.gate", "args": ["again"]})
+    bench.until("again", lambda status: status.get("active"))
+    with _undeletable_deployments(bench, f"again-{uid[:8]}"):
+        bench.kubectl("delete", "tg", "again", "--wait=false")
+        eventually(lambda: "no Deployment may go" in bench.operator.log, state=lambda: bench.operator.log[-3000:])
+        assert bench.group("again")["metadata"]["deletionTimestamp"]
+    eventually(
+        lambda: not bench.kubectl("get", "tg", "again", "--ignore-not-found").stdout,
+        state=lambda: bench.operator.log[-3000:],
+    )
+
+
+@contextmanager
+def _undeletable_deployments(bench: Bench, name: str) -> Iterator[None]:
+    """The API server refuses the deletion of any Deployment in the namespace."""
+    namespace = bench.kubectl.namespace
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["deployments"]}
+    validation = {"expression": f"request.namespace != '{namespace}'", "message": "no Deployment may go"}
+    specs = {
+        "ValidatingAdmissionPolicy": {"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]},
+        "ValidatingAdmissionPolicyBinding": {"policyName": namespace, "validationActions": ["Deny"]},
+    }
+    for kind, spec in specs.items():
+        head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": {"name": namespace}}
+        assert bench.kubectl.create({**head, "spec": spec}) == ""
+    try:
+        attempt = ("delete", "deployment", name, "--dry-run=server")
+        eventually(lambda: "no Deployment may go" in bench.kubectl(*attempt).stderr)
+        yield
+    finally:
+        for kind in specs:
+            bench.kubectl("delete", kind, namespace)
 
 
 def _finish(bench: Bench, name: str) -> None:

@@ -5,9 +5,12 @@ import time
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from support.builders import NAME
+from support.crd.objects import SPECS
 from taskgroup.api.names import Reason
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES
 from taskgroup.core.meta import Meta
 from taskgroup.groups.compiling import Compiler, compile_spec
@@ -111,3 +114,35 @@ def test_a_task_that_cannot_be_read_is_named_by_its_place() -> None:
 
     assert trouble is not None
     assert trouble.message.startswith("spec.tasks.300.task: ")
+
+
+MAPS = {"requests", "limits", "nodeSelector", "affinity"}
+"""Objects whose keys are the user's."""
+
+
+def with_unknown_fields(value: Any) -> Any:
+    """A newer definition fills in defaults wherever it knows more."""
+    if isinstance(value, dict):
+        known = {key: part if key in MAPS else with_unknown_fields(part) for key, part in value.items()}
+        return known | {"fromTheFuture": {"a": [1]}}
+    return [with_unknown_fields(part) for part in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("source", ["items", "sequence", "tasks"])
+def test_fields_of_a_newer_definition_do_not_halt_a_group(source: str) -> None:
+    """They were refused at any depth: after a rollback of the operator every group stood still."""
+    spec = {key: value for key, value in SPECS[source].items() if key not in ("items", "template", "tasks")}
+    work = {key: SPECS[source][key] for key in ("items",) if key in SPECS[source]}
+    signature = {"task": "t", "options": {"priority": 1, "fromTheFuture": 1}, "fromTheFuture": 1}
+    work |= {"tasks": [signature]} if source == "tasks" else {"template": signature}
+
+    read = compiled(**with_unknown_fields(spec), **work)
+
+    assert read.invalid is None
+    assert read.spec is not None
+    assert "future" not in read.spec.model_dump_json().lower()
+
+
+def test_a_manifest_that_is_checked_without_a_server_may_not_have_them() -> None:
+    with pytest.raises(ValidationError, match="fromTheFuture"):
+        TaskGroupSpec.model_validate({**SMALL, "fromTheFuture": 1}, extra="forbid")

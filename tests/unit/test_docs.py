@@ -75,12 +75,12 @@ def test_yaml_fits_the_models(path: Path) -> None:
 def _validate(document: Any) -> None:
     """A whole manifest, the status of one, or some fields of a spec."""
     if document.get("kind") == "TaskGroup":
-        TaskGroup.model_validate({"spec": document["spec"]})
+        TaskGroup.model_validate({"spec": document["spec"]}, extra="forbid")
     elif "status" in document:
-        TaskGroupStatus.model_validate(document["status"])
+        TaskGroupStatus.model_validate(document["status"], extra="forbid")
     elif "spec" in document:
         needed = {"items": [1], "template": {"task": "a.b"}, "workers": {"image": "a", "app": "a"}}
-        TaskGroupSpec.model_validate(needed | document["spec"])
+        TaskGroupSpec.model_validate(needed | document["spec"], extra="forbid")
     else:
         raise AssertionError(f"yaml that no model describes: {document}")
 

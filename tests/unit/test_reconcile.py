@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from support.builders import (
+    BAD,
     NOW,
     after,
     completions,
     finished,
+    indexes,
     ledger,
     observed,
     only,
@@ -21,7 +23,7 @@ from support.builders import (
     work,
 )
 from taskgroup.api.names import ConditionType, Reason, State
-from taskgroup.core.completions import Completions
+from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.exchange import Demand
 from taskgroup.core.groups import demand
 from taskgroup.core.groups.observed import Observed
@@ -97,21 +99,37 @@ def test_a_group_that_cannot_start_waits_without_a_start_time(seen: Observed, st
     ],
     ids=["trouble", "no work", "no spec", "items changed"],
 )
-def test_a_halted_group_does_nothing_and_forgets_nothing(fields: dict[str, Any]) -> None:
+def test_a_halted_group_sends_nothing_and_forgets_nothing(fields: dict[str, Any]) -> None:
     seen = running(ledger=ledger(10, dispatched=5), completions=completions([0]), view=view(2), queue=queue(4))
 
     plan = reconcile(replace(seen, **fields), NOW)
 
     assert (plan.actions, plan.save, plan.transition) == ((), False, False)
-    assert not plan.counted, "what ended is shown again"
     assert plan.demand is None, "the pool goes on as it was told before"
-    assert plan.ledger == seen.ledger
+    is_counted = "work" not in fields or fields["work"] is not None
+    assert plan.ledger.succeeded == (indexes(0) if is_counted else indexes()), "or it is shown again"
+    assert bool(plan.counted) is is_counted
     assert said(plan.status, ConditionType.CONFIGURATION_VALID)[0] == "False"
     assert said(plan.status, ConditionType.STALLED)[0] == "True"
 
     healed = reconcile(after(seen, plan), NOW)
     assert healed.status.succeeded == 1
     assert said(healed.status, ConditionType.CONFIGURATION_VALID)[0] == "True"
+
+
+def test_what_ends_while_changed_items_halt_a_group_is_counted() -> None:
+    """A dry run accepts changed items; the group halted, and its status stood still while its workers worked on."""
+    seen = running(
+        ledger=ledger(10, dispatched=5),
+        work=work(spec(items=["other"] * 10)),
+        completions=Completions(indexes(0, 2), {1: BAD, 3: Failure("NotRegistered", "'shop.send'")}),
+    )
+
+    plan = reconcile(replace(seen, status=seen.status.model_copy(update={"active": 5})), NOW)
+
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.ITEMS_CHANGED)
+    assert (plan.status.succeeded, plan.status.failed, plan.status.active) == (2, 1, 2)
+    assert 3 not in plan.counted.failed, "its task may be unknown: it is judged by the items as they were"
 
 
 def test_a_halted_group_can_still_be_suspended() -> None:

@@ -19,6 +19,7 @@ from taskgroup.pools.loop import PoolLoop
 
 _OPERATOR_LABEL = f"{LABEL_MANAGED_BY}={MANAGER}"
 _EXIT_SECONDS = 5.0
+_MAX_RECORDS = 10_000
 _WATCHES = 4
 """Watch streams of each namespace: TaskGroups, Deployments and pods, and a spare one for a stream that restarts."""
 
@@ -44,12 +45,39 @@ class _NoDiffs(kopf.DiffBaseStorage):
         return super().build(body=kopf.Body(metadata_only), extra_fields=extra_fields)
 
 
+class _ProgressInMemory(kopf.AnnotationsProgressStorage):
+    """Keeps in memory how far a handler is, because anybody may write the annotation that kopf would keep it in.
+
+    What such an annotation holds is read by nobody. A restart begins the cleanup anew, which changes nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(prefix=GROUP, v1=False)
+        self._records: dict[tuple[str, str], Any] = {}
+
+    def fetch(self, *, key: Any, body: kopf.Body) -> Any:
+        """Return what was stored of the handler."""
+        return self._records.get((body["metadata"]["uid"], key))
+
+    def store(self, *, key: Any, record: Any, body: kopf.Body, patch: kopf.Patch) -> None:
+        """Keep it; of objects that went without the end of their cleanup the oldest is dropped some time."""
+        del patch
+        self._records[body["metadata"]["uid"], key] = record
+        if len(self._records) > _MAX_RECORDS:
+            del self._records[next(iter(self._records))]
+
+    def purge(self, *, key: Any, body: kopf.Body, patch: kopf.Patch) -> None:
+        """Drop it: the handler is through."""
+        del patch
+        self._records.pop((body["metadata"]["uid"], key), None)
+
+
 def operator_settings() -> kopf.OperatorSettings:
     """Return kopf's settings: it posts no events, stores no diffs, and watches only labelled pods and Deployments."""
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = FINALIZER
     settings.persistence.diffbase_storage = _NoDiffs()
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP, v1=False)
+    settings.persistence.progress_storage = _ProgressInMemory()
     settings.posting.enabled = False
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10

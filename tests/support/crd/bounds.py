@@ -34,7 +34,7 @@ MISMATCHES: Final = {
     r"^[^=]+$": "A=B",
     r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$": "two words",
     r"^(metadata|spec|status)\.": "name",
-    r"^[^/]": "/absolute",
+    r"^(\.?[^/.][^/]*|\.\.[^/]+|\.)(/(\.?[^/.][^/]*|\.\.[^/]+|\.)?)*$": "a/../../b",
     r"^/[^:]*$": "relative",
 }
 """Per pattern a text that it refuses; the texts that it accepts are those of `objects`."""

@@ -1,4 +1,8 @@
-"""Base classes and types of the resource models: frozen, camelCase in JSON, without unknown fields."""
+"""Base classes and types of the resource models: frozen, camelCase in JSON.
+
+Unknown fields of a stored object are ignored: a newer definition may have given it defaults that this version does not
+know. What people write is checked by the API server, which refuses them; checks without one say `extra="forbid"`.
+"""
 
 from typing import Annotated, Any
 
@@ -30,7 +34,7 @@ Without a list of alternatives (anyOf) the API server refuses a float in one lin
 class Model(BaseModel):
     """A part of a resource. It is frozen, so it can be compared, hashed and shared."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
     def dump(self) -> dict[str, Any]:
         """Return the JSON object that the API server stores: camelCase, without absent fields."""

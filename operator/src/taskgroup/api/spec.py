@@ -74,7 +74,10 @@ class Backend(Model):
 
 
 class TaskGroupSpec(Model):
-    """N items of Celery work as one unit; exactly one of items, sequence and tasks says what they are."""
+    """N items of Celery work as one unit: give items or sequence with a template, or tasks without one.
+
+    Exactly one of items, sequence and tasks; kubectl says of none of them, or of two, only how many alternatives match.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -114,11 +117,21 @@ class TaskGroupSpec(Model):
     )
 
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
-        None, description="JSON values of any type, one item each. Only appending is allowed later."
+        None,
+        description=(
+            "JSON values of any type, one item each; not beside sequence or tasks. Needs a template. Only appending is"
+            " allowed later: the API server takes other changes, and the group halts until they are undone."
+        ),
     )
-    sequence: Sequence | None = Field(None, description="Integers as items. Only a larger count is allowed later.")
+    sequence: Sequence | None = Field(
+        None, description="Integers as items; not beside items or tasks. Needs a template. Only a larger count later."
+    )
     tasks: Annotated[list[Leaf], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
-        None, description="One signature for each item, so that different tasks run in one group. Append only."
+        None,
+        description=(
+            "One signature for each item, so that different tasks run in one group; not beside items, sequence or"
+            " template. Append only."
+        ),
     )
     template: Leaf | None = Field(
         None, description="The signature of every item of items or sequence. Fixed once the group has started."

@@ -7,7 +7,9 @@ from pydantic import Field
 from taskgroup.api.base import DataKey, Model, ObjectName, Quantity, exactly_one
 
 VolumeName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
-RelativePath = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^/]")]
+_STEP = r"(\.?[^/.][^/]*|\.\.[^/]+|\.)"
+RelativePath = Annotated[str, Field(min_length=1, max_length=1024, pattern=f"^{_STEP}(/{_STEP}?)*$")]
+"""No step is `..`: Kubernetes refuses such pods, too, but only once they are made. A rule would cost too much here."""
 FileMode = Annotated[int, Field(ge=0, le=0o777)]
 
 
@@ -15,7 +17,7 @@ class KeyToPath(Model):
     """A key and the file it becomes."""
 
     key: DataKey = Field(description="Key of the ConfigMap or Secret.")
-    path: RelativePath = Field(description="Relative path of the file.")
+    path: RelativePath = Field(description="Relative path of the file, without .. as a step.")
     mode: FileMode | None = Field(None, description="File mode, decimal.")
 
 
@@ -98,5 +100,7 @@ class VolumeMount(Model):
     mount_path: Annotated[str, Field(min_length=1, max_length=1024, pattern="^/[^:]*$")] = Field(
         description="Absolute directory in the container."
     )
-    sub_path: RelativePath | None = Field(None, description="Only this part of the volume.")
+    sub_path: RelativePath | None = Field(
+        None, description="Only this part of the volume: a relative path without .. as a step."
+    )
     read_only: bool | None = Field(None, description="Mount read-only.")

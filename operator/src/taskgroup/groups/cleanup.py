@@ -18,6 +18,8 @@ from taskgroup.transport.errors import BrokerError
 
 BROKER_SECONDS = 30.0
 """How long an unreachable broker may hold up the deletion."""
+ERASE_SECONDS = 120.0
+"""How long one that answers may: 10,000,000 results take half a minute."""
 _POLL_SECONDS = 0.5
 _CHUNK = 10_000
 _MAX_RESULTS = 20_000_000
@@ -40,11 +42,11 @@ class Cleaner:
         """ApiError when the cluster cannot be asked; the broker's troubles end in a warning."""
         meta = read_meta(body)
         link = await self._link(meta, body)
-        answers = link is not None and await self._try(meta, lambda: self._stop(meta, link))
+        answers = link is not None and await self._try(meta, lambda: self._stop(meta, link), BROKER_SECONDS)
         pods = await self._stop_workers(meta)
         if link is not None:
             if answers:
-                await self._try(meta, lambda: self.erase(meta, link, pods))
+                await self._try(meta, lambda: self.erase(meta, link, pods), ERASE_SECONDS)
             await self._linker.unlink(meta.uid, link)
 
     def forget(self, uid: str) -> None:
@@ -55,7 +57,8 @@ class Cleaner:
         try:
             spec = TaskGroupSpec.model_validate(dict(body["spec"]))
             return await self._linker.link_for_cleanup(meta, spec)
-        except (ValueError, LinkError, ApiError) as error:
+        except (ValueError, LookupError, TypeError, LinkError, ApiError) as error:
+            # The object may be of an older version of its definition, which let other types pass.
             self._log.warning("%s: its keys in Redis stay behind: %s", meta, error)
             return None
 
@@ -88,15 +91,28 @@ class Cleaner:
         while chunk := list(itertools.islice(ids, _CHUNK)):
             await link.connection.results.delete(chunk)
 
-    async def _try(self, meta: Meta, act: Callable[[], Awaitable[None]]) -> bool:
-        """A broker that is away may come back, but nobody's deletion waits for ever: False when it did not."""
+    async def _try(self, meta: Meta, act: Callable[[], Awaitable[None]], seconds: float) -> bool:
+        """Nobody's deletion waits longer than `seconds`, whatever the broker does: False when it was not done."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._until_done(act)
+            return True
+        except TimeoutError:
+            reason = f"it was not done within {seconds:g} s"
+        except BrokerError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever tenants wrote into Redis ends here, not in a retry for ever
+            reason = f"what Redis holds of it cannot be read ({type(error).__name__}: {error})"
+        self._log.warning("%s: its keys in Redis stay behind: %s", meta, reason)
+        return False
+
+    async def _until_done(self, act: Callable[[], Awaitable[None]]) -> None:
+        """A broker that is away may come back."""
         deadline = time.monotonic() + BROKER_SECONDS
         while True:
             try:
-                await act()
-                return True
-            except BrokerError as error:
-                if time.monotonic() > deadline:
-                    self._log.warning("%s: its keys in Redis stay behind: %s", meta, error)
-                    return False
+                return await act()
+            except BrokerError:
+                if time.monotonic() + _POLL_SECONDS > deadline:
+                    raise
                 await asyncio.sleep(_POLL_SECONDS)

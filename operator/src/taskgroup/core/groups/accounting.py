@@ -1,6 +1,7 @@
 """Completions become entries in the ledger. Counts are per index: what comes twice or late changes nothing."""
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from pyroaring import BitMap, FrozenBitMap
 
@@ -24,17 +25,27 @@ class Account:
 
 def account(ledger: Ledger, completions: Completions, work: Work, now: float) -> Account:
     """Count what ended."""
-    ledger = ledger if not completions.succeeded else ledger.succeeded_with(completions.succeeded)
+    unknown = {index for index, failure in completions.failed.items() if _is_unknown(failure, work.leaf(index).task)}
+    known = {index: failure for index, failure in completions.failed.items() if index not in unknown}
+    ledger = with_ends(ledger, Completions(completions.succeeded, known), now)
+    return Account(ledger, FrozenBitMap(unknown) - ledger.ended)
+
+
+def with_ends(ledger: Ledger, ends: Completions, now: float) -> Ledger:
+    """The ledger after these ends."""
+    ledger = ledger if not ends.succeeded else ledger.succeeded_with(ends.succeeded)
     by_failure: dict[Failure, BitMap] = {}
-    unknown = BitMap()
-    for index, failure in completions.failed.items():
-        if _is_unknown(failure, work.leaf(index).task):
-            unknown.add(index)
-        else:
-            by_failure.setdefault(failure, BitMap()).add(index)
+    for index, failure in ends.failed.items():
+        by_failure.setdefault(failure, BitMap()).add(index)
     for failure, indexes in by_failure.items():
         ledger = ledger.failed_with(failure, FrozenBitMap(indexes), now)
-    return Account(ledger, FrozenBitMap(unknown) - ledger.ended)
+    return ledger
+
+
+def certain(completions: Completions) -> Completions:
+    """What is an end whatever the items are: no worker may have known the task of the others."""
+    failed = {index: failure for index, failure in completions.failed.items() if failure.reason != NOT_REGISTERED}
+    return Completions(completions.succeeded, MappingProxyType(failed))
 
 
 def _is_unknown(failure: Failure, task: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups import configuration, demand
-from taskgroup.core.groups.accounting import with_total
+from taskgroup.core.groups.accounting import certain, with_ends, with_total
 from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import deadline_in, overdue
@@ -54,24 +54,36 @@ def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
 
 
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:
-    """Nothing is dispatched and nothing is forgotten until the cause is repaired; suspension and deadline hold."""
-    active = min(seen.status.active or 0, seen.ledger.unfinished)
-    shown = StatusInput(phase=phase, ledger=seen.ledger, active=active, configuration=trouble)
+    """Nothing is dispatched and nothing is forgotten until the cause is repaired; suspension and deadline hold.
+
+    What was running ends, and is counted.
+    """
+    ledger, counted = _counted_meanwhile(seen, phase, now)
+    active = min(max(0, (seen.status.active or 0) - counted.count), ledger.unfinished)
+    shown = StatusInput(phase=phase, ledger=ledger, active=active, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
-        return plan_for(seen, shown, now, counted=_NOTHING_COUNTED)
-    verdict = overdue(seen.ledger, seen.spec, now)
+        return plan_for(seen, shown, now, counted=counted)
+    verdict = overdue(ledger, seen.spec, now)
     if verdict is not None:
         return decide(seen, shown, verdict, now)
-    left = deadline_in(seen.ledger, seen.spec, now)
+    left = deadline_in(ledger, seen.spec, now)
     return plan_for(
         seen,
         shown,
         now,
-        counted=_NOTHING_COUNTED,
+        counted=counted,
         actions=withdraw_suspended(seen) if seen.spec.suspend else (),
         demand=demand.SUSPENDED if seen.spec.suspend else None,
         wake_after=seen.resync_seconds if left is None else min(seen.resync_seconds, left),
     )
+
+
+def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger, Completions]:
+    """Values that nobody wants are deleted as their items are counted, which needs the items as they were."""
+    if phase is not Phase.RUNNING or seen.work is None or seen.work.ignores_results:
+        return seen.ledger, _NOTHING_COUNTED
+    counted = certain(seen.completions)
+    return with_ends(seen.ledger, counted, now), counted
 
 
 def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
