@@ -26,6 +26,7 @@ from taskgroup.kopf_handlers import build_registry, operator_settings
 from taskgroup.leadership import Leadership
 from taskgroup.loops.clock import SystemClock
 from taskgroup.loops.meeting import Meetings
+from taskgroup.loops.watchdog import Watchdog
 from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.pools.loop import PoolLoop
 from taskgroup.pools.observe import PoolObserver
@@ -74,11 +75,12 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
     pools = PoolLoop(workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log)
     cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
     orphans = Orphans(cluster, linker, connections, cleaner, cluster_id, settings.watch_namespaces, _log)
-    sweeping = asyncio.create_task(orphans.run())
+    beside = [asyncio.create_task(work) for work in (orphans.run(), Watchdog(_log).run())]
     leadership.checks.append(connections.check)
     registry = build_registry(groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces))
     await _handle(registry, settings, leadership)
-    sweeping.cancel()
+    for task in beside:
+        task.cancel()
     await network.close()
 
 

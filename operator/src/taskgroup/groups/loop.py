@@ -22,6 +22,7 @@ from taskgroup.groups.observe import Observer, read_meta
 from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Meeting, Meetings
+from taskgroup.loops.watchdog import name_task
 from taskgroup.transport.errors import BrokerError
 
 AGAIN_SECONDS = 0.1
@@ -68,6 +69,7 @@ class GroupLoop:
     async def run(self, body: Body, is_stopped: Callable[[], bool]) -> None:
         """Until the object is being deleted or the operator ends; `body` is live."""
         uid = body["metadata"]["uid"]
+        name_task(f"group={read_meta(body)}")
         meeting, following = self._meetings.of(uid), Following()
         try:
             while not is_stopped() and "deletionTimestamp" not in body["metadata"]:

@@ -14,6 +14,7 @@ from taskgroup.core.trouble import Trouble
 from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting, Meetings
+from taskgroup.loops.watchdog import name_task
 from taskgroup.pools.actions import PoolActions
 from taskgroup.pools.asking import forget_other_image
 from taskgroup.pools.memory import PoolMemory
@@ -47,6 +48,7 @@ class PoolLoop:
 
     async def run(self, uid: str, is_stopped: Callable[[], bool]) -> None:
         """Until stopped; there is nothing to do before the group has said what the pool is."""
+        name_task(f"workers of uid={uid}")
         meeting, following = self._meetings.of(uid), PoolFollowing()
         try:
             while not is_stopped():

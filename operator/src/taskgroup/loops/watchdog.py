@@ -1,0 +1,65 @@
+"""Says who holds the event loop: while one group's step runs too long, every other group waits."""
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+import traceback
+from types import FrameType
+
+HELD_SECONDS = 2.0
+"""A loop that does nothing else for this long is said to be held."""
+_BEAT_SECONDS = 0.25
+_PACKAGE = "taskgroup"
+
+
+def name_task(name: str) -> None:
+    """The task that runs now is called so when it holds the loop."""
+    if (task := asyncio.current_task()) is not None:
+        task.set_name(name)
+
+
+class Watchdog:
+    """A thread that sees when the event loop stands still, and logs which task it is in, and where."""
+
+    def __init__(self, log: logging.Logger, held_seconds: float = HELD_SECONDS) -> None:
+        self._log = log
+        self._held_seconds = held_seconds
+        self._beat = time.monotonic()
+        self._ended = threading.Event()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop, ident = asyncio.get_running_loop(), threading.get_ident()
+        thread = threading.Thread(target=self._watch, args=(loop, ident), name="watchdog", daemon=True)
+        thread.start()
+        try:
+            while True:
+                self._beat = time.monotonic()
+                await asyncio.sleep(_BEAT_SECONDS)
+        finally:
+            self._ended.set()
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, ident: int) -> None:
+        said = self._beat
+        while not self._ended.wait(_BEAT_SECONDS):
+            beat = self._beat
+            held = time.monotonic() - beat
+            if held >= self._held_seconds and beat != said:
+                said = beat
+                self._log.warning("The event loop is held for %.1f s by %s.", held, _culprit(loop, ident))
+
+
+def _culprit(loop: asyncio.AbstractEventLoop, ident: int) -> str:
+    """The task that runs, which the loops name by its group, and the innermost place in our own code."""
+    task = asyncio.current_task(loop)
+    name = f"task {task.get_name()!r}" if task else "no task"
+    frame = sys._current_frames().get(ident)  # noqa: SLF001 - there is no other way to see another thread's place
+    return f"{name}, {_place(frame)}"
+
+
+def _place(frame: FrameType | None) -> str:
+    places = traceback.extract_stack(frame) if frame else []
+    own = [place for place in places if f"/{_PACKAGE}/" in place.filename] or places
+    return f"in {own[-1].name} ({own[-1].filename.rpartition('/')[2]}:{own[-1].lineno})" if own else "nowhere"
