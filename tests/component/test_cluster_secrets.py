@@ -9,7 +9,7 @@ from taskgroup.api.spec import SecretKeyRef
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
 from taskgroup.cluster.resources import SECRETS
-from taskgroup.cluster.secrets import read_url
+from taskgroup.cluster.secrets import read_text
 
 URL = "redis://:geheim@redis:6379/0"
 REF = SecretKeyRef(name="redis", key="url")
@@ -24,12 +24,12 @@ async def store(cluster: Cluster, namespace: str, **data: bytes) -> None:
 async def test_the_url_is_read_without_white_space(cluster: Cluster, namespace: str, stored: str) -> None:
     await store(cluster, namespace, url=stored.encode())
 
-    assert await read_url(cluster, namespace, REF) == URL
+    assert await read_text(cluster, namespace, REF) == URL
 
 
 async def test_a_missing_secret(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(SecretMissingError) as caught:
-        await read_url(cluster, namespace, REF)
+        await read_text(cluster, namespace, REF)
 
     label = f'Secret "redis" in namespace "{namespace}"'
     assert caught.value.message == f'{label} does not exist: create it with the URL under the key "url".'
@@ -39,7 +39,7 @@ async def test_a_missing_key(cluster: Cluster, namespace: str) -> None:
     await store(cluster, namespace, uri=URL.encode(), ca=b"x")
 
     with pytest.raises(SecretMissingError, match=r'has no key "url" \(keys: "ca", "uri"\): add the URL under that key'):
-        await read_url(cluster, namespace, REF)
+        await read_text(cluster, namespace, REF)
 
 
 @pytest.mark.parametrize(("value", "expected"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "is not text")])
@@ -49,10 +49,10 @@ async def test_a_useless_value_is_reported_but_not_shown(
     await store(cluster, namespace, url=value)
 
     with pytest.raises(SecretMissingError, match=f'The key "url" of Secret "redis" .* {expected}: store the URL there'):
-        await read_url(cluster, namespace, REF)
+        await read_text(cluster, namespace, REF)
 
 
 async def test_a_secret_that_the_operator_may_not_read(namespace: str) -> None:
     async with connected(user="nobody") as powerless:
         with pytest.raises(ForbiddenError, match=r'may not read Secret "redis" .* grant it the verb get on secrets'):
-            await read_url(powerless, namespace, REF)
+            await read_text(powerless, namespace, REF)

@@ -18,7 +18,7 @@ from taskgroup.broker.port import Opening, Owner
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.resources import Resource
-from taskgroup.cluster.secrets import read_url
+from taskgroup.cluster.secrets import read_text
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Connections, open_redis
 from taskgroup.core.meta import Meta
@@ -62,7 +62,7 @@ def orphans_of(
     cluster: Cluster, namespace: str, connections: Connections, cluster_id: str, watched: tuple[str, ...]
 ) -> Orphans:
     settings = Settings(namespace=namespace, redis_secret="default-redis")
-    linker = Linker(partial(read_url, cluster), settings, connections)
+    linker = Linker(partial(read_text, cluster), settings, connections)
     cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
     return Orphans(cluster, linker, connections, cleaner, cluster_id, watched, _log)
 

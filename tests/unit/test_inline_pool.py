@@ -10,6 +10,7 @@ from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.port import Route
 from taskgroup.connections.shared import Address
 from taskgroup.groups.inline_pool import backend_hash, route_of
+from taskgroup.transport.tls import Certificates
 
 PLAIN = TransportOptions()
 ADDRESS = Address("redis://:s3cr3t@broker:6379/0", "redis://:s3cr3t@results:6379/0", PLAIN, PLAIN)
@@ -24,6 +25,8 @@ def test_the_pool_of_a_group_bears_its_uid() -> None:
     "rotated",
     [
         replace(ADDRESS, broker_url="redis://:new@broker:6379/0"),
+        replace(ADDRESS, broker_certificates=Certificates("new authority")),
+        replace(ADDRESS, results_certificates=Certificates("", "certificate", "new key")),
         replace(ADDRESS, results_url="redis://:new@results:6379/0"),
         replace(ADDRESS, broker_url=ADDRESS.results_url, results_url=ADDRESS.broker_url),
     ],

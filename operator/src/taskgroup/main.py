@@ -11,7 +11,7 @@ from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.group_store import KubernetesGroups
 from taskgroup.cluster.lease import Lease
 from taskgroup.cluster.lease_thread import LeaseThread
-from taskgroup.cluster.secrets import read_url
+from taskgroup.cluster.secrets import read_text
 from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Connections, open_redis
@@ -60,7 +60,7 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
     clock, meetings, connections = SystemClock(), Meetings(), Connections(partial(open_redis, network=network))
     cluster_id = await identity(cluster)
     store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster)
-    linker = Linker(partial(read_url, cluster), settings, connections)
+    linker = Linker(partial(read_text, cluster), settings, connections)
     compiler = Compiler(settings.max_message_bytes)
     groups = GroupLoop(
         store,

@@ -27,6 +27,8 @@ SIGNATURE: Final[dict[str, Json]] = {
 FILES: Final = [{"key": "a", "path": "etc/a", "mode": 0o400}]
 BACKEND: Final[dict[str, Json]] = {
     "secretKeyRef": {"name": "broker", "key": "url"},
+    "caSecretKeyRef": {"name": "authority", "key": "ca.crt"},
+    "clientCertificateSecretRef": {"name": "client"},
     "transportOptions": {
         "globalKeyPrefix": "shop:",
         "socketTimeoutSeconds": 5,

@@ -46,6 +46,18 @@ class SecretKeyRef(Model):
     key: DataKey = Field("url", description="Key whose value is the URL, for example redis://:password@host:6379/0.")
 
 
+class CertificateKeyRef(SecretKeyRef):
+    """A key of a Secret in the TaskGroup's namespace that holds certificates."""
+
+    key: DataKey = Field("ca.crt", description="Key whose value is one or more certificates in PEM form.")
+
+
+class ClientCertificateRef(Model):
+    """A Secret of type kubernetes.io/tls in the TaskGroup's namespace."""
+
+    name: ObjectName = Field(description="Name of the Secret; its keys are tls.crt and tls.key.")
+
+
 class TransportOptions(Model):
     """Options of the connection; they drive the operator and the workers alike."""
 
@@ -68,6 +80,12 @@ class Backend(Model):
     """A broker or result backend, by the Secret that holds its URL."""
 
     secret_key_ref: SecretKeyRef = Field(description="Secret and key that hold the URL.")
+    ca_secret_key_ref: CertificateKeyRef | None = Field(
+        None, description="Who signs the server's certificate, for a rediss URL; the public authorities when absent."
+    )
+    client_certificate_secret_ref: ClientCertificateRef | None = Field(
+        None, description="Certificate that operator and workers present to the server, for a rediss URL."
+    )
     transport_options: TransportOptions = Field(
         default_factory=TransportOptions, description="Options of the connection."
     )

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,7 +18,8 @@ from taskgroup.cluster.errors import ForbiddenError, NotFoundError
 from taskgroup.cluster.ledger_store import load
 from taskgroup.cluster.port_forward import in_cluster, reachable
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
-from taskgroup.cluster.secrets import read_url
+from taskgroup.cluster.secrets import read_text
+from taskgroup.connections.linking import read_certificates
 from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
@@ -28,6 +30,7 @@ from taskgroup.results.failures import failure
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.transport.network import Network
 from taskgroup.transport.shares import Shares
+from taskgroup.transport.tls import PLAIN
 from taskgroup.transport.url import in_namespace
 
 _CHUNK = 1_000
@@ -63,14 +66,21 @@ async def _lines(
     broker_url, results_url = await _urls(cluster, namespace, name, uid)
     broker_options = group.spec.broker.transport_options if group.spec.broker else TransportOptions()
     results_options = group.spec.result_backend.transport_options if group.spec.result_backend else broker_options
+    read = partial(read_text, cluster)
+    broker_certificates, results_certificates = [
+        await read_certificates(read, namespace, backend) if backend else PLAIN
+        for backend in (group.spec.broker, group.spec.result_backend or group.spec.broker)
+    ]
     async with AsyncExitStack() as stack:
         reachable_urls = {
             url: await stack.enter_async_context(reachable(url, namespace, kubeconfig, context))
             for url in {broker_url, results_url}
         }
-        attempts = await _attempts(RedisBroker(reachable_urls[broker_url], broker_options), uid)
+        attempts = await _attempts(
+            RedisBroker(reachable_urls[broker_url], broker_options, None, broker_certificates), uid
+        )
         ledger = await _ledger(cluster, body, status)
-        backend = RedisResults(reachable_urls[results_url], results_options, _roomy_network())
+        backend = RedisResults(reachable_urls[results_url], results_options, _roomy_network(), results_certificates)
         stack.push_async_callback(backend.close)
         for start in range(0, status.total or 0, _CHUNK):
             indexes = range(start, min(start + _CHUNK, status.total or 0))
@@ -92,7 +102,7 @@ async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[
         )
         for variable in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")
     ]
-    broker, backend = [in_namespace(await read_url(cluster, namespace, ref), namespace) for ref in references]
+    broker, backend = [in_namespace(await read_text(cluster, namespace, ref), namespace) for ref in references]
     return broker, backend
 
 

@@ -4,17 +4,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from taskgroup.api.names import Reason
-from taskgroup.api.spec import Backend, SecretKeyRef, TaskGroupSpec, TransportOptions
+from taskgroup.api.spec import Backend, CertificateKeyRef, SecretKeyRef, TaskGroupSpec, TransportOptions
 from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
 from taskgroup.connections.shared import Address, Connection, Connections
 from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
 from taskgroup.results.subscription import Subscription
 from taskgroup.settings import Settings
+from taskgroup.transport.tls import Certificates
 from taskgroup.transport.url import in_namespace
 
-ReadUrl = Callable[[str, SecretKeyRef], Awaitable[str]]
-"""Namespace and key to the URL in a Secret; SecretMissingError or ForbiddenError when it cannot be read."""
+ReadText = Callable[[str, SecretKeyRef], Awaitable[str]]
+"""Namespace and key to the text in a Secret; SecretMissingError or ForbiddenError when it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class LinkError(Exception):
 class Linker:
     """Turns the Secrets that a spec names into open connections."""
 
-    def __init__(self, read_url: ReadUrl, settings: Settings, connections: Connections) -> None:
-        self._read_url = read_url
+    def __init__(self, read_text: ReadText, settings: Settings, connections: Connections) -> None:
+        self._read_text = read_text
         self._settings = settings
         self._connections = connections
         self._addresses: dict[str, Address] = {}
@@ -49,10 +50,7 @@ class Linker:
         address = await self._address(meta, spec)
         if old is not None and old.address == address:
             return old
-        try:
-            connection = self._connections.use(address, meta.uid)
-        except ValueError as error:
-            raise LinkError(Trouble(Reason.INVALID_URL, str(error))) from None
+        connection = self._use(address, meta.uid)
         if old is not None:
             await self.unlink(meta.uid, old)
         self._addresses[meta.uid] = address
@@ -73,8 +71,14 @@ class Linker:
             if meta.uid not in self._addresses:
                 raise
             address = self._addresses[meta.uid]
-        connection = self._connections.use(address, meta.uid)
+        connection = self._use(address, meta.uid)
         return Link(address, connection, connection.sweeper.subscribe(meta.uid, _nobody))
+
+    def _use(self, address: Address, uid: str) -> Connection:
+        try:
+            return self._connections.use(address, uid)
+        except ValueError as error:
+            raise LinkError(Trouble(Reason.INVALID_URL, str(error))) from None
 
     def forget(self, uid: str) -> None:
         """The object is gone."""
@@ -87,15 +91,27 @@ class Linker:
     async def _address(self, meta: Meta, spec: TaskGroupSpec) -> Address:
         broker = self.broker_of(meta, spec)
         results = spec.result_backend or broker
-        broker_url = await self._url(meta.namespace, broker.secret_key_ref)
-        results_url = broker_url if results == broker else await self._url(meta.namespace, results.secret_key_ref)
-        return Address(broker_url, results_url, broker.transport_options, results.transport_options)
+        broker_url, certificates = await self._endpoint(meta.namespace, broker)
+        same = results == broker
+        results_url, others = (broker_url, certificates) if same else await self._endpoint(meta.namespace, results)
+        return Address(
+            broker_url, results_url, broker.transport_options, results.transport_options, certificates, others
+        )
+
+    async def _endpoint(self, namespace: str, backend: Backend) -> tuple[str, Certificates]:
+        """What the Secrets of one backend hold."""
+        url = await self._url(namespace, backend.secret_key_ref)
+        return url, await read_certificates(self._read, namespace, backend)
 
     async def _url(self, namespace: str, reference: SecretKeyRef) -> str:
         try:
-            return in_namespace(await self._read_url(namespace, reference), namespace)
+            return in_namespace(await self._read(namespace, reference), namespace)
         except ValueError as error:
             raise LinkError(Trouble(Reason.INVALID_URL, str(error))) from None
+
+    async def _read(self, namespace: str, reference: SecretKeyRef) -> str:
+        try:
+            return await self._read_text(namespace, reference)
         except SecretMissingError as error:
             raise LinkError(Trouble(Reason.SECRET_NOT_FOUND, error.message)) from None
         except ForbiddenError as error:
@@ -108,6 +124,14 @@ class Linker:
         if self._settings.redis_secret and meta.namespace in self._settings.redis_namespaces:
             return Backend(secret_key_ref=SecretKeyRef(name=self._settings.redis_secret))
         raise LinkError(Trouble(Reason.NO_BROKER, _no_broker(meta.namespace)))
+
+
+async def read_certificates(read_text: ReadText, namespace: str, backend: Backend) -> Certificates:
+    """What the Secrets hold that a backend names."""
+    authority, client = backend.ca_secret_key_ref, backend.client_certificate_secret_ref
+    names = [CertificateKeyRef(name=client.name, key=key) for key in ("tls.crt", "tls.key")] if client else []
+    texts = [await read_text(namespace, name) for name in names] or ["", ""]
+    return Certificates(await read_text(namespace, authority) if authority else "", *texts)
 
 
 def _nobody() -> None:

@@ -8,6 +8,7 @@ from taskgroup.connections.linking import Link
 from taskgroup.connections.shared import Address
 from taskgroup.core.items.work import Work
 from taskgroup.core.pools.pool_spec import POD_NAME, PoolSpec, grace_seconds, result_seconds
+from taskgroup.transport.tls import PLAIN
 
 
 def route_of(uid: str) -> Route:
@@ -31,6 +32,9 @@ def inline_pool(uid: str, spec: TaskGroupSpec, work: Work, broker: Backend, link
 
 
 def backend_hash(address: Address) -> str:
-    """Changes with the URLs, so that a rotated Secret rolls the workers; tells nothing about them."""
+    """Changes with URLs and certificates, so that a rotated Secret rolls the workers; tells nothing about them."""
     urls = f"{address.broker_url} {address.results_url}"
+    for given in (address.broker_certificates, address.results_certificates):
+        if given != PLAIN:
+            urls += f" {given.authority} {given.client} {given.client_key}"
     return hashlib.sha256(urls.encode()).hexdigest()[:16]

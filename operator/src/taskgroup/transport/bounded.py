@@ -6,7 +6,7 @@ addresses that are dialled (`network`).
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from typing import Any
 
 from redis._parsers import BaseParser
@@ -117,8 +117,9 @@ class BoundedConnection(Connection):
             for place, self._address in enumerate(addresses, start=1):
                 try:
                     await self._try(self._connect_seconds / len(addresses))
-                except OSError:
-                    if place == len(addresses):
+                except OSError as error:
+                    # The server is there, and its other addresses have the same certificate.
+                    if place == len(addresses) or isinstance(error, SSLError):
                         raise
                 else:
                     return

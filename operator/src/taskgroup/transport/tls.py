@@ -36,8 +36,9 @@ def context(url: RedisURL, certificates: Certificates) -> ssl.SSLContext | None:
         return None
     if certificates != PLAIN and url.has_tls_options:
         raise ValueError("Remove the ssl_ options from the URL: certificates are given for it, and they are checked.")
+    authority = _bounded(certificates.authority, "caSecretKeyRef") or None
     try:
-        made = ssl.create_default_context(cadata=_bounded(certificates.authority, "caSecretKeyRef") or None)
+        made = ssl.create_default_context(cadata=authority)
     except (ssl.SSLError, ValueError):
         raise ValueError("The certificate in caSecretKeyRef cannot be read; store it there in PEM form.") from None
     made.check_hostname = url.check_hostname

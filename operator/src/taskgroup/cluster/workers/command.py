@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from taskgroup.api.spec import TransportOptions
+from taskgroup.cluster.workers.certificates import tls_settings
 from taskgroup.core.pools.pool_spec import POD_NAME, PoolSpec
 
 CONNECT_SECONDS = 5
@@ -66,6 +67,7 @@ def _connections(spec: PoolSpec) -> Iterator[str]:
     yield f"broker_transport_options=(dict){_joined(user_options, own_options)}"
     yield f"result_backend_transport_options=(dict){_literal_json(_prefix(spec.results.transport_options))}"
     yield from _backend_connection(spec.results.transport_options)
+    yield from (f"{name}=(dict){_json(options)}" for name, options in tls_settings(spec))
 
 
 def _transport(options: TransportOptions) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from taskgroup.api.spec import Backend
 from taskgroup.api.volumes import Volume
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_labels, child_metadata, child_name
+from taskgroup.cluster.workers import certificates
 from taskgroup.cluster.workers.command import arguments, command
 from taskgroup.cluster.workers.containers import (
     SCRATCH,
@@ -54,7 +55,7 @@ def pod_template(meta: Meta, pool: PoolSpec) -> Manifest:
         "terminationGracePeriodSeconds": pool.grace_seconds,
         "securityContext": _pod_security(workers),
         "containers": [_container(pool)],
-        "volumes": _volumes(workers),
+        "volumes": [*_volumes(workers), *certificates.volumes(pool)],
     }
     return {
         "metadata": {
