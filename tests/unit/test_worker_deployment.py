@@ -320,3 +320,29 @@ def test_where_pods_run_and_how_urgent_they_are_is_handed_on() -> None:
     assert pod(manifest)["runtimeClassName"] == "gvisor"
     own = {**spread, "labelSelector": {"matchLabels": {"taskgroups.dev/uid": META.uid}}}
     assert pod(manifest)["topologySpreadConstraints"] == [own, chosen]
+
+
+def test_certificates_are_mounted_where_the_settings_name_them() -> None:
+    secure = Backend.model_validate(
+        {
+            "secretKeyRef": {"name": "queue"},
+            "caSecretKeyRef": {"name": "authority", "key": "root.pem"},
+            "clientCertificateSecretRef": {"name": "client"},
+        }
+    )
+    manifest = build(secure, backend())
+    (volume,) = (volume for volume in pod(manifest)["volumes"] if "projected" in volume)
+    (mount,) = (mount for mount in container(manifest)["volumeMounts"] if mount["name"] == volume["name"])
+    options = json.loads(setting(manifest, "broker_use_ssl").removeprefix("(dict)"))
+    files = {
+        f"{mount['mountPath']}/{item['path']}": (source["secret"]["name"], item["key"])
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    }
+
+    assert mount["readOnly"]
+    assert files[options["ssl_ca_certs"]] == ("authority", "root.pem")
+    assert files[options["ssl_certfile"]] == ("client", "tls.crt")
+    assert files[options["ssl_keyfile"]] == ("client", "tls.key")
+    assert options["ssl_cert_reqs"] == "required"
+    assert "redis_backend_use_ssl" not in "".join(container(manifest)["args"])

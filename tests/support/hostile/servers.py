@@ -38,10 +38,13 @@ async def _start(behaviour: Behaviour) -> asyncio.Server:
 
 async def _end(server: asyncio.Server) -> None:
     server.close()
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    # What was accepted a moment ago starts after the listening has ended.
+    await asyncio.sleep(0.05)
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 def answering(answer: bytes) -> Behaviour:

@@ -99,7 +99,7 @@ def _container(pool: PoolSpec) -> Manifest:
         "env": _environment(pool),
         "envFrom": [source.dump() for source in workers.env_from or ()],
         "resources": workers.resources.dump() if workers.resources else None,
-        "volumeMounts": mounts(workers.volume_mounts, SCRATCH),
+        "volumeMounts": [*mounts(workers.volume_mounts, SCRATCH), *certificates.mounts(pool)],
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(workers),
     }
