@@ -169,9 +169,18 @@ class Life(RuleBasedStateMachine):
     def requeue(self, pod: str) -> set[int]:
         """What is given up; what came back, the invariant finds on the queue."""
         groups = [self.group.uid]
-        items = self.run(
-            self.pools.requeue(self.group.pool.pool, pod, groups, before=None, count_loss=True, loss_limit=LOSS_LIMIT)
+        requeued = self.run(
+            self.pools.requeue(
+                self.group.pool.pool,
+                pod,
+                groups,
+                before=None,
+                count_loss=True,
+                loss_limit=LOSS_LIMIT,
+                suspect_losses=0,
+            )
         )
+        items = requeued.given_up
         indexes = {index for item in items if (index := self.current(str(item))) is not None}
         assert len(indexes) == len(items)
         return indexes

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -37,12 +38,25 @@ async def take_and_die(group: Group, url: str, count: int, pod: str = "pod-a") -
 
 
 async def requeue(
-    group: Group, pod: str = "pod-a", before: float | None = None, limit: int = 3, *, count_loss: bool = True
+    group: Group,
+    pod: str = "pod-a",
+    before: float | None = None,
+    limit: int = 3,
+    *,
+    count_loss: bool = True,
+    suspect_losses: int = 0,
 ) -> frozenset[TaskId]:
     """The items that are given up."""
-    return await group.broker.pools.requeue(
-        group.pool.pool, pod, [group.uid], before=before, count_loss=count_loss, loss_limit=limit
+    requeued = await group.broker.pools.requeue(
+        group.pool.pool,
+        pod,
+        [group.uid],
+        before=before,
+        count_loss=count_loss,
+        loss_limit=limit,
+        suspect_losses=suspect_losses,
     )
+    return requeued.given_up
 
 
 async def test_held_messages_come_first_again_and_are_marked(group: Group, redis_url: str) -> None:
@@ -165,6 +179,54 @@ async def test_what_is_acknowledged_between_look_and_move_stays_away(
         assert indexes(queued_ids(client, group.pool)) == [1]
 
 
+async def test_what_waited_for_its_eta_was_not_run_and_counts_no_loss(
+    group: Group, redis_url: str, client: redis.Redis
+) -> None:
+    """A retry with a countdown lies in its worker; it is not what that worker died of."""
+    await group.dispatch(0, 1)
+    await take_and_die(group, redis_url, 1)
+    retry = json.loads(group.messages([1])[0])
+    retry["headers"] |= {"retries": 1, "eta": datetime.fromtimestamp(time.time() + 600, UTC).isoformat()}
+    client.lpush(group.pool.lists[3], json.dumps(retry))
+    await take_and_die(group, redis_url, 1)
+
+    assert await requeue(group, limit=0) == {TaskId(group.uid, 0)}, "it died alone"
+    assert indexes(queued_ids(client, group.pool)) == [1]
+    assert (await group.broker.groups.books(group.uid)).losses == {0: 1}
+
+
+async def test_a_retry_is_never_set_aside(group: Group, redis_url: str, client: redis.Redis) -> None:
+    """Only its message knows its arguments and how often it was tried."""
+    retry = json.loads(group.messages([1])[0])
+    retry["headers"]["retries"] = 1
+    client.lpush(group.pool.lists[3], json.dumps(retry))
+    for _ in range(2):
+        await take_and_die(group, redis_url, 1)
+        await requeue(group, suspect_losses=1)
+
+    assert indexes(queued_ids(client, group.pool)) == [1]
+    assert (await group.broker.groups.books(group.uid)).losses == {1: 2}
+
+
+async def test_what_was_taken_in_time_does_not_expire_on_its_way_back(
+    group: Group, redis_url: str, client: redis.Redis
+) -> None:
+    past = datetime.fromtimestamp(time.time() - 600, UTC).isoformat()
+    for index, properties in enumerate(({"expiration": "60000"}, {}, {"expiration": "never"})):
+        message = json.loads(group.messages([index])[0])
+        message["headers"]["expires"] = past
+        message["properties"] |= properties
+        client.lpush(group.pool.lists[3], json.dumps(message))
+    await take_and_die(group, redis_url, 3)
+    await requeue(group)
+
+    raw: Any = client.lrange(group.pool.lists[3], 0, -1)
+    expires = {json.loads(text)["headers"]["id"]: json.loads(text)["headers"]["expires"] for text in raw}
+    again = expires.pop(task_id(group.uid, 0))
+    assert 30 < datetime.fromisoformat(again).timestamp() - time.time() <= 60
+    assert list(expires.values()) == [None, None]
+
+
 async def test_nothing_returns_into_an_erased_group(group: Group, redis_url: str, client: redis.Redis) -> None:
     await group.dispatch(0, 1)
     await take_and_die(group, redis_url, 1)
@@ -194,9 +256,10 @@ async def two_groups(redis_url: str) -> tuple[Group, Group]:
 
 
 async def requeue_all(pool_of: Group, groups: Sequence[str], limit: int = 3) -> frozenset[TaskId]:
-    return await pool_of.broker.pools.requeue(
-        pool_of.pool.pool, "pod-a", groups, before=None, count_loss=True, loss_limit=limit
+    requeued = await pool_of.broker.pools.requeue(
+        pool_of.pool.pool, "pod-a", groups, before=None, count_loss=True, loss_limit=limit, suspect_losses=0
     )
+    return requeued.given_up
 
 
 async def test_each_item_of_a_shared_pool_goes_back_by_its_own_books(redis_url: str, client: redis.Redis) -> None:

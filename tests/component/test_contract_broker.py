@@ -9,7 +9,8 @@ from pyroaring import BitMap, FrozenBitMap
 
 from support.contract import Harness, MemoryHarness, redis_harness
 from taskgroup.api.signature import Leaf, Options
-from taskgroup.broker.port import ItemMessage, Opening, Owner, Route
+from taskgroup.broker.port import ItemMessage, Opening, Owner, Requeued, Route
+from taskgroup.core.exchange import MAX_SHARED_LOSSES
 from taskgroup.core.groups.observed import Fence
 from taskgroup.core.task_id import TaskId, task_id
 
@@ -154,10 +155,19 @@ async def test_a_renewed_item_has_a_new_id_and_the_old_one_is_superseded(broker:
     assert taken(broker, "b", 3) == [task_id(UID, 0, 1)]
 
 
+async def died(broker: Harness, pod: str, *, limit: int = 3, suspect_losses: int = 0) -> Requeued:
+    return await broker.pools.requeue(
+        UID, pod, [UID], before=None, count_loss=True, loss_limit=limit, suspect_losses=suspect_losses
+    )
+
+
 async def requeue(
     broker: Harness, pod: str, *, limit: int = 3, count_loss: bool = True, groups: Sequence[str] = (UID,)
 ) -> frozenset[TaskId]:
-    return await broker.pools.requeue(UID, pod, groups, before=None, count_loss=count_loss, loss_limit=limit)
+    requeued = await broker.pools.requeue(
+        UID, pod, groups, before=None, count_loss=count_loss, loss_limit=limit, suspect_losses=0
+    )
+    return requeued.given_up
 
 
 async def test_what_a_dead_pod_held_is_first_in_line_again(broker: Harness) -> None:
@@ -190,6 +200,58 @@ async def test_an_item_that_too_many_workers_died_with_is_given_up(broker: Harne
     assert await requeue(broker, "c", limit=2) == {TaskId(UID, 0)}
     assert await queued(broker, "c") == (0, {"c": 0})
     assert dict((await broker.groups.books(UID)).losses) == {0: 3}
+
+
+async def test_suspects_wait_for_the_group_to_send_them_alone(broker: Harness) -> None:
+    await opened(broker, 3)
+    for pod in ("a", "b"):
+        taken(broker, pod, 3)
+        requeued = await died(broker, pod, suspect_losses=2)
+
+    assert requeued == Requeued(set_aside=3)
+    assert await queued(broker, "b") == (0, {"b": 0})
+    books = await broker.groups.books(UID)
+    assert (set(books.returned), dict(books.losses)) == ({0, 1, 2}, {0: 2, 1: 2, 2: 2})
+    assert await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(1, 0, messages(broker, [1])[0])]) == BitMap([1])
+    taken(broker, "c", 1)
+    assert await died(broker, "c", suspect_losses=2) == Requeued(set_aside=1)
+    assert dict((await broker.groups.books(UID)).losses) == {0: 2, 1: 3, 2: 2}
+
+
+async def test_the_last_loss_must_be_the_items_own(broker: Harness) -> None:
+    """Two items die together more often than one may: neither is given up before a worker dies with it alone."""
+    await opened(broker, 2)
+    for number in range(5):
+        taken(broker, f"pod-{number}", 2)
+        assert await died(broker, f"pod-{number}") == Requeued()
+    assert dict((await broker.groups.books(UID)).losses) == {0: 3, 1: 3}
+
+    assert taken(broker, "last", 1) == [task_id(UID, 0)]
+    assert await died(broker, "last") == Requeued(frozenset({TaskId(UID, 0)}))
+    assert taken(broker, "other", 2) == [task_id(UID, 1)]
+
+
+async def test_items_that_always_die_together_are_given_up_in_the_end(broker: Harness) -> None:
+    await opened(broker, 2)
+    for number in range(MAX_SHARED_LOSSES):
+        taken(broker, f"pod-{number}", 2)
+        assert await died(broker, f"pod-{number}") == Requeued()
+
+    taken(broker, "last", 2)
+    assert await died(broker, "last") == Requeued(frozenset({TaskId(UID, 0), TaskId(UID, 1)}))
+
+
+async def test_the_cursor_moves_past_items_that_are_held_back(broker: Harness) -> None:
+    await opened(broker)
+    assert await broker.groups.skip(UID, FENCE, 0, 0, FrozenBitMap([0, 1, 2]))
+    assert not await broker.groups.skip(UID, FENCE, 0, 0, FrozenBitMap([0, 1, 2]))
+    assert not await broker.groups.skip(UID, Fence("n", 2), 0, 3, FrozenBitMap([3]))
+
+    state = (await broker.groups.observe(ROUTE, [])).state
+    assert state
+    assert dict(state.cursors) == {0: 3}
+    assert set((await broker.groups.books(UID)).returned) == {0, 1, 2}
+    assert await queued(broker) == (0, {})
 
 
 async def test_a_stop_in_order_counts_no_loss(broker: Harness) -> None:

@@ -41,7 +41,7 @@ METHODS: dict[str, Method] = {
     "owners": lambda broker, _: broker.groups.owners(),
     "pool look": lambda broker, _: broker.pools.observe(ROUTE.pool, ["pod"]),
     "requeue": lambda broker, _: broker.pools.requeue(
-        ROUTE.pool, "pod", [ROUTE.uid], before=None, count_loss=True, loss_limit=3
+        ROUTE.pool, "pod", [ROUTE.uid], before=None, count_loss=True, loss_limit=3, suspect_losses=0
     ),
     "strays": lambda broker, _: broker.pools.stray_pods(ROUTE.pool),
     "pool erase": lambda broker, _: broker.pools.erase(ROUTE.pool, ["pod"]),

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import redis
-from celery import Celery, Task
+from celery import Celery, Task, chain
 from celery.exceptions import Ignore
 from pydantic import BaseModel
 
@@ -119,6 +119,12 @@ def again(self: Task) -> int:
 def silent() -> None:
     """End without any result."""
     raise Ignore
+
+
+@app.task(name="demo.replaced", bind=True)
+def replaced(self: Task, name: str) -> None:
+    """Let two other tasks take the task's place: a gate, then a note."""
+    raise self.replace(chain(gate.si(name), note.si("replaced")))
 
 
 @app.task(name="demo.child")

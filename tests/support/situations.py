@@ -75,8 +75,8 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     """What may be known of the items."""
     dispatched = draw(st.integers(0, TOTAL))
     succeeded = draw(seldom_some.map(FrozenBitMap) | st.sampled_from([NONE, full(TOTAL)]))
-    unknown_task = draw(st.sampled_from(["", "", "", "shop.send"]))
-    books = ledger(TOTAL, dispatched=dispatched, succeeded=succeeded, unknown_task=unknown_task)
+    unknown_tasks = draw(st.sampled_from([(), (), (), ("shop.send",)]))
+    books = ledger(TOTAL, dispatched=dispatched, succeeded=succeeded, unknown_tasks=unknown_tasks)
     return books.withdrawn(draw(some.map(FrozenBitMap)) & full(dispatched))
 
 

@@ -58,7 +58,7 @@ def _narrow(world: World, number: int) -> None:
 
 
 def _unlearn(world: World, number: int) -> None:
-    world.knows_task = number % 2 == 1
+    world.unknown_tasks = (frozenset({"shop.send"}), frozenset[str](), frozenset({"shop.other"}))[number % 3]
 
 
 def _append(world: World, number: int) -> None:
@@ -148,6 +148,13 @@ specs = st.builds(
     workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
 )
 
+tasks = st.sampled_from(["shop.send", "shop.other"]).map(lambda task: {"task": task})
+mixed_specs = st.builds(
+    lambda tasks, **fields: spec(tasks=tasks, **fields),
+    st.lists(tasks, min_size=1, max_size=16),
+    workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
+)
+
 
 def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, Step]) -> World:
     """The world after a story, and after the calm that follows it."""
@@ -155,7 +162,7 @@ def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, 
     for name, number in story:
         steps[name](world, number)
         check(world)
-    world.has_secret, world.knows_task = True, True
+    world.has_secret, world.unknown_tasks = True, frozenset()
     world.broker.trouble = world.results.trouble = None
     world.lost_answer = world.workers.refusal = None
     world.change(world.spec.model_copy(update={"suspend": False}))

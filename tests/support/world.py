@@ -14,6 +14,7 @@ from support.memory.pools import MemoryInspection, MemoryPools
 from support.memory.results import MemoryResults, completion
 from support.memory.store import Books, Message, Store
 from support.memory.turns import Turns
+from support.world_checks import check_plan, check_status
 from support.world_operator import Killed, Operator, WorldClock
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
@@ -21,7 +22,7 @@ from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.errors import ApiError, ConflictError, SecretMissingError
 from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.completions import Completions, Failure
-from taskgroup.core.groups.plan import MarkMissing, Plan
+from taskgroup.core.groups.plan import Plan
 from taskgroup.core.items.work import Work, compile_work
 from taskgroup.core.pools.plan import PoolPlan
 from taskgroup.core.status.phase import Phase, phase_of
@@ -32,8 +33,6 @@ from taskgroup.transport.errors import BrokerError
 
 UID = "6f1c2e52-0000-4000-8000-000000000001"
 POOL = UID
-BEHIND_SECONDS = 2.0
-"""How old a status may be that is not what was decided."""
 AWAY = BrokerError(Reason.UNREACHABLE, "Redis at redis://redis:6379/0 cannot be reached: connection refused.")
 
 T = TypeVar("T")
@@ -49,15 +48,15 @@ class World:
         self.broker = Store(self.broker_effect)
         self.results = MemoryResults(self.effect)
         self.store = MemoryGroupStore(self.effect)
-        self.store.on_status = self._check_status
+        self.store.on_status = lambda old, new: check_status(self, old, new)
         self.workers = MemoryWorkers(self.held, self.effect, self._watch)
         self.fuse: int | None = None
         """Effects until the operator is killed."""
         self.lost_answer: int | None = None
         """Effects until the answer of a call to the broker is lost."""
         self.has_secret = True
-        self.knows_task = True
-        """The workers' app registers the task."""
+        self.unknown_tasks = frozenset[str]()
+        """What the workers' app does not register."""
         self.flaws: list[str] = self.workers.flaws
         self.most_parallel = spec.parallelism
         """The loosest bound that the spec ever had."""
@@ -136,6 +135,10 @@ class World:
         """Pod to the number of messages that it, or a container it had before, took and did not acknowledge."""
         return {pod: len(hand) for pod, hand in self.broker.held(POOL).items()}
 
+    def task_of(self, message: Message) -> str:
+        """The task that it names."""
+        return self.work.leaf(message.item.index).task if message.item else ""
+
     def in_hands(self) -> list[Message]:
         """Everything unacknowledged."""
         return [held.message for hand in self.broker.held(POOL).values() for held in hand]
@@ -154,8 +157,8 @@ class World:
         if not running:
             return
         pod, message = running[choice % len(running)]
-        end = Failure(failure, "bad") if failure else None
-        self.results.store(message.id, end if self.knows_task else Failure("NotRegistered", "'shop.send'"))
+        end, task = Failure(failure, "bad") if failure else None, self.task_of(message)
+        self.results.store(message.id, Failure("NotRegistered", repr(task)) if task in self.unknown_tasks else end)
         self.broker.acknowledge(POOL, pod, message)
 
     def _own(self, pod: str) -> list[Message]:
@@ -217,7 +220,7 @@ class World:
         try:
             await self._sweep()
             plan, _ = await operator.groups.look(self.body, operator.meeting, operator.following)
-            self._check_plan(plan)
+            check_plan(self, plan)
             if pool:
                 await self._look_at_workers()
             await self._search()
@@ -254,36 +257,6 @@ class World:
         memory = self.operator.following.memory
         if memory is not None and memory.searches.task is not None:
             await memory.searches.task
-
-    # Checks at every look
-
-    def _check_plan(self, plan: Plan) -> None:
-        self.actions.extend(plan.actions)
-        self._check_missing(plan)
-        status, memory = plan.status, self.operator.following.memory
-        parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)
-        if sum(part or 0 for part in parts) != (status.total or 0):
-            self.flaws.append(f"{parts} are not {status.total}")
-        if memory is None:
-            return
-        age = self.now - memory.record.status_written
-        if plan.status != self.status and age >= BEHIND_SECONDS and memory.record.carried == plan.carried:
-            self.flaws.append(f"the status is {age} s old, and not what was decided")
-        if plan.extra_events and age >= BEHIND_SECONDS and memory.record.extra_events:
-            self.flaws.append(f"{memory.record.extra_events} were not posted")
-
-    def _check_missing(self, plan: Plan) -> None:
-        there = {message.item for message in (*self.queue, *self.in_hands())}
-        for action in plan.actions:
-            if isinstance(action, MarkMissing):
-                found = {item.index for item in there if item and self.books.is_newest(item)} & set(action.indexes)
-                self.flaws += [f"{index} is not missing" for index in found]
-
-    def _check_status(self, old: TaskGroupStatus, new: TaskGroupStatus) -> None:
-        if phase_of(new).value < phase_of(old).value:
-            self.flaws.append(f"from {phase_of(old)} back to {phase_of(new)}")
-        if (new.succeeded or 0) < (old.succeeded or 0) and self.store.ledger is not None:
-            self.flaws.append(f"succeeded fell from {old.succeeded} to {new.succeeded}")
 
     def repeat_all(self) -> None:
         """Everything that was ever said of newest attempts is said again."""

@@ -26,7 +26,7 @@ MANY = FrozenBitMap(range(500))
         (pools.MarkPods(("a", "b"), ("c",)), "action=MarkPods idle=2 busy=1"),
         (
             pools.Requeue("w-1", 2, None, count_loss=True, loss_limit=3),
-            "action=Requeue pod=w-1 restarts=2 before=None count_loss=True loss_limit=3",
+            "action=Requeue pod=w-1 restarts=2 before=None count_loss=True loss_limit=3 suspect_losses=2",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from support.pool_builders import pods, pool, pool_after, pool_look, pool_queue,
 from support.situations import TOTAL, groups, kinds, pools, suspicions
 from taskgroup.core.action import Action
 from taskgroup.core.groups import plan as group_plan
-from taskgroup.core.groups.observed import Observed
+from taskgroup.core.groups.observed import Carried, Observed
 from taskgroup.core.groups.plan import (
     DeleteObject,
     Dispatch,
@@ -21,6 +21,7 @@ from taskgroup.core.groups.plan import (
     Redispatch,
     Renew,
     Search,
+    Skip,
     Withdraw,
 )
 from taskgroup.core.groups.reconcile import reconcile
@@ -98,6 +99,9 @@ HALF = ledger(TOTAL, dispatched=6)
 GROUPS: dict[type[Action], Observed] = {
     Open: running(queue=queue(nonce=None)),
     Dispatch: running(),
+    Skip: running(
+        spec(tasks=[{"task": "a"}, {"task": "b"}]), ledger(2, unknown_tasks=("a",)), carried=Carried(canary_at=LATER)
+    ),
     Redispatch: running(spec(TOTAL), HALF.withdrawn(indexes(1))),
     Withdraw: running(spec(TOTAL, suspend=True), HALF, queue=queue(4)),
     Renew: running(spec(TOTAL), HALF, completions=not_registered(1)),

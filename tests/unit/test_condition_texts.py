@@ -56,7 +56,7 @@ SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
     "suspended": (running(spec(suspend=True)), "-----", "+--", "Suspended"),
     "wrong while running": (running(invalid=WRONG), "-----", "--+", "Running"),
     "wrong while suspended": (running(spec(suspend=True), invalid=WRONG), "-----", "--+", "Suspended"),
-    "held, later": (running(ledger=ledger(dispatched=3, unknown_task="shop.send")), "-----", "--+", "Running"),
+    "held, later": (running(ledger=ledger(dispatched=3, unknown_tasks=("shop.send",))), "-----", "--+", "Running"),
     "no view yet": (running(view=None), "-----", "-+-", "Running"),
     "task unknown": (running(ledger=ledger(dispatched=3), completions=not_registered(1)), "-----", "--+", "Running"),
     "broker away": (running(queue=None, backend_trouble=WRONG), "-----", "-+-", "Running"),

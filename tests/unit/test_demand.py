@@ -50,7 +50,7 @@ SITUATIONS: dict[str, tuple[Observed, tuple[int, bool, bool, bool] | None]] = {
     "running": (running(ledger=ledger(10, dispatched=5, succeeded=full(3))), (7, False, False, True)),
     "opening": (running(queue=queue(nonce=None)), (10, False, False, True)),
     "broker away": (running(queue=None), (10, False, False, True)),
-    "task unknown": (running(ledger=ledger(unknown_task="shop.send")), (10, False, False, True)),
+    "task unknown": (running(ledger=ledger(unknown_tasks=("shop.send",))), (10, False, False, True)),
     "suspended": (running(spec(suspend=True)), (0, False, False, True)),
     "halted": (running(invalid=WRONG), None),
     "halted and suspended": (running(spec(suspend=True), invalid=WRONG), (0, False, False, True)),

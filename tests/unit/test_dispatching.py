@@ -6,9 +6,9 @@ from pyroaring import FrozenBitMap
 
 from support.builders import indexes, ledger, spec, work
 from taskgroup.core.action import Action
-from taskgroup.core.groups.dispatching import BATCH, dispatch, first_waiting, waiting
-from taskgroup.core.groups.plan import Dispatch, Redispatch
-from taskgroup.core.indexes import full
+from taskgroup.core.groups.dispatching import BATCH, dispatch, waiting
+from taskgroup.core.groups.plan import Dispatch, Redispatch, Skip
+from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.work import Lane
 from taskgroup.core.ledger import Ledger
 
@@ -16,8 +16,8 @@ ONE_LANE = work(spec(20)).lanes
 TWO_LANES = (Lane(9, indexes(1, 3, 5)), Lane(0, indexes(0, 2, 4)))
 
 
-def sent(books: Ledger, lanes: tuple[Lane, ...], room: int) -> list[Action]:
-    return list(dispatch(books, lanes, room))
+def sent(books: Ledger, lanes: tuple[Lane, ...], room: int, held_back: Indexes = NONE) -> list[Action]:
+    return list(dispatch(books, lanes, room, held_back))
 
 
 def test_starts_at_the_cursor() -> None:
@@ -59,9 +59,19 @@ def test_batches_are_bounded_and_follow_each_other() -> None:
     ]
 
 
-def test_a_canary_is_one_item() -> None:
-    assert list(first_waiting(ledger(20, dispatched=5, returned=indexes(2, 3)), ONE_LANE)) == [Redispatch(indexes(2))]
-    assert list(first_waiting(ledger(6), TWO_LANES)) == [Dispatch(9, 0, indexes(1))]
+def test_what_is_held_back_stays_and_the_others_go_on() -> None:
+    books = ledger(20, dispatched=5, returned=indexes(1, 4))
+
+    assert sent(books, ONE_LANE, 2, indexes(1)) == [Redispatch(indexes(4)), Dispatch(0, 5, indexes(5))]
+    assert sent(books, ONE_LANE, 4, indexes(1, 4, range(5, 20))) == [], "the cursor stays where nobody is let through"
+
+
+def test_the_cursor_passes_what_is_held_back() -> None:
+    """What it passes counts as come back, so that it is sent when it is held back no more."""
+    assert sent(ledger(20, dispatched=5), ONE_LANE, 3, indexes(6, 19)) == [
+        Skip(0, 5, indexes(range(5, 20))),
+        Redispatch(indexes(5, 7, 8)),
+    ]
 
 
 def test_waiting_is_what_is_neither_out_nor_ended() -> None:

@@ -82,7 +82,8 @@ def test_every_option_has_its_place() -> None:
 
     assert headers["id"] == properties["correlation_id"] == f"{UID}.12~2"
     assert headers["task"] == "images.resize"
-    assert headers["group"] == headers["root_id"] == UID
+    assert headers["group"] == UID
+    assert headers["root_id"] == headers["id"]
     assert headers["group_index"] == 12
     assert headers["timelimit"] == [30, 25]
     assert headers["shadow"] == "a b %s"
@@ -95,8 +96,10 @@ def test_every_option_has_its_place() -> None:
 def test_expiry_counts_from_the_moment_of_dispatch() -> None:
     leaf = Leaf(task="t", options=Options(expires_seconds=60))
     template = MessageTemplate(leaf, UID, QUEUE, clock=lambda: 1_000_000.0)
-    headers = json.loads(template.render(0, 0, [], {}))["headers"]
+    message = json.loads(template.render(0, 0, [], {}))
+    headers = message["headers"]
 
+    assert message["properties"]["expiration"] == "60000"
     assert datetime.fromisoformat(headers["expires"]) == datetime.fromtimestamp(1_000_060, UTC)
     assert rendered(Leaf(task="t"))["headers"]["expires"] is None
 

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from support.builders import spec
 from support.pod_states import DISRUPTED, NOW, OVER_LIMIT
-from support.pool_builders import ended, pods, pool, pool_look, workers
+from support.pool_builders import ended, pods, pool, pool_look, pool_queue, workers
 from taskgroup.cluster.workers.pods import pod_facts
 from taskgroup.core.action import Action
-from taskgroup.core.exchange import MAX_LOSSES
+from taskgroup.core.exchange import MAX_LOSSES, SUSPECT_LOSSES
 from taskgroup.core.pools.giving_back import requeues
 from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue
 from taskgroup.core.pools.plan import Requeue
@@ -75,6 +76,14 @@ def test_the_broker_is_told_how_many_losses_an_item_survives() -> None:
 
     assert isinstance(action, Requeue)
     assert action.loss_limit == MAX_LOSSES
+
+
+@pytest.mark.parametrize(("concurrency", "losses"), [(1, 0), (2, SUSPECT_LOSSES), (8, SUSPECT_LOSSES)])
+def test_suspects_are_set_aside_where_several_items_share_a_worker(concurrency: int, losses: int) -> None:
+    shared = spec(workers={"concurrency": concurrency}).workers
+    seen = pool(workers_spec=shared, workers=workers(1, members=pods("a", ended=True)), queue=pool_queue(a=1))
+
+    assert [action.suspect_losses for action in requeues(seen) if isinstance(action, Requeue)] == [losses]
 
 
 def test_a_pod_that_holds_nothing_has_nothing_to_give_back() -> None:

@@ -88,6 +88,15 @@ def test_pods_are_wanted_for_what_the_group_asks() -> None:
     assert pods_wanted(pool(demand=demand(20), workers_spec=None)) == 0
 
 
+def test_pods_are_wanted_for_subtasks_too() -> None:
+    """One item with sixteen members of a chord had a single pod, with maxReplicas of four."""
+    four = spec(workers={"concurrency": 1, "maxReplicas": 4}).workers
+
+    assert pods_wanted(pool(demand=demand(1), workers_spec=four, queue=pool_queue(queued=15, a=1))) == 4
+    assert pods_wanted(pool(demand=demand(1), workers_spec=four, queue=pool_queue(queued=1, a=1))) == 2
+    assert pods_wanted(pool(demand=demand(0), workers_spec=four, queue=pool_queue(queued=15))) == 0, "suspended"
+
+
 @pytest.mark.parametrize(
     ("asked", "queue", "wanted"),
     [

@@ -34,7 +34,7 @@ books = st.builds(
     failures=st.lists(groups, max_size=4).map(tuple),
     ran_seconds=times,
     running_since=st.none() | times,
-    unknown_task=st.text(),
+    unknown_tasks=st.lists(st.text(), max_size=3).map(tuple),
 )
 
 

@@ -9,6 +9,7 @@ from support.builders import (
     NOW,
     after,
     completions,
+    finished,
     indexes,
     ledger,
     look,
@@ -22,13 +23,15 @@ from support.builders import (
     work,
 )
 from taskgroup.api.names import ConditionType, EventReason, Reason
+from taskgroup.api.spec import OnUnknownTask
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.accounting import account
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.plan import Dispatch, Redispatch, Renew
+from taskgroup.core.groups.plan import Dispatch, Redispatch, Renew, Skip
 from taskgroup.core.groups.unknown_task import CANARY_SECONDS, block, noted
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.snapshot import decode, encode
+from taskgroup.core.status.conditions import find
 
 HELD = ledger(100, dispatched=10)
 MIXED = spec(tasks=[{"task": "good"} for _ in range(10)] + [{"task": "bad"} for _ in range(10)])
@@ -86,7 +89,7 @@ def test_the_message_of_the_condition_is_for_readers_only() -> None:
     blank = group(seen.ledger)
     assert said(look(blank).status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
 
-    free = replace(seen, ledger=replace(seen.ledger, unknown_task=""))
+    free = replace(seen, ledger=replace(seen.ledger, unknown_tasks=()))
     assert said(look(free).status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
 
 
@@ -104,7 +107,7 @@ def test_a_newly_unknown_task_is_saved_before_anything_else_is_done() -> None:
     """Unsaved, the next operator would dispatch everything again in vain."""
     first = look(group(HELD), completions=not_registered(1))
     assert (first.save, first.transition) == (True, False)
-    assert first.ledger.unknown_task == "shop.send"
+    assert first.ledger.unknown_tasks == ("shop.send",)
 
     again = look(after(group(), first), completions=not_registered(2))
     assert (again.save, again.transition) == (False, False)
@@ -133,7 +136,74 @@ def test_the_item_that_is_tried_is_one_of_the_unknown_task() -> None:
 
     tried = look(after(seen, plan, ledger=books), NOW + CANARY_SECONDS)
 
-    assert only(tried, Redispatch) == [Redispatch(indexes(15))]
+    assert only(tried, Redispatch) == [Redispatch(indexes(15)), Redispatch(indexes(3))]
+
+
+def test_items_of_other_tasks_go_on() -> None:
+    """One unknown task among twenty-one items halted the twenty others, which Celery alone would have run."""
+    tasks = [{"task": "bad"}] + [{"task": "good"}, {"task": "bad"}] * 10
+    seen = running(spec(tasks=tasks), ledger(21, dispatched=1), queue=queue(0, 1))
+    plan = look(seen, completions=not_registered(0, task="bad"))
+    seen = after(seen, plan, ledger=plan.ledger.renewed({0: 1}), queue=queue())
+
+    plan = look(seen, NOW + 1)
+
+    good = indexes(*range(1, 21, 2))
+    assert plan.actions == (Skip(0, 1, indexes(range(1, 21))), Redispatch(good))
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+    books = plan.ledger.skipped(0, 21, indexes(range(1, 21))).redispatched(good).succeeded_with(good)
+    rest = look(after(seen, plan, ledger=books), NOW + 2)
+    assert (rest.actions, rest.status.succeeded, rest.status.pending) == ((), 10, 11)
+    assert rest.demand is not None
+    assert rest.demand.items == 1, "one item is tried at a time: that takes one worker"
+
+
+def test_two_unknown_tasks_are_each_tried_by_one_item() -> None:
+    seen = running(spec(tasks=[{"task": f"bad{index % 2}"} for index in range(6)]), ledger(6, dispatched=6))
+    books = seen.ledger.renewed(dict.fromkeys(range(6), 1))
+    seen = replace(seen, ledger=replace(books, unknown_tasks=("bad0", "bad1")))
+
+    plan = look(seen, NOW + CANARY_SECONDS)
+
+    assert only(plan, Redispatch) == [Redispatch(indexes(0, 1))]
+    text = "No worker knows the tasks 'bad0', 'bad1': use an image"
+    assert [event.message[: len(text)] for event in plan.events] == [text]
+
+
+def test_an_unknown_task_fails_its_items_where_the_spec_says_so() -> None:
+    seen = running(MIXED.model_copy(update={"on_unknown_task": OnUnknownTask.FAIL_ITEM}), ledger(20, dispatched=20))
+
+    plan = look(seen, completions=not_registered(15, 16, task="bad"))
+
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("True", Reason.VALID)
+    assert only(plan, Renew) == []
+    assert plan.status.failures is not None
+    failure = plan.status.failures[0]
+    assert (failure.reason, failure.indexes) == ("NotRegistered", "15,16")
+    assert failure.message == "No worker knows the task 'bad'."
+
+
+def test_the_wait_ends_when_the_spec_changes_its_mind() -> None:
+    seen = replace(held(), spec=spec(100, onUnknownTask="FailItem"))
+
+    plan = look(seen, NOW + 1)
+
+    assert only(plan, Redispatch) == [Redispatch(indexes(range(10)))]
+    assert plan.ledger.unknown_tasks == ()
+
+
+def test_after_a_deadline_the_group_still_says_which_task_no_worker_knew() -> None:
+    seen = replace(held(), spec=spec(100, activeDeadlineSeconds=60))
+
+    ended = finished(seen, NOW + 61)
+
+    text = "100 of 100 items had not ended after activeDeadlineSeconds (60 s). No worker knows the task 'shop.send'."
+    failed = find(ended.status, ConditionType.FAILED)
+    assert failed is not None
+    assert (failed.status, failed.message) == ("True", text)
+    assert said(ended.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
+    again = look(ended, NOW + 100)
+    assert said(again.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
 
 
 def test_items_of_other_tasks_do_not_keep_the_try_waiting() -> None:
@@ -147,9 +217,9 @@ def test_items_of_other_tasks_do_not_keep_the_try_waiting() -> None:
 
 
 def note(books: Ledger, ends: Completions) -> str:
-    """The unknown task once these were counted."""
+    """The unknown tasks once these were counted."""
     compiled = work(MIXED)
-    return noted(account(books, ends, compiled, NOW), ends, compiled).unknown_task
+    return " ".join(noted(account(books, ends, compiled, NOW), ends, compiled, MIXED).unknown_tasks)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +237,7 @@ def note(books: Ledger, ends: Completions) -> str:
         ("bad", completions((), [15]), ""),
         ("bad", not_registered(15, task="helper"), ""),
         ("bad", completions([15]).plus(not_registered(16, task="bad")), "bad"),
-        ("bad", not_registered(0, task="good"), "good"),
+        ("bad", not_registered(0, task="good"), "bad good"),
     ],
     ids=[
         "nothing",
@@ -186,7 +256,7 @@ def note(books: Ledger, ends: Completions) -> str:
     ],
 )
 def test_the_ledger_notes_the_task_until_an_item_of_it_ends(before: str, ends: Completions, task: str) -> None:
-    assert note(ledger(20, dispatched=20, unknown_task=before), ends) == task
+    assert note(ledger(20, dispatched=20, unknown_tasks=(before,) if before else ()), ends) == task
 
 
 def test_an_item_that_had_ended_notes_nothing() -> None:
@@ -194,12 +264,12 @@ def test_an_item_that_had_ended_notes_nothing() -> None:
 
 
 def test_the_note_outlives_the_operator() -> None:
-    assert decode(encode(ledger(unknown_task="bad"))).unknown_task == "bad"
+    assert decode(encode(ledger(unknown_tasks=("bad",)))).unknown_tasks == ("bad",)
 
 
 def test_a_block_names_the_task() -> None:
     assert block(ledger()) is None
-    trouble = block(ledger(unknown_task="bad"))
+    trouble = block(ledger(unknown_tasks=("bad",)))
     assert trouble is not None
     assert trouble.reason == Reason.UNKNOWN_TASK
     assert "No worker knows the task 'bad'" in trouble.message
@@ -225,7 +295,7 @@ def test_items_wait_with_their_answer_while_the_broker_is_away() -> None:
 
     plan = look(seen)
     assert (plan.actions, plan.save) == ((), True)
-    assert (plan.ledger.succeeded, plan.ledger.unknown_task) == (indexes(5), "shop.send")
+    assert (plan.ledger.succeeded, plan.ledger.unknown_tasks) == (indexes(5), ("shop.send",))
     assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.UNKNOWN_TASK)
 
     back = look(after(seen, plan, queue=queue()))

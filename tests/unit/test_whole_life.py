@@ -21,6 +21,7 @@ from support.stories import (
     check_end,
     lived,
     lose,
+    mixed_specs,
     specs,
     stories,
     succeed,
@@ -104,7 +105,7 @@ def test_messages_that_vanish_are_sent_again(wanted: TaskGroupSpec, story: list[
 
 
 @settings(max_examples=120)
-@given(specs, stories(UNKNOWN))
+@given(specs | mixed_specs, stories(UNKNOWN))
 def test_a_task_that_becomes_known_costs_no_item(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, UNKNOWN)
 
@@ -235,7 +236,8 @@ _KINDS = [*kinds(group_plan), *kinds(pool_plan)]
 @pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind is not group_plan.DeleteObject])
 def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
     """The properties above would hold for a world in which nothing happens."""
-    world = World(spec(6, workers={"concurrency": 1, "maxReplicas": 3}))
+    tasks = [{"task": "odd" if index in (0, 16) else "even"} for index in range(18)]
+    world = World(spec(tasks=tasks, workers={"concurrency": 1, "maxReplicas": 3}))
     for number in range(90):
         world.now += 1.5
         world.look()
@@ -247,7 +249,7 @@ def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
             suspend(world, number)
         if number == 26:
             lose(world, 0)
-        world.knows_task = number not in range(50, 54)
+        world.unknown_tasks = frozenset({"odd"} if number in range(5) or number in range(50, 54) else ())
         if number > 48:
             world.end(number)
         if number == 30:

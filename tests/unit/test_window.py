@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from support.builders import NOW
 from taskgroup.core.groups.observed import Window
-from taskgroup.core.groups.window import MAX_WINDOW, MAX_WINDOW_BYTES, adapt, room
+from taskgroup.core.groups.window import MAX_WINDOW, MAX_WINDOW_BYTES, adapt, occupied, room
 
 counts = st.integers(0, 20_000)
 
@@ -80,16 +80,36 @@ def test_is_bounded_and_never_starves_a_slot(before: int, slots: int, queued: in
 
 @given(size=counts, in_flight=counts, parallelism=st.none() | st.integers(1, 20_000))
 def test_never_more_in_flight_than_parallelism(size: int, in_flight: int, parallelism: int | None) -> None:
-    free = room(Window(size=size), in_flight=in_flight, parallelism=parallelism)
+    window = Window(size=size, limit=max(size, MAX_WINDOW))
+    free = room(window, in_flight=in_flight, occupied=in_flight, parallelism=parallelism)
 
     assert free >= 0
     assert not free or in_flight + free <= min(size, parallelism or size)
 
 
+def test_what_waits_for_its_eta_leaves_its_place_to_others() -> None:
+    """Five items in a retry with a countdown filled a window of five, and ten ready ones waited beside idle slots."""
+    window = Window(size=5, limit=MAX_WINDOW)
+    taken = occupied(5, held=5, slots=2)
+
+    assert taken == 2, "two may be running, the rest waits inside the worker"
+    assert room(window, in_flight=5, occupied=taken, parallelism=None) == 3
+    assert room(window, in_flight=5, occupied=taken, parallelism=6) == 1
+    assert room(window, in_flight=MAX_WINDOW, occupied=0, parallelism=None) == 0, "the broker's memory is bounded"
+
+
+@given(in_flight=counts, held=counts, slots=st.integers(0, 4_000))
+def test_what_runs_is_always_part_of_the_window(in_flight: int, held: int, slots: int) -> None:
+    taken = occupied(in_flight, held=held, slots=slots)
+
+    assert 0 <= taken <= in_flight
+    assert taken >= min(in_flight, in_flight - held + slots)
+
+
 def test_remembers_when_it_was_adapted() -> None:
     adapted = adapt(Window(), slots=1, queued=0, arrived=0, waiting=0, message_bytes=1_024, now=NOW)
 
-    assert adapted == Window(size=3, at=NOW)
+    assert adapted == Window(size=3, limit=MAX_WINDOW, at=NOW)
 
 
 def test_the_rate_is_what_ends_in_a_second_and_falls_when_nothing_does() -> None:

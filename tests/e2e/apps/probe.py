@@ -33,7 +33,7 @@ def count(self: Task, n: int) -> int:
 def hold(self: Task, n: int) -> int:
     """Note that item n begins, wait until the test lets it go, return n."""
     _note(self, n)
-    _wait_at(f"probe:{self.request.root_id}:gate")
+    _wait_at(f"{_key(self)}:gate")
     return n
 
 
@@ -96,8 +96,13 @@ def _wait_at(gate: str) -> None:
         store.expire(gate, SECONDS_KEPT)
 
 
+def _key(task: Task) -> str:
+    """The root of every task of a group is one of its items."""
+    return f"probe:{task.request.root_id.rpartition('.')[0]}"
+
+
 def _note(task: Task, n: int) -> None:
-    key = f"probe:{task.request.root_id}"
+    key = _key(task)
     store.hincrby(f"{key}:runs", str(n), 1)
     store.rpush(f"{key}:order", n)
     for name in ("runs", "order"):

@@ -11,6 +11,7 @@ from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import check_headers
 from taskgroup.broker.port import ItemMessage, Opening, Owner, Route, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
+from taskgroup.core.indexes import Indexes
 from taskgroup.core.task_id import task_id
 
 
@@ -81,6 +82,17 @@ class MemoryGroups:
         for raw in messages:
             self._store.push(route.pool, raw, priority)
         books.cursors[priority] = start + len(messages)
+        self._store.effect()
+        return True
+
+    async def skip(self, uid: str, fence: Fence, priority: int, start: int, indexes: Indexes) -> bool:
+        """See GroupBroker."""
+        books = self._store.fenced(uid, fence)
+        if books is None or books.cursors.get(priority, 0) != start:
+            return False
+        self._store.effect()
+        books.cursors[priority] = start + len(indexes)
+        books.returned |= set(indexes)
         self._store.effect()
         return True
 

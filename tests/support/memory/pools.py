@@ -1,8 +1,11 @@
 """`PoolBroker` and `Inspection` in memory."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from support.memory.store import Books, Held, Message, Store
+from taskgroup.broker.port import Requeued
+from taskgroup.core.exchange import MAX_SHARED_LOSSES
 from taskgroup.core.pools.observed import PoolQueue
 from taskgroup.core.task_id import TaskId
 
@@ -28,8 +31,16 @@ class MemoryPools:
         return PoolQueue(len(self._store.queues.get(pool, ())), held)
 
     async def requeue(
-        self, pool: str, pod: str, groups: Iterable[str], *, before: float | None, count_loss: bool, loss_limit: int
-    ) -> frozenset[TaskId]:
+        self,
+        pool: str,
+        pod: str,
+        groups: Iterable[str],
+        *,
+        before: float | None,
+        count_loss: bool,
+        loss_limit: int,
+        suspect_losses: int,
+    ) -> Requeued:
         """See PoolBroker."""
         store, uids = self._store, frozenset(groups)
         store.check()
@@ -37,27 +48,37 @@ class MemoryPools:
         hand = store.hands.get((pool, pod), [])
         back = [held for held in hand if before is None or held.taken_at <= before]
         hand[:] = [held for held in hand if held not in back]
-        given_up = set[TaskId]()
+        rules = _Rules(count_loss, loss_limit, suspect_losses, is_alone=len(back) == 1)
+        given_up, set_aside = set[TaskId](), 0
         for held in sorted(back, key=lambda held: held.taken_at, reverse=True):
-            self._put_first(pool, held, uids, count_loss, loss_limit, given_up)
+            place = self._place(pool, held, uids, rules)
+            if place == "queue":
+                store.queues.setdefault(pool, []).insert(0, held.message)
+            elif place == "given up" and held.message.item:
+                given_up.add(held.message.item)
+            set_aside += place == "set aside"
         store.effect()
-        return frozenset(given_up)
+        return Requeued(frozenset(given_up), set_aside)
 
-    def _put_first(
-        self, pool: str, held: Held, uids: frozenset[str], count_loss: bool, limit: int, given_up: set[TaskId]
-    ) -> None:
+    def _place(self, pool: str, held: Held, uids: frozenset[str], rules: "_Rules") -> str:
+        """Where a message goes; nowhere when its item has its place elsewhere."""
         item = held.message.item
         uid = item.uid if item and item.uid in uids else pool
         if uid in self._store.tombstones:
-            return
+            return ""
         books = self._store.books.setdefault(uid, Books(""))
-        if item is not None and item.uid == uid:
-            if not books.is_newest(item) or item.index in books.returned:
-                return
-            if count_loss and _counted(books, item) > limit:
-                given_up.add(item)
-                return
-        self._store.queues.setdefault(pool, []).insert(0, held.message)
+        if item is None or item.uid != uid:
+            return "queue"
+        if not books.is_newest(item) or item.index in books.returned:
+            return ""
+        losses = rules.count(books, item.index)
+        if losses > rules.limit:
+            return "given up"
+        if not 0 < rules.suspect <= losses or held.message.retries:
+            return "queue"
+        books.returned.add(item.index)
+        self._store.sent[held.message.id] -= 1
+        return "set aside"
 
     async def stray_pods(self, pool: str) -> set[str]:
         """See PoolBroker."""
@@ -72,9 +93,23 @@ class MemoryPools:
             self._store.hands.pop((pool, pod), None)
 
 
-def _counted(books: Books, item: TaskId) -> int:
-    books.losses[item.index] += 1
-    return books.losses[item.index]
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    counting: bool
+    limit: int
+    suspect: int
+    is_alone: bool
+
+    def count(self, books: Books, index: int) -> int:
+        """How many losses count against the item by now; 0 when this one is nobody's."""
+        if not self.counting:
+            return 0
+        if not self.is_alone and books.losses[index] >= self.limit:
+            books.shared[index] += 1
+            if books.losses[index] + books.shared[index] <= MAX_SHARED_LOSSES:
+                return books.losses[index]
+        books.losses[index] += 1
+        return books.losses[index]
 
 
 class MemoryInspection:

@@ -37,6 +37,8 @@ class Books:
     returned: set[int] = field(default_factory=set)
     attempts: dict[int, int] = field(default_factory=dict)
     losses: Counter[int] = field(default_factory=Counter)
+    shared: Counter[int] = field(default_factory=Counter)
+    """Losses beside others, from the limit on."""
     owner: Owner | None = None
 
     def is_newest(self, item: TaskId) -> bool:

@@ -1,5 +1,6 @@
 """The spec of a TaskGroup: what is wanted."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
@@ -91,6 +92,13 @@ class Backend(Model):
     )
 
 
+class OnUnknownTask(StrEnum):
+    """What becomes of an item whose task is registered in no worker."""
+
+    WAIT = "Wait"
+    FAIL_ITEM = "FailItem"
+
+
 class TaskGroupSpec(Model):
     """N items of Celery work as one unit: give items or sequence with a template, or tasks without one.
 
@@ -162,6 +170,11 @@ class TaskGroupSpec(Model):
     )
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=315_360_000)] | None = Field(
         None, description="The object is deleted this long after its end; it is kept when absent."
+    )
+    on_unknown_task: OnUnknownTask = Field(
+        OnUnknownTask.WAIT,
+        description="What becomes of items whose task no worker knows: Wait holds them back and tries one every 30 s;"
+        " FailItem lets them fail. Items of other tasks go on.",
     )
     suspend: bool = Field(
         False, description="Take queued items back, let running ones finish, and stop the workers until false again."

@@ -66,6 +66,7 @@ class MessageTemplate:
             name,
             self._expires(),
             index,
+            name,
             _short(encoded_args),
             _short(encoded_kwargs),
             name,
@@ -114,7 +115,7 @@ class _Marks:
 
 
 def _pattern(leaf: Leaf, uid: str, queue: str) -> bytes:
-    """A message to fill with, in this order: id, expires, group_index, argsrepr, kwargsrepr, id, tag, body."""
+    """A message to fill with, in this order: id, expires, group_index, root_id, argsrepr, kwargsrepr, id, tag, body."""
     marks = _Marks()
     message = {
         "headers": _headers(leaf, uid, marks),
@@ -141,7 +142,7 @@ def _headers(leaf: Leaf, uid: str, marks: _Marks) -> dict[str, Any]:
         "group_index": marks.number,
         "retries": 0,
         "timelimit": [options.time_limit_seconds, options.soft_time_limit_seconds],
-        "root_id": uid,
+        "root_id": marks.text,
         "parent_id": None,
         "argsrepr": marks.json,
         "kwargsrepr": marks.json,
@@ -155,7 +156,11 @@ def _headers(leaf: Leaf, uid: str, marks: _Marks) -> dict[str, Any]:
 
 
 def _properties(leaf: Leaf, queue: str, marks: _Marks) -> dict[str, Any]:
+    expires = leaf.options.expires_seconds
+    # AMQP's name for a message's time to live, in milliseconds: `expires` begins anew when the message is given back.
+    expiration = {} if expires is None else {"expiration": str(expires * 1000)}
     return {
+        **expiration,
         "correlation_id": marks.text,
         "reply_to": "",
         "delivery_mode": 2,

@@ -78,6 +78,16 @@ class Withdrawn:
     running: BitMap
 
 
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """What did not go back on the queue when a worker had died."""
+
+    given_up: frozenset[TaskId] = frozenset()
+    """Too many workers died with them; they are nowhere any more."""
+    set_aside: int = 0
+    """How many suspects are in `returned` now."""
+
+
 class Template(Protocol):
     """One signature of one group, ready to be filled per item."""
 
@@ -107,6 +117,9 @@ class GroupBroker(Protocol):
     async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
         """Push the next messages of a priority and move its cursor from `start`; False when fenced or a replay."""
 
+    async def skip(self, uid: str, fence: Fence, priority: int, start: int, indexes: Indexes) -> bool:
+        """The next items of a priority go into `returned`, its cursor past them; False when fenced or a replay."""
+
     async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
         """Push messages of indexes that are still in `returned`, and take them out of it; returns those indexes."""
 
@@ -124,7 +137,10 @@ class GroupBroker(Protocol):
         """Indexes whose message vanished go into `returned`, under the attempt that they have; False when fenced."""
 
     async def present(self, pool: str, pods: Sequence[str]) -> set[str]:
-        """Task ids of all messages on the pool's queue and in the hands of these pods."""
+        """Task ids of all messages on the pool's queue and in the hands of these pods, and of these messages' roots.
+
+        An item that replaced itself by other tasks is present as long as one of them is.
+        """
 
     async def erase(self, uid: str, *, tombstone: bool) -> None:
         """Delete the group's books. The tombstone keeps a paused operator from opening them again, for a day."""
@@ -146,13 +162,23 @@ class PoolBroker(Protocol):
         """Messages on the queue, and unacknowledged messages of each of these pods."""
 
     async def requeue(
-        self, pool: str, pod: str, groups: Iterable[str], *, before: float | None, count_loss: bool, loss_limit: int
-    ) -> frozenset[TaskId]:
+        self,
+        pool: str,
+        pod: str,
+        groups: Iterable[str],
+        *,
+        before: float | None,
+        count_loss: bool,
+        loss_limit: int,
+        suspect_losses: int,
+    ) -> Requeued:
         """Put a dead worker's unacked messages back on the queue, first in line, marked as redelivered.
 
         `groups` are the uids whose items the pool runs. `before` (epoch seconds): only messages taken until then, for a
-        container that was restarted under the pod's name. Returns items that are given up, because more than
-        `loss_limit` workers died with them.
+        container that was restarted under the pod's name. What waited there for its ETA was not run: it counts no loss.
+        An item that `suspect_losses` workers died with goes into `returned` instead of the queue (0: never; nor does a
+        retry, whose arguments only its message holds). An item is given up when more than `loss_limit` workers died
+        with it: of the later deaths only those count in which the worker ran nothing else, up to MAX_SHARED_LOSSES.
         """
 
     async def stray_pods(self, pool: str) -> set[str]:

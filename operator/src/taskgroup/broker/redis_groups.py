@@ -11,6 +11,7 @@ from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.keys import PRIORITIES, BookKeys, PoolKeys, kombu_priority, list_number
 from taskgroup.broker.port import ItemMessage, Opening, Owner, Route, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
+from taskgroup.core.indexes import Indexes
 from taskgroup.core.task_id import LUA_PATTERN
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors, foreign_value
@@ -77,6 +78,12 @@ class RedisGroups:
         names = [self._books(route.uid).state, target]
         args = [fence.nonce, fence.epoch, f"{_CURSOR}{priority}", start, start + len(messages), *messages]
         return bool(await self._redis.run("dispatch", names, args, count))
+
+    async def skip(self, uid: str, fence: Fence, priority: int, start: int, indexes: Indexes) -> bool:
+        """See GroupBroker."""
+        keys = self._books(uid)
+        args = [fence.nonce, fence.epoch, f"{_CURSOR}{priority}", start, start + len(indexes), *indexes]
+        return bool(await self._redis.run("skip", [keys.state, keys.returned], args, count))
 
     async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
         """See GroupBroker."""

@@ -1,21 +1,27 @@
 """A pool's queue in Redis, and what its workers hold unacknowledged."""
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from taskgroup.api.spec import MAX_COUNT
 from taskgroup.broker.keys import BookKeys, PoolKeys
+from taskgroup.broker.port import Requeued
 from taskgroup.broker.unacked import Entry, read_entry
+from taskgroup.core.exchange import MAX_SHARED_LOSSES
 from taskgroup.core.groups.observed import TOMBSTONE
 from taskgroup.core.pools.observed import PoolQueue
 from taskgroup.core.task_id import TaskId
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
-from taskgroup.transport.shapes import texts
+from taskgroup.transport.shapes import count, pair, texts
 
 _POD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """A pod's name: what else follows the beginning of a key, no worker has written."""
+
+_NONE, _SHARED, _ALONE = "none", "shared", "alone"
+"""Whom the death of a worker is blamed on: what it ran beside others, or the only thing that it ran."""
 
 
 class RedisPools:
@@ -48,33 +54,46 @@ class RedisPools:
         return PoolQueue(sum(lengths[:lists]), dict(zip(pods, lengths[lists:], strict=True)))
 
     async def requeue(
-        self, pool: str, pod: str, groups: Iterable[str], *, before: float | None, count_loss: bool, loss_limit: int
-    ) -> frozenset[TaskId]:
+        self,
+        pool: str,
+        pod: str,
+        groups: Iterable[str],
+        *,
+        before: float | None,
+        count_loss: bool,
+        loss_limit: int,
+        suspect_losses: int,
+    ) -> Requeued:
         """See PoolBroker. What is no item of `groups` is counted in the books of the pool itself."""
-        uids, given_up = frozenset(groups), frozenset[TaskId]()
+        uids, given_up, set_aside = frozenset(groups), frozenset[TaskId](), 0
+        entries = await self._unacked(pool, pod, before)
+        blame = _blame(entries) if count_loss else _NONE
+        limits = (loss_limit, MAX_SHARED_LOSSES, suspect_losses)
         by_books: dict[str, list[Entry]] = {}
-        for entry in await self._unacked(pool, pod, before):
+        for entry in entries:
             is_ours = entry.item is not None and entry.item.uid in uids and entry.item.index < MAX_COUNT
             by_books.setdefault(entry.item.uid if entry.item and is_ours else pool, []).append(entry)
-        for uid, entries in by_books.items():
-            given_up |= await self._requeue(pool, pod, uid, entries, (int(count_loss), loss_limit))
-        return given_up
+        for uid, own in by_books.items():
+            requeued = await self._requeue(pool, pod, uid, own, limits, blame)
+            given_up, set_aside = given_up | requeued.given_up, set_aside + requeued.set_aside
+        return Requeued(given_up, set_aside)
 
     async def _requeue(
-        self, pool: str, pod: str, uid: str, entries: list[Entry], counting: tuple[int, int]
-    ) -> frozenset[TaskId]:
+        self, pool: str, pod: str, uid: str, entries: list[Entry], limits: tuple[int, int, int], blame: str
+    ) -> Requeued:
         keys, books = self._keys(pool), BookKeys(self._prefix, uid)
         names = [books.state, books.returned, books.attempts, books.losses]
         names += [keys.unacked(pod), keys.unacked_index(pod), *keys.lists]
-        args: list[Any] = [TOMBSTONE, *counting]
+        args: list[Any] = [TOMBSTONE, *limits]
         for entry in entries:
             item = entry.item if entry.item and entry.item.uid == uid and entry.item.index < MAX_COUNT else None
             index, attempt = (item.index, item.attempt) if item else ("", 0)
             args += [entry.tag, entry.raw, entry.list, index, attempt, entry.id, entry.message]
-        ids = await self._redis.run("requeue", names, args, texts)
+            args += [_NONE if entry.waits else blame, int(entry.is_fresh)]
+        ids, set_aside = await self._redis.run("requeue", names, args, _requeued)
         given_up = (TaskId.parse(raw.decode(errors="replace")) for raw in ids)
         asked = {entry.item for entry in entries}
-        return frozenset(item for item in given_up if item in asked and item)
+        return Requeued(frozenset(item for item in given_up if item in asked and item), set_aside)
 
     async def stray_pods(self, pool: str) -> set[str]:
         """See PoolBroker."""
@@ -103,8 +122,19 @@ class RedisPools:
         taken_at = dict(times)
         tags = [tag for tag in held if before is None or taken_at.get(tag, 0.0) <= before]
         tags.sort(key=lambda tag: taken_at.get(tag, 0.0), reverse=True)
-        entries = (read_entry(tag, held[tag]) for tag in tags)
+        now = time.time()
+        entries = (read_entry(tag, held[tag], now) for tag in tags)
         return [entry for entry in entries if entry]
 
     def _keys(self, pool: str) -> PoolKeys:
         return PoolKeys(self._prefix, pool)
+
+
+def _blame(entries: Sequence[Entry]) -> str:
+    return _ALONE if sum(not entry.waits for entry in entries) == 1 else _SHARED
+
+
+def _requeued(answer: Any) -> tuple[list[bytes], int]:
+    """Ids that are given up, and how many suspects were set aside."""
+    ids, set_aside = pair(answer)
+    return texts(ids), count(set_aside)

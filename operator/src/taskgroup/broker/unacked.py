@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from taskgroup.broker.keys import list_number
@@ -20,20 +21,56 @@ class Entry:
     """None for a subtask."""
     id: str
     message: bytes
+    waits: bool = False
+    """Its ETA has not come: no worker has run it."""
+    is_fresh: bool = True
+    """The operator can make the message again; only the message of a retry knows its arguments."""
 
 
-def read_entry(tag: bytes, raw: bytes) -> Entry | None:
-    """None when this is not kombu's `[message, exchange, routing key]`: such an entry stays where it is."""
+def read_entry(tag: bytes, raw: bytes, now: float) -> Entry | None:
+    """None when this is not kombu's `[message, exchange, routing key]`: such an entry stays where it is.
+
+    `now` is in seconds since the epoch.
+    """
     try:
         message = read_json(raw)[0]
         headers, properties = message["headers"], message["properties"]
         headers["redelivered"] = True
         properties["delivery_info"]["redelivered"] = True
+        if headers.get("expires") is not None:
+            headers["expires"] = _expires_anew(properties, now)
+        # json, not orjson: integers of any size must survive.
         text, name = json.dumps(message).encode(), headers.get("id")
         str(name or "").encode()
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         return None
-    return Entry(tag, raw, list_number(_priority(properties)), TaskId.parse(name), str(name or ""), text)
+    return Entry(
+        tag,
+        raw,
+        list_number(_priority(properties)),
+        TaskId.parse(name),
+        str(name or ""),
+        text,
+        waits=_moment(headers.get("eta")) > now,
+        is_fresh=not headers.get("retries"),
+    )
+
+
+def _expires_anew(properties: dict[str, Any], now: float) -> str | None:
+    """A worker took the message in time. What says for how long it holds gets that time again; no other expires."""
+    try:
+        return (datetime.fromtimestamp(now, UTC) + timedelta(milliseconds=int(properties["expiration"]))).isoformat()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _moment(text: object) -> float:
+    """Seconds since the epoch of Celery's ISO 8601; the beginning of time for anything else."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() if moment else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def _priority(properties: dict[str, Any]) -> int:

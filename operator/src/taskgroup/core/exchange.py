@@ -10,6 +10,10 @@ from taskgroup.core.trouble import Trouble
 
 MAX_LOSSES = 3
 """Workers that may die with an item before it is given up: the pool counts, the group says so."""
+SUSPECT_LOSSES = 2
+"""Deaths after which an item is no more sent side by side with others that a worker died with."""
+MAX_SHARED_LOSSES = 10
+"""From MAX_LOSSES on only a death counts in which the item was alone, but for this many an item is given up anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,5 +55,7 @@ class View:
     """The containers (pod/restarts) that may run items now."""
     given_up: frozenset[TaskId] = frozenset()
     """Attempts of this group that too many workers died with."""
+    set_aside: int = 0
+    """How often the pool took suspects off the queue: the group reads its books again when this changes."""
     current: bool = True
     """False when the last look at the pods failed, or something changed since: then a pod may be missing above."""

@@ -46,12 +46,14 @@ class Ledger:
     """Index to the suffix of its newest task id; absent means 0."""
     missed: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
     """Index to how often it was found missing and dispatched again."""
+    losses: Attempts = field(default_factory=lambda: _NO_ATTEMPTS, compare=False)
+    """Index to how many workers died with it, as the broker counts them: asked for at each start, never saved."""
     failures: tuple[FailureGroup, ...] = ()
     ran_seconds: float = 0.0
     """Running time up to the last suspension."""
     running_since: float | None = None
-    unknown_task: str = ""
-    """A task that no worker knew when it was last tried; dispatch stands until one does."""
+    unknown_tasks: tuple[str, ...] = ()
+    """Tasks that no worker knew when they were last tried, sorted; their items are held back until one does."""
 
     @property
     def ended(self) -> Indexes:
@@ -89,6 +91,10 @@ class Ledger:
     def dispatched(self, priority: int, cursor: int) -> "Ledger":
         """The first `cursor` items of a lane were put on the queue."""
         return replace(self, cursors=MappingProxyType({**self.cursors, priority: cursor}))
+
+    def skipped(self, priority: int, cursor: int, indexes: Indexes) -> "Ledger":
+        """Items that count as dispatched and returned, although they never were on the queue."""
+        return self.dispatched(priority, cursor).withdrawn(indexes)
 
     def withdrawn(self, indexes: Indexes) -> "Ledger":
         """Items whose message left the broker without an end wait for another dispatch."""

@@ -24,6 +24,8 @@ _MAX_NUMBER = 2**32
 _MAX_TEXT = 8_192
 _MAX_SECONDS = 1e12
 _BITMAPS = ("returned", "succeeded", "failed", "cancelled")
+_LISTS = ("unknown_tasks",)
+"""Missing in a snapshot of an older version: the tasks are tried again then."""
 _MAPPINGS = ("cursors", "attempts", "missed")
 
 
@@ -34,6 +36,7 @@ def encode(ledger: Ledger) -> bytes:
     head: dict[str, Any] = {"format": FORMAT, "sizes": [len(blob) for blob in blobs]}
     head |= {name: getattr(ledger, name) for name in _PLAIN}
     head |= {name: {str(key): value for key, value in getattr(ledger, name).items()} for name in _MAPPINGS}
+    head |= {name: list(getattr(ledger, name)) for name in _LISTS}
     head["failures"] = [_failure(group) for group in ledger.failures]
     text = orjson.dumps(head)
     return zlib.compress(len(text).to_bytes(4, "big") + text + b"".join(blobs))
@@ -60,6 +63,7 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
         raise ValueError(f"ledger format {known} is not known to this version: run a newer operator")
     bitmaps = _bitmaps(blobs, head["sizes"])
     fields: dict[str, Any] = {name: _PLAIN[name](head[name]) for name in _PLAIN}
+    fields |= {name: _texts(head.get(name, [])) for name in _LISTS}
     fields |= {name: _numbers(head[name]) for name in _MAPPINGS}
     fields |= dict(zip(_BITMAPS, bitmaps, strict=False))
     groups = zip(head["failures"], bitmaps[len(_BITMAPS) :], strict=True)
@@ -124,6 +128,11 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    _require(type(value) is list, "no list")
+    return tuple(map(_text, value))
+
+
 def _seconds(value: Any) -> float:
     _require(type(value) in (int, float) and 0 <= value < _MAX_SECONDS, "a wrong time")
     return float(value)
@@ -138,6 +147,5 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "nonce": _text,
     "ran_seconds": _seconds,
     "running_since": _seconds_or_none,
-    "unknown_task": _text,
 }
 """The fields that are written as they are, and how each is read."""

@@ -41,6 +41,7 @@ class Actions:
         self._methods: dict[type[Action], Callable[[Any], Awaitable[None]]] = {
             plan.Open: self._open,
             plan.Dispatch: self._dispatch,
+            plan.Skip: self._skip,
             plan.Redispatch: self._redispatch,
             plan.Withdraw: self._withdraw,
             plan.Renew: self._renew,
@@ -85,6 +86,12 @@ class Actions:
         if not await self._broker.dispatch(self._route, self._fenced(), priority, start, messages):
             raise FencedError
         self._record.ledger = self._record.ledger.dispatched(priority, start + len(messages))
+
+    async def _skip(self, action: plan.Skip) -> None:
+        uid, cursor = self._route.uid, action.start + len(action.indexes)
+        if not await self._broker.skip(uid, self._fenced(), action.priority, action.start, action.indexes):
+            raise FencedError
+        self._record.ledger = self._record.ledger.skipped(action.priority, cursor, action.indexes)
 
     async def _redispatch(self, action: plan.Redispatch) -> None:
         work = self._work()

@@ -45,7 +45,9 @@ class Intake:
     broker_fails: bool = False
     """The broker could not be used at the last look."""
     outages: int = 0
-    """How often the broker was met anew: what it knows of single items has to be adopted again."""
+    """How often the broker was met anew, or changed by the pool: what it knows of single items is adopted again."""
+    set_aside: int = 0
+    """`View.set_aside` at the last look."""
 
 
 @dataclass(slots=True)

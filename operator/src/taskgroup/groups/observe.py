@@ -98,11 +98,13 @@ class Observer:
     async def _broker(
         self, memory: Memory, meta: Meta, meeting: Meeting
     ) -> tuple[QueueState | None, BrokerBooks | None, Trouble | None]:
-        intake, link = memory.intake, memory.intake.link
+        intake, link, view = memory.intake, memory.intake.link, meeting.view
         if link is None:
             return None, None, None
+        if view is not None and view.set_aside != intake.set_aside:
+            intake.set_aside, intake.outages = view.set_aside, intake.outages + 1
         try:
-            pods = meeting.view.pods if meeting.view else ()
+            pods = view.pods if view else ()
             queue = await link.connection.groups.observe(route_of(meta.uid), pods)
             books = await self._books(memory, meta, link, queue)
         except BrokerError as error:

@@ -14,6 +14,7 @@ from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
 from taskgroup.pools import asking
 from taskgroup.pools.memory import PoolMemory
+from taskgroup.transport.errors import BrokerError
 
 
 class PoolActions:
@@ -63,9 +64,22 @@ class PoolActions:
         connection, pool, done = self._memory.intake.connection, self._assignment.meta.uid, self._memory.done
         if connection is None:
             return False
-        done.given_up |= await connection.pools.requeue(
-            pool, action.pod, [pool], before=action.before, count_loss=action.count_loss, loss_limit=action.loss_limit
-        )
+        try:
+            requeued = await connection.pools.requeue(
+                pool,
+                action.pod,
+                [pool],
+                before=action.before,
+                count_loss=action.count_loss,
+                loss_limit=action.loss_limit,
+                suspect_losses=action.suspect_losses,
+            )
+        except BrokerError:
+            # The answer may be lost, and not the change.
+            done.set_aside += 1
+            raise
+        done.given_up |= requeued.given_up
+        done.set_aside += bool(requeued.set_aside)
         done.requeued |= {f"{action.pod}/{action.restarts}"}
         return True
 

@@ -95,7 +95,7 @@ class PoolLoop:
         for action in plan.actions:
             await actions.perform(action)
         following.hindrance = None
-        meeting.show(replace(plan.view, given_up=memory.done.given_up))
+        meeting.show(replace(plan.view, given_up=memory.done.given_up, set_aside=memory.done.set_aside))
         return plan
 
     def forget(self, uid: str) -> None:

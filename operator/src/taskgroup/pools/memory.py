@@ -36,6 +36,8 @@ class Done:
     """Containers (pod/restarts) whose messages were given back after an end."""
     given_up: frozenset[TaskId] = frozenset()
     """Items that too many workers died with."""
+    set_aside: int = 0
+    """How often suspects were, or may have been, taken off the queue."""
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ class PoolObserver:
             queue=queue,
             requeued=memory.done.requeued,
             given_up=memory.done.given_up,
+            set_aside=memory.done.set_aside,
             early_ack_tasks=memory.question.early_ack_tasks,
             resync_seconds=self._resync,
         )

@@ -53,6 +53,13 @@ def counts_or_none(answer: Any, **_: Any) -> list[int] | None:
     return None if answer is None else counts(answer)
 
 
+def pair(answer: Any) -> list[Any]:
+    """A list of two."""
+    if len(_list(answer)) != 2:
+        raise _misshapen()
+    return _list(answer)
+
+
 def triple(answer: Any) -> list[Any]:
     """A list of three."""
     if len(_list(answer)) != 3:
@@ -84,9 +91,8 @@ def _members(answer: Any, **_: Any) -> set[bytes]:
 
 def _scanned(answer: Any, **_: Any) -> tuple[int, list[bytes]]:
     """The cursor and the keys of one step."""
-    if len(_list(answer)) != 2:
-        raise _misshapen()
-    cursor, keys = text(answer[0]), texts(answer[1])
+    first, second = pair(answer)
+    cursor, keys = text(first), texts(second)
     if not cursor.isdigit() or len(cursor) > 20:
         raise _misshapen()
     return int(cursor), keys

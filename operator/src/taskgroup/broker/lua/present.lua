@@ -1,4 +1,5 @@
--- Task ids of all messages in the lists and the unacked hashes. KEYS list 1..4, unacked hashes...
+-- Task ids of all messages in the lists and the unacked hashes, and of the items that these descend from.
+-- KEYS list 1..4, unacked hashes...
 local ids = {}
 
 local function note(raw, unwrap)
@@ -6,8 +7,14 @@ local function note(raw, unwrap)
   if ok and unwrap and type(message) == 'table' then
     message = message[1]
   end
-  if ok and type(message) == 'table' and type(message.headers) == 'table' and type(message.headers.id) == 'string' then
-    ids[#ids + 1] = message.headers.id
+  if not ok or type(message) ~= 'table' or type(message.headers) ~= 'table' then
+    return
+  end
+  -- A task that an item was replaced by has another id, and the item's as its root.
+  for _, name in ipairs({'id', 'root_id'}) do
+    if type(message.headers[name]) == 'string' then
+      ids[#ids + 1] = message.headers[name]
+    end
   end
 end
 

@@ -23,12 +23,21 @@ class Account:
     """Items whose task no worker knows: no attempt was made."""
 
 
-def account(ledger: Ledger, completions: Completions, work: Work, now: float) -> Account:
-    """Count what ended."""
+def account(
+    ledger: Ledger, completions: Completions, work: Work, now: float, *, fails_unknown: bool = False
+) -> Account:
+    """Count what ended; with `fails_unknown` an unknown task is a failure like any other."""
     unknown = {index for index, failure in completions.failed.items() if _is_unknown(failure, work.leaf(index).task)}
-    known = {index: failure for index, failure in completions.failed.items() if index not in unknown}
-    ledger = with_ends(ledger, Completions(completions.succeeded, known), now)
+    failed = {index: failure for index, failure in completions.failed.items() if index not in unknown}
+    if fails_unknown:
+        failed |= {index: _not_registered(work.leaf(index).task) for index in unknown}
+        unknown = set()
+    ledger = with_ends(ledger, Completions(completions.succeeded, failed), now)
     return Account(ledger, FrozenBitMap(unknown) - ledger.ended)
+
+
+def _not_registered(task: str) -> Failure:
+    return Failure(NOT_REGISTERED, f"No worker knows the task {task!r}.")
 
 
 def with_ends(ledger: Ledger, ends: Completions, now: float) -> Ledger:

@@ -4,17 +4,22 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.exchange import Demand
 from taskgroup.core.groups.outcome import Verdict
+from taskgroup.core.groups.suspects import suspects
+from taskgroup.core.groups.unknown_task import held_back
+from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 
 SUSPENDED = Demand(reason="The group is suspended.")
 
 
-def while_running(ledger: Ledger, spec: TaskGroupSpec) -> Demand:
-    """Workers follow what is left to do."""
+def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
+    """Workers follow what is left to do; of what is sent one at a time one counts."""
     if spec.suspend:
         return SUSPENDED
+    one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
+    items = ledger.unfinished - max(0, len(one_by_one) - 1)
     reason = f"{ledger.unfinished} items are left, {spec.workers.concurrency} at once in a pod."
-    return Demand(items=ledger.unfinished, reason=reason)
+    return Demand(items=items, reason=reason)
 
 
 def after_end(status: TaskGroupStatus, verdict: Verdict | None) -> Demand:

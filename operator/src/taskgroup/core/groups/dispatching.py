@@ -1,11 +1,12 @@
 """Which items go on the queue now: by priority, then by index; those that came back before new ones."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.action import Action
-from taskgroup.core.groups.plan import Dispatch, Redispatch
+from taskgroup.core.groups.plan import Dispatch, Redispatch, Skip
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Lane
 from taskgroup.core.ledger import Ledger
 
@@ -14,31 +15,42 @@ BATCH = 5_000
 _REASON = "The window has room."
 
 
-def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int) -> Iterator[Action]:
-    """At most `room` items."""
+def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int, held_back: Indexes = NONE) -> Iterator[Action]:
+    """At most `room` items, none of those that are held back."""
     for lane in lanes:
-        again = (ledger.returned & lane.indexes)[:room] if ledger.returned else FrozenBitMap()
+        if room <= 0:
+            return
+        again = ((ledger.returned & lane.indexes) - held_back)[:room] if ledger.returned else FrozenBitMap()
         if again:
             room -= len(again)
             yield from (Redispatch(part, reason=_REASON) for part in _batches(again))
         start = ledger.cursors.get(lane.priority, 0)
         fresh = lane.indexes[start : start + room]
+        if fresh.intersect(held_back):
+            room -= yield from _around(lane, start, room, held_back)
+            continue
         room -= len(fresh)
         for part in _batches(fresh):
             yield Dispatch(lane.priority, start, part, reason=_REASON)
             start += len(part)
-        if room <= 0:
-            return
+
+
+def _around(lane: Lane, start: int, room: int, held_back: Indexes) -> Generator[Action, None, int]:
+    """A cursor cannot leave holes, so what is held back joins what came back. Returns how many items are sent."""
+    rest = lane.indexes[start:]
+    if not rest - held_back:
+        return 0
+    block = rest[:BATCH]
+    yield Skip(lane.priority, start, block, reason="Among the next items are some whose task no worker knows.")
+    sent = (block - held_back)[:room]
+    if sent:
+        yield Redispatch(sent, reason=_REASON)
+    return len(sent)
 
 
 def _batches(indexes: FrozenBitMap) -> Iterator[FrozenBitMap]:
     for start in range(0, len(indexes), BATCH):
         yield indexes[start : start + BATCH]
-
-
-def first_waiting(ledger: Ledger, lanes: tuple[Lane, ...]) -> Iterator[Action]:
-    """A single item, to see what happens to it."""
-    yield from dispatch(ledger, lanes, 1)
 
 
 def waiting(ledger: Ledger, in_flight: BitMap | FrozenBitMap) -> int:

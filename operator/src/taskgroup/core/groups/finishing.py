@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from taskgroup.core.action import Action
-from taskgroup.core.groups import configuration, demand
+from taskgroup.core.groups import configuration, demand, unknown_task
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict, decided
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
@@ -32,7 +32,13 @@ def finish(seen: Observed, now: float) -> Plan:
     """Second transition of the end: Complete or Failed, with the time."""
     ledger = seen.ledger.cancelled_rest()
     verdict = decided(seen.status)
-    shown = StatusInput(phase=Phase.FINISHED, ledger=ledger, verdict=verdict, completion_time=timestamp(now))
+    shown = StatusInput(
+        phase=Phase.FINISHED,
+        ledger=ledger,
+        verdict=verdict,
+        configuration=unknown_task.block(ledger),
+        completion_time=timestamp(now),
+    )
     return plan_for(
         seen,
         shown,
@@ -54,7 +60,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         # Not what the view says: it is from before the end until the pool has looked again.
         needs_workers=asked.leftovers and seen.queue is not None and bool(seen.queue.messages),
         verdict=verdict,
-        configuration=configuration.appended_after_end(seen),
+        configuration=configuration.appended_after_end(seen) or unknown_task.block(ledger),
     )
     left = _time_to_live(seen, now)
     if left is not None and left <= 0:

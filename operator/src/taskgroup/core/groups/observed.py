@@ -93,6 +93,8 @@ class Window:
     """When it was last adapted; seconds since the epoch."""
     rate: float = 0.0
     """Items that ended in a second, at that time."""
+    limit: int = 0
+    """What the broker may hold of the group at most, with the items that wait for their ETA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.groups.unknown_task import sentence
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import find
 
@@ -28,11 +29,9 @@ def overdue(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
     """The outcome when the deadline has passed."""
     limit = spec.active_deadline_seconds
     if limit is not None and ledger.running_seconds(now) >= limit:
-        return Verdict(
-            False,
-            Reason.DEADLINE_EXCEEDED,
-            f"{ledger.unfinished} of {ledger.total} items had not ended after activeDeadlineSeconds ({limit} s).",
-        )
+        text = f"{ledger.unfinished} of {ledger.total} items had not ended after activeDeadlineSeconds ({limit} s)."
+        why = f" {sentence(ledger)}." if ledger.unknown_tasks else ""
+        return Verdict(False, Reason.DEADLINE_EXCEEDED, text + why)
     return None
 
 

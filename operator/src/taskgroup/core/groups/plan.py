@@ -29,6 +29,15 @@ class Dispatch(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Skip(Action):
+    """Let the next items of a lane count as items that came back, without putting them on the queue."""
+
+    priority: int
+    start: int
+    indexes: Indexes
+
+
+@dataclass(frozen=True, slots=True)
 class Redispatch(Action):
     """Put returned items on the queue again."""
 

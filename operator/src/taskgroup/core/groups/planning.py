@@ -4,7 +4,7 @@ from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.exchange import Demand
 from taskgroup.core.groups.observed import Carried, Observed
-from taskgroup.core.groups.plan import Dispatch, Event, MarkMissing, Plan, Redispatch, Renew, Withdraw
+from taskgroup.core.groups.plan import Dispatch, Event, MarkMissing, Plan, Redispatch, Renew, Skip, Withdraw
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.status.events import events
 from taskgroup.core.status.report import report
@@ -12,7 +12,7 @@ from taskgroup.core.status.status_input import StatusInput
 
 FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
-_MOVES = (Dispatch, Redispatch, Renew, MarkMissing, Withdraw)
+_MOVES = (Dispatch, Skip, Redispatch, Renew, MarkMissing, Withdraw)
 
 TROUBLE_SECONDS = 5.0
 """Between two looks at a broker that does not answer."""

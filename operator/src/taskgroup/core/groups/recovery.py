@@ -48,6 +48,7 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
         cursors=MappingProxyType(dict(state.cursors)),
         returned=books.returned - ledger.ended,
         attempts=MappingProxyType(dict(books.attempts)),
+        losses=MappingProxyType(dict(books.losses)),
     ).failed_with(POISON, _items(lost, ledger), now)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import ConditionType, EventReason, Reason
-from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups import demand, recovery, unknown_task
@@ -30,8 +30,10 @@ NEAR_END_SECONDS = 0.8
 
 def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     """One step of a group that has started and not ended."""
-    account_now = account(with_total(seen.ledger, work.total), seen.completions, work, now)
-    ledger = _clocked(unknown_task.noted(account_now, seen.completions, work), seen, spec, now)
+    fails_unknown = spec.on_unknown_task is OnUnknownTask.FAIL_ITEM
+    books = with_total(seen.ledger, work.total)
+    account_now = account(books, seen.completions, work, now, fails_unknown=fails_unknown)
+    ledger = _clocked(unknown_task.noted(account_now, seen.completions, work, spec), seen, spec, now)
     ledger = recovery.give_up(ledger, seen, now)
     in_flight = ledger.in_flight(work.lanes) - account_now.unknown
     context = Context(seen, spec, work, now, ledger, in_flight, account_now.unknown)
@@ -82,7 +84,7 @@ def _opened(context: Context, ledger: Ledger, reason: str, *extra_events: Event)
         context.now,
         save=True,
         actions=(Open(reason=reason),),
-        demand=demand.while_running(ledger, context.spec),
+        demand=demand.while_running(ledger, context.work, context.spec),
         extra_events=extra_events,
         wake_after=wake_after,
     )
@@ -103,12 +105,12 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         _shown(context),
         now,
         actions=actions,
-        save=clock_changed or ledger.unknown_task != seen.ledger.unknown_task,
+        save=clock_changed or ledger.unknown_tasks != seen.ledger.unknown_tasks,
         transition=not context.spec.suspend and is_suspended(seen.status),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=_ignored(context),
-        demand=demand.while_running(ledger, context.spec),
+        demand=demand.while_running(ledger, context.work, context.spec),
         carried=carried,
         wake_after=_wake_after(context, carried.canary_at),
     )
@@ -144,7 +146,7 @@ def _counted(context: Context) -> Completions:
 def _renewals(context: Context) -> tuple[Action, ...]:
     if not context.unknown or context.seen.queue is None:
         return ()
-    return (Renew(context.unknown, reason=f"No worker knows the task {context.ledger.unknown_task!r}."),)
+    return (Renew(context.unknown, reason=f"{unknown_task.sentence(context.ledger)}."),)
 
 
 def _wake_after(context: Context, canary_at: float) -> float:
@@ -155,6 +157,6 @@ def _wake_after(context: Context, canary_at: float) -> float:
     if context.in_flight:
         times.append(recovery.SEARCH_SECONDS)
     canary = canary_at + unknown_task.CANARY_SECONDS - context.now
-    if context.ledger.unknown_task and canary > 0:
+    if context.ledger.unknown_tasks and canary > 0:
         times.append(canary)
     return min(times)

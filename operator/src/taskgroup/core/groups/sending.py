@@ -7,9 +7,14 @@ from taskgroup.core.groups import unknown_task
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
-from taskgroup.core.groups.plan import Withdraw
+from taskgroup.core.groups.plan import Redispatch, Withdraw
+from taskgroup.core.groups.suspects import next_suspect, suspects
 from taskgroup.core.groups.suspension import withdraw_suspended
-from taskgroup.core.groups.window import adapt, room
+from taskgroup.core.groups.window import adapt, occupied, room
+from taskgroup.core.indexes import NONE, Indexes
+
+_SUSPECTED = "Workers died with it and others: it is sent as the only one of these."
+_TRIED = "Is its task known by now?"
 
 
 def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
@@ -20,8 +25,6 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
     if context.spec.suspend:
         return carried, withdraw_suspended(seen)
     slots = seen.view.slots if seen.view else 0
-    if context.ledger.unknown_task:
-        return _canary(context, carried, slots)
     if _is_over(context, queue):
         withdraw = Withdraw(running=False, reason="spec.parallelism was lowered.")
         return replace(carried, cut_to=context.spec.parallelism), (withdraw,)
@@ -29,17 +32,27 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
 
 
 def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -> tuple[Carried, tuple[Action, ...]]:
+    """First what is sent by itself, then what the window has room for."""
+    ledger, work, in_flight = context.ledger, context.work, context.in_flight
     window = adapt(
         carried.window,
         slots=slots,
         queued=queue.queued,
         arrived=context.seen.completions.count,
-        waiting=waiting(context.ledger, context.in_flight),
-        message_bytes=context.work.message_bytes,
+        waiting=waiting(ledger, in_flight),
+        message_bytes=work.message_bytes,
         now=context.now,
     )
-    free = room(window, in_flight=len(context.in_flight), parallelism=context.spec.parallelism)
-    return replace(carried, window=window), tuple(dispatch(context.ledger, context.work.lanes, free))
+    taken = occupied(len(in_flight), held=queue.held, slots=slots)
+    free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
+    carried, tried = _canaries(context, replace(carried, window=window), free)
+    held, suspected = unknown_task.held_back(ledger, work), suspects(ledger, context.spec)
+    suspect = next_suspect(ledger, suspected, in_flight, held) if free else NONE
+    back = tried & ledger.returned
+    single = (Redispatch(suspect, reason=_SUSPECTED), Redispatch(back, reason=_TRIED))
+    rest = free - len(suspect) - len(back)
+    others = dispatch(ledger, work.lanes, rest, (held - (tried - back)) | suspected.all)
+    return carried, (*(action for action in single if action.indexes), *others)
 
 
 def _is_over(context: Context, queue: QueueState) -> bool:
@@ -49,9 +62,12 @@ def _is_over(context: Context, queue: QueueState) -> bool:
     return bound is not None and bool(queue.queued) and len(context.in_flight) > bound and is_new
 
 
-def _canary(context: Context, carried: Carried, slots: int) -> tuple[Carried, tuple[Action, ...]]:
+def _canaries(context: Context, carried: Carried, free: int) -> tuple[Carried, Indexes]:
+    """Items that are not held back this time."""
     if context.unknown:
-        return replace(carried, canary_at=context.now), ()
-    if not slots:
-        return carried, ()
-    return unknown_task.canary(context.work, context.ledger, context.in_flight, carried, context.now)
+        return replace(carried, canary_at=context.now), NONE
+    is_due = context.now - carried.canary_at >= unknown_task.CANARY_SECONDS
+    if not free or not is_due or not context.ledger.unknown_tasks:
+        return carried, NONE
+    tried = unknown_task.canaries(context.ledger, context.work, context.in_flight)[:free]
+    return (replace(carried, canary_at=context.now) if tried else carried), tried

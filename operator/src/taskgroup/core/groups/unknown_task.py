@@ -1,65 +1,78 @@
-"""A task that no worker knows: that was no attempt, dispatch stands, and one item is tried now and then.
+"""A task that no worker knows: that was no attempt, its items are held back, and one of them is tried now and then.
 
-Which task it is stands in the ledger (`Ledger.unknown_task`), so that a restart of the operator does not dispatch
-everything again in vain.
+Which tasks these are stands in the ledger (`Ledger.unknown_tasks`), so that a restart of the operator does not dispatch
+everything again in vain. Items of other tasks go on.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pyroaring import FrozenBitMap
+from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.api.names import Reason
-from taskgroup.core.action import Action
+from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.accounting import Account
-from taskgroup.core.groups.dispatching import first_waiting
-from taskgroup.core.groups.observed import Carried
-from taskgroup.core.groups.plan import Redispatch
-from taskgroup.core.indexes import Indexes
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.trouble import Trouble
 
 CANARY_SECONDS = 30.0
 """Between two tries of a task that no worker knew."""
+_NAMES = 3
+"""Tasks that a message names at most."""
 
 
-def noted(account: Account, completions: Completions, work: Work) -> Ledger:
-    """The ledger with the task that no worker knows; cleared when an item of that task ends in another way."""
+def noted(account: Account, completions: Completions, work: Work, spec: TaskGroupSpec) -> Ledger:
+    """The ledger with the tasks that no worker knows, without those of which an item has ended in another way."""
     ledger = account.ledger
-    if account.unknown:
-        return replace(ledger, unknown_task=work.leaf(account.unknown.min()).task)
-    ended = (*completions.succeeded, *completions.failed) if ledger.unknown_task else ()
-    is_known = _first_of_task(ledger.unknown_task, work, ended) is not None
-    return replace(ledger, unknown_task="") if is_known else ledger
+    if not ledger.unknown_tasks and not account.unknown:
+        return ledger
+    if spec.on_unknown_task is OnUnknownTask.FAIL_ITEM:
+        return replace(ledger, unknown_tasks=())
+    ended = {*completions.succeeded, *completions.failed} - {*account.unknown}
+    known = _tasks(ended, work) if ledger.unknown_tasks else set()
+    unknown = (set(ledger.unknown_tasks) - known) | _tasks(account.unknown, work)
+    return replace(ledger, unknown_tasks=tuple(sorted(unknown)))
+
+
+def _tasks(indexes: Iterable[int], work: Work) -> set[str]:
+    return {work.leaf(index).task for index in indexes}
 
 
 def block(ledger: Ledger) -> Trouble | None:
-    """Why nothing but a canary is dispatched."""
-    if not ledger.unknown_task:
+    """Why some items are not dispatched, but for a canary."""
+    if not ledger.unknown_tasks:
         return None
+    one = len(ledger.unknown_tasks) == 1
     return Trouble(
         Reason.UNKNOWN_TASK,
-        f"No worker knows the task {ledger.unknown_task!r}: use an image (spec.workers.image, spec.workers.app)"
-        " whose app registers it; when the name is wrong, delete this TaskGroup and create it with the right one."
-        " It is tried again every 30 s.",
+        f"{sentence(ledger)}: use an image (spec.workers.image, spec.workers.app)"
+        f" whose app registers {'it' if one else 'them'}; when the name is wrong, delete this TaskGroup and create it"
+        " with the right one. Until then items of other tasks run. One item is tried again every 30 s.",
     )
 
 
-def canary(
-    work: Work, ledger: Ledger, in_flight: Indexes, carried: Carried, now: float
-) -> tuple[Carried, tuple[Action, ...]]:
-    """One item of the task, when none is out and the last try was long enough ago."""
-    task = ledger.unknown_task
-    if now - carried.canary_at < CANARY_SECONDS or _first_of_task(task, work, in_flight) is not None:
-        return carried, ()
-    carried, suspect = replace(carried, canary_at=now), _first_of_task(task, work, ledger.returned)
-    if suspect is None:
-        return carried, tuple(first_waiting(ledger, work.lanes))
-    return carried, (Redispatch(FrozenBitMap([suspect]), reason=f"Is the task {task!r} known by now?"),)
+def sentence(ledger: Ledger) -> str:
+    """Which tasks no worker knows, without a full stop."""
+    names = ledger.unknown_tasks
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"No worker knows the task{'' if len(names) == 1 else 's'} {', '.join(map(repr, names[:_NAMES]))}{more}"
 
 
-def _first_of_task(task: str, work: Work, indexes: Iterable[int]) -> int | None:
-    """The first of these items that runs the task."""
-    return next((index for index in indexes if work.leaf(index).task == task), None)
+def held_back(ledger: Ledger, work: Work) -> Indexes:
+    """Items of tasks that no worker knows."""
+    if not ledger.unknown_tasks:
+        return NONE
+    return FrozenBitMap.union(*(work.running(task) for task in ledger.unknown_tasks)) - ledger.ended
+
+
+def canaries(ledger: Ledger, work: Work, in_flight: Indexes) -> Indexes:
+    """One item of each task that has none in flight; those that came back first."""
+    found = BitMap()
+    for task in ledger.unknown_tasks:
+        members = work.running(task) - ledger.ended
+        if members and not members.intersect(in_flight):
+            found.add(((members & ledger.returned) or members).min())
+    return FrozenBitMap(found)

@@ -1,6 +1,5 @@
 """How many items may be in flight: short queues where tasks are long, never an empty one where they are short."""
 
-from dataclasses import replace
 from math import exp
 
 from taskgroup.core.groups.observed import Window
@@ -34,8 +33,8 @@ def adapt(
             size = max(size * 2 if queued == 0 else size, needed)
         elif queued > 4 * arrived:
             size = max(size - size // 4, needed)
-    affordable = max(MAX_WINDOW_BYTES // message_bytes, slots + 1)
-    return replace(window, size=min(size, max(MAX_WINDOW, floor), affordable), rate=_rate(window, arrived, now), at=now)
+    limit = min(max(MAX_WINDOW, floor), max(MAX_WINDOW_BYTES // message_bytes, slots + 1))
+    return Window(size=min(size, limit), limit=limit, rate=_rate(window, arrived, now), at=now)
 
 
 def _rate(window: Window, arrived: int, now: float) -> float:
@@ -43,7 +42,16 @@ def _rate(window: Window, arrived: int, now: float) -> float:
     return window.rate * exp(-max(0.0, now - window.at) / _RATE_SECONDS) + arrived / _RATE_SECONDS
 
 
-def room(window: Window, *, in_flight: int, parallelism: int | None) -> int:
-    """How many items may be dispatched now."""
-    bound = window.size if parallelism is None else min(window.size, parallelism)
-    return max(0, bound - in_flight)
+def occupied(in_flight: int, *, held: int, slots: int) -> int:
+    """Items in flight that take part of the window.
+
+    Workers run `slots` messages at once: whatever they hold beyond that waits inside them for its ETA, as a retry with
+    a countdown does, and leaves the slots to others.
+    """
+    return in_flight - min(in_flight, max(0, held - slots))
+
+
+def room(window: Window, *, in_flight: int, occupied: int, parallelism: int | None) -> int:
+    """How many items may be dispatched now; what waits for its ETA is bounded, too."""
+    free = min(window.size - occupied, window.limit - in_flight)
+    return max(0, free if parallelism is None else min(free, parallelism - in_flight))

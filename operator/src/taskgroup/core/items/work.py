@@ -10,7 +10,7 @@ from pyroaring import BitMap, FrozenBitMap
 from taskgroup.api.signature import Leaf
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.indexes import Indexes, full
+from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.fingerprint import Fingerprint
 from taskgroup.core.items.placeholders import Filler, Occurrences, Scope, compile_value
 from taskgroup.core.items.sizes import FilledSize, filled_size
@@ -86,6 +86,7 @@ class Work:
         self.placeholders = max((template.size.placeholders for template in templates), default=0)
         """Most values that one message is filled with."""
         self._fingerprint = Fingerprint(1 + (len(templates) if items is None else items.pieces), self._piece)
+        self._running: dict[str, Indexes] = {}
 
     def call(self, index: int) -> Call:
         """What to run for an item; InvalidSpecError when a placeholder finds nothing."""
@@ -94,6 +95,14 @@ class Work:
     def leaf(self, index: int) -> Leaf:
         """The signature of an item, not filled."""
         return self._template(index).leaf
+
+    def running(self, task: str) -> Indexes:
+        """The items whose signature names this task."""
+        if task not in self._running:
+            shared = full(self.total) if self.leaf(0).task == task else NONE
+            own = (index for index in range(self.total) if self.leaf(index).task == task)
+            self._running[task] = FrozenBitMap(own) if self._items is None else shared
+        return self._running[task]
 
     def digest(self, count: int) -> str:
         """SHA-256 over the template and the first `count` items: equal as long as items were only appended."""

@@ -80,6 +80,8 @@ class PoolObserved:
     """Containers (pod/restarts) whose messages were given back after an end."""
     given_up: frozenset[TaskId] = frozenset()
     """Items that too many workers died with, since the operator started."""
+    set_aside: int = 0
+    """How often suspects were taken off the queue, since the operator started."""
     early_ack_tasks: frozenset[str] | None = None
     """None while no worker was asked."""
     resync_seconds: float = 30.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from taskgroup.core.action import Action
-from taskgroup.core.exchange import MAX_LOSSES, View
+from taskgroup.core.exchange import MAX_LOSSES, SUSPECT_LOSSES, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Requeue(Action):
     count_loss: bool
     loss_limit: int = MAX_LOSSES
     """An item that more workers died with is not put back."""
+    suspect_losses: int = SUSPECT_LOSSES
+    """An item that so many workers died with waits for the group to send it alone; 0: it goes back like the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def _view(seen: PoolObserved, wanted: int) -> View:
         pods=tuple(pod.name for pod in pods),
         containers=frozenset(pod.container for pod in pods if not pod.ended),
         given_up=seen.given_up,
+        set_aside=seen.set_aside,
     )
 
 

@@ -21,7 +21,9 @@ def pods_wanted(seen: PoolObserved) -> int:
     if seen.demand.ended:
         leftovers = seen.queue.messages if seen.demand.leftovers and seen.queue else 0
         return pods_for(leftovers, seen.workers_spec)
-    return pods_for(seen.demand.items, seen.workers_spec)
+    # Subtasks are no items, but they want to be run as well.
+    messages = seen.queue.messages if seen.demand.items and seen.queue else 0
+    return pods_for(max(seen.demand.items, messages), seen.workers_spec)
 
 
 def changes_pods(before: Demand | None, after: Demand, workers: Workers | None) -> bool:

@@ -1,0 +1,47 @@
+"""Items that workers died with: sent one at a time, so that only the one that kills them loses more.
+
+A worker that runs several items dies of one of them, and all look alike. After SUSPECT_LOSSES they are sent one by
+one, while the others go on. One that then loses again waits until nothing else runs, and is given up only when a worker
+dies that ran nothing but it. The broker counts the losses, so a restart of the operator forgets nothing.
+"""
+
+from dataclasses import dataclass
+
+from pyroaring import FrozenBitMap
+
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core.exchange import MAX_LOSSES, SUSPECT_LOSSES
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """All items that are not sent side by side, and those of them that run when nothing else does."""
+
+    all: Indexes = NONE
+    last: Indexes = NONE
+
+
+def suspects(ledger: Ledger, spec: TaskGroupSpec) -> Suspects:
+    """Workers that run one item at a time leave no doubt."""
+    if not ledger.losses or spec.workers.concurrency == 1:
+        return Suspects()
+    return Suspects(_lost(ledger, SUSPECT_LOSSES), _lost(ledger, MAX_LOSSES))
+
+
+def _lost(ledger: Ledger, least: int) -> Indexes:
+    """Numbers come from the broker, where tenants can write: not all fit into a bitmap."""
+    members = (index for index, losses in ledger.losses.items() if losses >= least and index < ledger.total)
+    return FrozenBitMap(members) - ledger.ended
+
+
+def next_suspect(ledger: Ledger, suspected: Suspects, in_flight: Indexes, held_back: Indexes) -> Indexes:
+    """The one suspect that may be sent now, if any."""
+    waiting = (ledger.returned & suspected.all) - held_back
+    if not waiting or in_flight.intersect(suspected.all):
+        return NONE
+    first = waiting - suspected.last
+    if not first and (in_flight or ledger.unfinished > len(waiting | held_back)):
+        return NONE
+    return FrozenBitMap([(first or waiting).min()])
