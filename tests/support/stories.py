@@ -10,6 +10,8 @@ from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.errors import ApiError, RefusedError
 from taskgroup.core.indexes import parse_indexes
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.snapshot import encode
 from taskgroup.core.status.conditions import is_true
 from taskgroup.core.task_id import TaskId
 
@@ -97,6 +99,24 @@ def _lose_all(world: World, _: int) -> None:
     world.results.ends.clear()
 
 
+def _lose_broker(world: World, _: int) -> None:
+    world.broker.lose_all()
+
+
+def _lose_results(world: World, _: int) -> None:
+    world.results.ends.clear()
+
+
+def _delete_ledger(world: World, _: int) -> None:
+    world.store.put_ledger(None)
+
+
+def _replace_ledger(world: World, number: int) -> None:
+    """By an older one, by that of another state in the broker, or by bytes that are none."""
+    others = [*world.store.ledgers, encode(Ledger(total=world.work.total, nonce="foreign")), b"garbage"]
+    world.store.put_ledger(others[-(number % len(others)) - 1])
+
+
 def _lose_answer(world: World, number: int) -> None:
     """The broker does what it is asked, but the operator never hears of it."""
     world.lost_answer = number
@@ -134,6 +154,14 @@ GROWTH: dict[str, Step] = STORM | {"append": _append}
 WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow}
 FLUSH: dict[str, Step] = STORM | {"redis loses all": _lose_all}
 DEAF: dict[str, Step] = CALM | {"answer lost": _lose_answer, "suspend or resume": suspend, "narrow or widen": _narrow}
+BOOKS: dict[str, Step] = CALM | {
+    "fail": lambda world, number: world.end(number, "ValueError"),
+    "ledger deleted": _delete_ledger,
+    "ledger replaced": _replace_ledger,
+    "redis loses its books": _lose_broker,
+    "redis loses the results": _lose_results,
+    "suspend or resume": suspend,
+}
 OUTAGE: dict[str, Step] = STORM | {"broker away or back": _away, "answer lost": _lose_answer}
 
 

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.groups.plan import MarkMissing, Plan
+from taskgroup.core.groups.plan import Dispatch, MarkMissing, Plan, Redispatch
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.phase import phase_of
 
 if TYPE_CHECKING:
@@ -23,11 +24,23 @@ def check_plan(world: "World", plan: Plan) -> None:
         world.flaws.append(f"{parts} are not {status.total}")
     if memory is None:
         return
+    _check_counted(world, plan, memory.record.ledger)
     age = world.now - memory.record.status_written
     if plan.status != world.status and age >= BEHIND_SECONDS and memory.record.carried == plan.carried:
         world.flaws.append(f"the status is {age} s old, and not what was decided")
     if plan.extra_events and age >= BEHIND_SECONDS and memory.record.extra_events:
         world.flaws.append(f"{memory.record.extra_events} were not posted")
+
+
+def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
+    """What this operator has counted is never sent again, whatever became of the books."""
+    counted = world.operator.counted
+    for action in plan.actions:
+        if isinstance(action, Dispatch | Redispatch) and (again := counted & action.indexes):
+            world.flaws.append(f"{set(again)} had been counted and are sent again")
+    if gone := counted - ledger.ended:
+        world.flaws.append(f"{set(gone)} had been counted")
+    counted |= ledger.succeeded | ledger.failed
 
 
 def _check_missing(world: "World", plan: Plan) -> None:
@@ -42,5 +55,6 @@ def check_status(world: "World", old: TaskGroupStatus, new: TaskGroupStatus) -> 
     """A phase never goes back, nor does a count."""
     if phase_of(new).value < phase_of(old).value:
         world.flaws.append(f"from {phase_of(old)} back to {phase_of(new)}")
-    if (new.succeeded or 0) < (old.succeeded or 0) and world.store.ledger is not None:
-        world.flaws.append(f"succeeded fell from {old.succeeded} to {new.succeeded}")
+    before, after = ((status.succeeded or 0) + (status.failed or 0) for status in (old, new))
+    if (new.succeeded or 0) < (old.succeeded or 0) or after < before:
+        world.flaws.append(f"from {old.succeeded} and {old.failed} ends back to {new.succeeded} and {new.failed}")

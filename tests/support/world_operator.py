@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Awaitable, Callable
 
+from pyroaring import BitMap
+
 from support.builders import NOW
 from taskgroup.api.spec import SecretKeyRef
 from taskgroup.cluster.port import GroupStore, WorkerStore
@@ -56,6 +58,8 @@ class Operator:
         linker = Linker(read_url, _SETTINGS, connections)
         self.meeting: Meeting = meetings.of(uid)
         self.following = Following()
+        self.counted = BitMap()
+        """Items whose end this life of the operator has counted."""
         self.pool_following = pool_loop.PoolFollowing()
         compiler = Compiler()
         observer = Observer(linker, compiler, clock, _SETTINGS.resync_seconds)

@@ -19,6 +19,8 @@ class MemoryGroupStore:
     def __init__(self, effect: Callable[[], None] = nothing) -> None:
         self.status = TaskGroupStatus()
         self.ledger: bytes | None = None
+        self.ledgers: list[bytes | None] = []
+        """All that were ever stored."""
         self.events: list[Event] = []
         self.deleted = False
         self.on_status: Callable[[TaskGroupStatus, TaskGroupStatus], None] = lambda *_: None
@@ -50,10 +52,19 @@ class MemoryGroupStore:
         """See GroupStore."""
         del meta
         self._effect()
-        version = self._moved("ledger", version or "0")
-        self.ledger = data
+        stored = str(self._versions["ledger"]) if self.ledger is not None else None
+        if version != stored:
+            raise ConflictError("The ledger is not the one that was read.", status=409)
+        version = self.put_ledger(data)
         self._effect()
         return version
+
+    def put_ledger(self, data: bytes | None) -> str:
+        """As the operator, or somebody else, stores or deletes it."""
+        self.ledgers.append(data)
+        self.ledger = data
+        self._versions["ledger"] += 1
+        return str(self._versions["ledger"])
 
     def _moved(self, what: str, version: str) -> str:
         if version != str(self._versions[what]):

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from taskgroup.api.names import EventReason
+from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.errors import ApiError, ConflictError
 from taskgroup.cluster.port import GroupStore
 from taskgroup.connections.linking import Linker
 from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.merging import newest, with_ends
 from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
+from taskgroup.core.status.phase import Phase, phase_of
+from taskgroup.core.status.read_back import ledger_of
 from taskgroup.groups.actions import FencedError
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.compiling import Compiler
@@ -39,6 +43,8 @@ class Following:
     memory: Memory | None = None
     compiled: Compiled | None = None
     """A spec has to be read only once."""
+    known: Ledger | None = None
+    """The ledger of the last memory: what it counted stays counted, whatever has become of the stored one."""
     conflicts: Backoff = field(default_factory=lambda: Backoff(AGAIN_SECONDS))
     failures: Backoff = field(default_factory=lambda: Backoff(RETRY_SECONDS))
 
@@ -121,7 +127,7 @@ class GroupLoop:
         saved = await self._store.load_ledger(meta)
         ledger, events = self._decode(saved.data, meta) if saved else (Ledger(), ())
         record = await self._record(meta, ledger, saved.version if saved else None)
-        record.extra_events = events
+        record.ledger, record.extra_events = _recalled(ledger, following.known, record.status), events
         following.compiled = await self._compiler.compile(following.compiled, meta, body["spec"])
         return Memory(Intake(following.compiled), record)
 
@@ -145,8 +151,14 @@ class GroupLoop:
         memory, following.memory = following.memory, None
         if memory is None:
             return
-        following.compiled = memory.intake.compiled
+        following.compiled, following.known = memory.intake.compiled, memory.record.ledger
         if memory.searches.task is not None:
             memory.searches.task.cancel()
         if memory.intake.link is not None:
             await self._linker.unlink(uid, memory.intake.link)
+
+
+def _recalled(stored: Ledger, known: Ledger | None, status: TaskGroupStatus) -> Ledger:
+    """What is stored, with what this operator has counted and what the status shows."""
+    ledger = stored if known is None else newest(known, stored)
+    return with_ends(ledger, ledger_of(status)) if phase_of(status) is Phase.RUNNING else ledger

@@ -26,8 +26,9 @@ def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int, held_back: Inde
             yield from (Redispatch(part, reason=_REASON) for part in _batches(again))
         start = ledger.cursors.get(lane.priority, 0)
         fresh = lane.indexes[start : start + room]
-        if fresh.intersect(held_back):
-            room -= yield from _around(lane, start, room, held_back)
+        # Ends that are known from the status alone may lie beyond a cursor that was lost with the broker's data.
+        if fresh.intersect(held_back) or fresh.intersect(ledger.ended):
+            room -= yield from _around(lane, start, room, held_back | ledger.ended)
             continue
         room -= len(fresh)
         for part in _batches(fresh):
@@ -41,7 +42,7 @@ def _around(lane: Lane, start: int, room: int, held_back: Indexes) -> Generator[
     if not rest - held_back:
         return 0
     block = rest[:BATCH]
-    yield Skip(lane.priority, start, block, reason="Among the next items are some whose task no worker knows.")
+    yield Skip(lane.priority, start, block, reason="Some of the next items have ended, or no worker knows their task.")
     sent = (block - held_back)[:room]
     if sent:
         yield Redispatch(sent, reason=_REASON)

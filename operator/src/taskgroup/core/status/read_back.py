@@ -2,24 +2,28 @@
 
 from pyroaring import FrozenBitMap
 
-from taskgroup.api.names import ConditionType
+from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import FailureStatus, TaskGroupStatus
 from taskgroup.core.completions import Failure
-from taskgroup.core.indexes import parse_indexes
+from taskgroup.core.indexes import NONE, parse_indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.status.conditions import is_true, seconds
 
+_UNSAID = Failure(Reason.UNKNOWN, "It failed; the status had no room to say why.")
+
 
 def ledger_of(status: TaskGroupStatus) -> Ledger:
-    """An empty one when the lists of indexes were too long for the status."""
+    """An empty one when the lists of indexes were too long for the status, or are none."""
     if status.completed_indexes is None or status.failed_indexes is None:
         return Ledger()
-    ledger = Ledger(
-        total=status.total or 0,
-        succeeded=parse_indexes(status.completed_indexes),
-        failed=parse_indexes(status.failed_indexes),
-        failures=tuple(_group(failure) for failure in status.failures or ()),
-    )
+    try:
+        failed, groups = parse_indexes(status.failed_indexes), [_group(failure) for failure in status.failures or ()]
+        succeeded = parse_indexes(status.completed_indexes)
+    except (ValueError, OverflowError):
+        return Ledger()
+    if rest := failed - FrozenBitMap.union(NONE, *(group.indexes for group in groups)):
+        groups.append(FailureGroup(_UNSAID, rest, 0.0))
+    ledger = Ledger(total=status.total or 0, succeeded=succeeded, failed=failed, failures=tuple(groups))
     return ledger.cancelled_rest() if is_true(status, ConditionType.FINISHED) else ledger
 
 

@@ -14,7 +14,7 @@ from taskgroup.api.status import (
 )
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.indexes import format_indexes
-from taskgroup.core.ledger import FailureGroup
+from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.status.condition_texts import condition_texts
 from taskgroup.core.status.conditions import merged, timestamp
 from taskgroup.core.status.phase import Phase, phase_of
@@ -42,6 +42,8 @@ def report(seen: Observed, shown: StatusInput, now: float) -> TaskGroupStatus:
 
 def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str, Any]:
     """What the outcome freezes: it stays as it was written then, even when the books are lost later."""
+    if _is_behind(seen, shown.ledger):
+        return _as_shown(seen, shown, suspended=suspended)
     ledger = shown.ledger
     completed, whole = format_indexes(ledger.succeeded, MAX_INDEXES_BYTES)
     failed, failed_whole = format_indexes(ledger.failed, MAX_INDEXES_BYTES)
@@ -62,6 +64,34 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
         "failed_indexes": failed if are_whole else None,
         "indexes_truncated": None if are_whole else True,
         "failures": _digest(ledger.failures, tracebacks=seen.spec is None or seen.spec.failure_tracebacks) or None,
+        "items": _items(seen, shown),
+    }
+
+
+def _is_behind(seen: Observed, ledger: Ledger) -> bool:
+    """Fewer ends are known than were shown, as after a restart: the results are read again, and no count goes back."""
+    status = seen.status
+    return len(ledger.succeeded) + len(ledger.failed) < (status.succeeded or 0) + (status.failed or 0)
+
+
+def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str, Any]:
+    """The figures that were written last, of the items that there are now."""
+    status, total = seen.status, shown.ledger.total
+    left = total - (status.succeeded or 0) - (status.failed or 0)
+    cancelled = left if shown.ledger.cancelled else 0
+    active = min(shown.active, left - cancelled)
+    ended = total - left + cancelled
+    names = ("succeeded", "failed", "completed_indexes", "failed_indexes", "indexes_truncated", "failures")
+    return {
+        **{name: getattr(status, name) for name in names},
+        "state": state_of(shown, suspended=suspended),
+        "start_time": status.start_time,
+        "total": total,
+        "pending": left - cancelled - active,
+        "active": active,
+        "cancelled": cancelled,
+        "progress": f"{ended}/{total}",
+        "percent": 100 * ended // total if total else 0,
         "items": _items(seen, shown),
     }
 

@@ -1,0 +1,40 @@
+"""Two ledgers of one group: what either knows to have ended has ended, so no count falls and nothing runs twice.
+
+The operator has its own in memory, and meets another one when the stored one was deleted, replaced or written by a
+successor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from taskgroup.core.ledger import Ledger
+
+
+def newest(memory: Ledger, stored: Ledger) -> Ledger:
+    """The ledger to go on with, when the stored one is not what was saved last.
+
+    Under the same nonce both are right. Under another one the stored ledger is of another state in the broker: it is
+    taken when it knows all ends that the memory knows, and is foreign or old otherwise.
+    """
+    if stored.nonce == memory.nonce:
+        return replace(
+            with_ends(memory, stored),
+            attempts=_larger(memory.attempts, stored.attempts),
+            missed=_larger(memory.missed, stored.missed),
+        )
+    return stored if stored.nonce and memory.ended <= stored.ended else memory
+
+
+def with_ends(ledger: Ledger, other: Ledger) -> Ledger:
+    """The ledger, with the ends that only the other one knows."""
+    if ledger.total < other.total:
+        ledger = replace(ledger, total=other.total)
+    for group in other.failures:
+        ledger = ledger.failed_with(group.failure, group.indexes, group.last_time)
+    return ledger if other.succeeded <= ledger.succeeded else ledger.succeeded_with(other.succeeded)
+
+
+def _larger(one: Mapping[int, int], other: Mapping[int, int]) -> Mapping[int, int]:
+    more = {index: number for index, number in other.items() if number > one.get(index, 0)}
+    return MappingProxyType({**one, **more}) if more else one
