@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from support.builders import spec
 from support.situations import kinds
 from support.stories import (
-    BOOKS,
     CALM,
     DEAF,
     FLUSH,
@@ -133,52 +132,6 @@ def test_parallelism_may_change_at_any_time(wanted: TaskGroupSpec, story: list[t
 @given(specs, stories(FLUSH))
 def test_a_group_survives_the_loss_of_all_data(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, FLUSH))
-
-
-@settings(max_examples=200)
-@given(specs, stories(BOOKS))
-def test_whatever_happens_to_the_books_no_counted_item_runs_again(
-    wanted: TaskGroupSpec, story: list[tuple[str, int]]
-) -> None:
-    """The checks at each look say more: no end that was counted is forgotten, and no count of the status goes back."""
-    check_end(lived(wanted, story, BOOKS))
-
-
-BREAKS = [
-    "ledger deleted",
-    "ledger replaced",
-    "redis loses its books",
-    "redis loses the results",
-]
-
-
-@pytest.mark.parametrize("first", BREAKS)
-@pytest.mark.parametrize("second", BREAKS)
-@pytest.mark.parametrize("number", [0, 1, 2, 5])
-def test_two_losses_at_once_cost_no_count(first: str, second: str, number: int) -> None:
-    world = World(spec(30, workers={"concurrency": 2, "maxReplicas": 2}))
-    for _ in range(6):
-        _some_ends(world)
-    counted = (world.status.succeeded or 0) + (world.status.failed or 0)
-    assert 5 < counted < 30
-
-    BOOKS[first](world, number)
-    BOOKS[second](world, number + 1)
-    for _ in range(60):
-        _some_ends(world)
-
-    check_end(world)
-    assert world.status.total == 30
-
-
-def _some_ends(world: World) -> None:
-    world.now += 1.5
-    world.look()
-    check(world)
-    world.workers.settle(world.tick())
-    take(world, 3)
-    succeed(world, 1)
-    world.end(0, "ValueError")
 
 
 @settings(max_examples=120)
