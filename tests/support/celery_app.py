@@ -131,3 +131,12 @@ def replaced(self: Task, name: str) -> None:
 def child() -> None:
     """Start a subtask and do not wait for it."""
     note.delay("child")
+
+
+@app.task(name="demo.die")
+def die() -> None:
+    """Wait until the key `open:die` exists, then end the worker's process at once."""
+    with _board() as board:
+        while not board.exists("open:die"):
+            time.sleep(0.02)
+    os._exit(1)

@@ -25,7 +25,7 @@ from support.builders import (
 )
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.core.exchange import MAX_LOSSES
-from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed, QueueState
+from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, GroupState, Observed, QueueState
 from taskgroup.core.groups.plan import Dispatch, Open, Redispatch
 from taskgroup.core.groups.recovery import POISON, adopt, needs_books
 from taskgroup.core.indexes import NONE, full
@@ -224,3 +224,14 @@ def test_the_fence_of_a_change_is_that_of_the_state_it_was_made_on() -> None:
     assert group(queue=None).state is None
     assert GroupState("deleted").deleted
     assert not seen.state.deleted
+
+
+def test_an_erased_state_is_said_and_nothing_is_tried_each_second() -> None:
+    """Open was logged each second, and each time all items got a new attempt."""
+    seen = running(ledger=ledger(10, dispatched=4), queue=queue(nonce=TOMBSTONE))
+
+    plan = look(seen)
+
+    assert (plan.actions, plan.save, plan.ledger.attempts) == ((), False, {})
+    assert plan.wake_after == seen.resync_seconds
+    assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.STATE_ERASED)

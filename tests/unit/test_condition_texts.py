@@ -14,6 +14,7 @@ from support.builders import (
     finished,
     indexes,
     ledger,
+    look,
     not_registered,
     observed,
     running,
@@ -29,7 +30,7 @@ from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
 from taskgroup.core.status.condition_texts import condition_texts
-from taskgroup.core.status.conditions import merged
+from taskgroup.core.status.conditions import find, merged
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.status.status_input import StatusInput
 from taskgroup.core.trouble import Trouble
@@ -204,3 +205,13 @@ def test_no_situation_is_both_on_its_way_and_stuck(
     assert end == (complete or failed) == (phase is Phase.FINISHED)
     assert not complete or (met and ready)
     assert not failed or (target and stuck)
+
+
+def test_a_resumed_group_waits_for_its_workers_in_words() -> None:
+    """It said that items were being run while no worker was there."""
+    halted = running(spec(suspend=True))
+    resumed = look(replace(halted, spec=spec(), status=look(halted).status, view=view(0))).status
+
+    ready = find(resumed, ConditionType.READY)
+    assert ready is not None
+    assert (ready.reason, ready.message) == (Reason.RUNNING, "Worker pods are being asked for.")

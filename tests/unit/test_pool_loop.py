@@ -47,6 +47,25 @@ def test_a_refused_deployment_is_tried_again_later_and_is_no_action_that_was_don
     assert "action=ApplyWorkers replicas=3" in caplog.text
 
 
+def test_a_refusal_is_forgotten_when_the_spec_goes_back_to_what_runs() -> None:
+    """WorkersReady told for ever of a Deployment that nobody wanted any more."""
+    world = started()
+    before = world.spec
+    world.workers.settle(world.tick())
+    world.workers.refusal = REFUSED
+    world.change(spec(4, workers={"concurrency": 1, "maxReplicas": 2, "image": "shop:2"}))
+    for _ in range(4):
+        world.now += 1.5
+        world.look()
+    assert said(world.status, ConditionType.WORKERS_READY) == ("False", Reason.WORKER_CANNOT_START)
+
+    world.change(before)
+    for _ in range(4):
+        world.now += 1.5
+        world.look()
+    assert said(world.status, ConditionType.WORKERS_READY) == ("True", Reason.WORKERS_READY)
+
+
 def test_a_pool_that_was_told_nothing_since_a_restart_looks_seldom() -> None:
     """The Secret of a group that runs is gone when another operator starts."""
     world = started()

@@ -44,6 +44,12 @@ def test_leaves_what_fits_and_repairs_what_somebody_changed() -> None:
     assert scaled(2, workers(2, settled=False)) == (ApplyWorkers(2),)
 
 
+def test_workers_that_were_stopped_are_left_as_they_are() -> None:
+    """Each start of the operator applied the Deployment of every finished group again."""
+    assert scaled(0, workers(0, settled=False)) == ()
+    assert scaled(1, workers(0, settled=False)) == (ApplyWorkers(1),)
+
+
 def test_idle_pods_are_marked_before_some_are_stopped() -> None:
     assert scaled(1, workers(3, members=THREE), pool_queue(b=1)) == (MarkPods(("a", "c"), ("b",)), ApplyWorkers(1))
 

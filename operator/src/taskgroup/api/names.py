@@ -76,6 +76,7 @@ class Reason(StrEnum):
     ITEMS_CHANGED = "ItemsChanged"
     GROUP_ENDED = "GroupEnded"
     UNKNOWN_TASK = "UnknownTask"
+    STATE_ERASED = "StateErased"
     NO_BROKER = "NoBroker"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
     INVALID_URL = "InvalidURL"

@@ -23,7 +23,7 @@ from taskgroup.groups.apply import Applier
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.memory import Compiled, Intake, Memory, Record
 from taskgroup.groups.observe import Observer, read_meta
-from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff
+from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff, bug_message
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Meeting, Meetings
 from taskgroup.loops.watchdog import name_task
@@ -97,7 +97,13 @@ class GroupLoop:
             return following.conflicts.delay()
         except (ApiError, BrokerError) as error:
             self._log.warning("%s: %s", read_meta(body), error)
-            await self._show_hindrance(body, following, error)
+            if isinstance(error, ApiError) and error.status:
+                await self._show_hindrance(body, following, error.message)
+            return following.failures.delay()
+        except Exception as error:  # noqa: BLE001 - a bug in one look must not end both loops
+            self._log.exception("%s: a bug", read_meta(body))
+            await self.detach(body["metadata"]["uid"], following)
+            await self._show_hindrance(body, following, bug_message(error))
             return following.failures.delay()
         following.conflicts.reset()
         following.failures.reset()
@@ -110,14 +116,12 @@ class GroupLoop:
         plan = reconcile(seen, self._clock.now())
         return plan, await self._applier.apply(plan, seen, memory, meeting)
 
-    async def _show_hindrance(self, body: Body, following: Following, error: Exception) -> None:
-        """What the API server refuses again and again is shown in the Ready condition, if that much is allowed."""
-        if not isinstance(error, ApiError) or not error.status:
-            return
+    async def _show_hindrance(self, body: Body, following: Following, message: str) -> None:
+        """What fails again and again is shown in the Ready condition, if that much is allowed."""
         meta = read_meta(body)
         try:
             record = following.memory.record if following.memory else await self._record(meta, Ledger(), None)
-            await self._applier.show_hindrance(meta, record, error.message)
+            await self._applier.show_hindrance(meta, record, message)
         except ApiError as second:
             self._log.warning("%s: %s", meta, second)
 

@@ -18,3 +18,11 @@ class Backoff:
     def reset(self) -> None:
         """It worked."""
         self._next = self._first
+
+
+def bug_message(error: Exception) -> str:
+    """For the group's owner. The text of an unforeseen error may hold anything, so the log alone has it."""
+    return (
+        f"The operator met an error of its own ({type(error).__name__}) while it looked after this TaskGroup, and tries"
+        " again: its log says where. Report it, please."
+    )

@@ -10,8 +10,9 @@ from taskgroup.cluster.port import WorkerStore
 from taskgroup.core.exchange import View
 from taskgroup.core.pools.plan import PoolPlan
 from taskgroup.core.pools.reconcile import reconcile_pool
+from taskgroup.core.pools.scaling import is_settled
 from taskgroup.core.trouble import Trouble
-from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff
+from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff, bug_message
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting, Meetings
 from taskgroup.loops.watchdog import name_task
@@ -65,6 +66,11 @@ class PoolLoop:
             plan = await self.look(assignment, meeting, following)
         except (ApiError, BrokerError) as error:
             return self.failed(error, assignment, meeting, following)
+        except Exception as error:  # noqa: BLE001 - a bug in one look must not end both loops
+            self._log.exception("%s: workers: a bug", assignment.meta)
+            following.hindrance = Trouble(Reason.OPERATOR_HINDERED, bug_message(error))
+            _show(meeting, following, meeting.view or View())
+            return following.failures.delay()
         following.failures.reset()
         return plan.wake_after
 
@@ -90,6 +96,10 @@ class PoolLoop:
         plan = reconcile_pool(seen, self._clock.now())
         if assignment.demand is None:
             plan = replace(plan, actions=(), wake_after=seen.resync_seconds)
+        if memory.done.refused is not None and is_settled(seen, plan.view.wanted):
+            # Nobody wants any more what was refused: look again without it.
+            memory.done.refused = None
+            meeting.pool.wake()
         _show(meeting, following, plan.view)
         actions = PoolActions(self._workers, memory, assignment, meeting, self._clock)
         for action in plan.actions:

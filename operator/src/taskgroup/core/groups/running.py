@@ -23,6 +23,7 @@ from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import find, seconds
 from taskgroup.core.status.phase import Phase, is_suspended
 from taskgroup.core.status.status_input import StatusInput
+from taskgroup.core.trouble import Trouble
 
 NEAR_END_SECONDS = 0.8
 """A status within this time of the end would put off the one that tells the end: there is one a second."""
@@ -37,6 +38,8 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     ledger = recovery.give_up(ledger, seen, now)
     in_flight = ledger.in_flight(work.lanes) - account_now.unknown
     context = Context(seen, spec, work, now, ledger, in_flight, account_now.unknown)
+    if seen.state is not None and seen.state.deleted:
+        return _erased(context)
     if seen.queue is not None and (seen.state is None or seen.state.nonce != ledger.nonce):
         return _state_differs(context, seen.state)
     ledger, again = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
@@ -57,6 +60,17 @@ def _clocked(ledger: Ledger, seen: Observed, spec: TaskGroupSpec, now: float) ->
     first = suspended is None or suspended.reason == Reason.NOT_SUSPENDED
     started = seconds(seen.status.start_time) if first and seen.status.start_time else now
     return replace(ledger, running_since=started)
+
+
+def _erased(context: Context) -> Plan:
+    """An operator has cleaned up after this group as after a deleted one: only a new object can go on."""
+    trouble = Trouble(
+        Reason.STATE_ERASED,
+        "The broker remembers that this TaskGroup was deleted, and runs nothing of it for a day:"
+        " create a new TaskGroup under another name.",
+    )
+    shown = replace(_shown(context), configuration=trouble, needs_workers=False)
+    return plan_for(context.seen, shown, context.now, counted=_counted(context))
 
 
 def _state_differs(context: Context, state: GroupState | None) -> Plan:

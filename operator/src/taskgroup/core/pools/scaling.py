@@ -46,6 +46,12 @@ def scale(seen: PoolObserved, wanted: int) -> tuple[Action, ...]:
     return actions if seen.workers_spec is not None or ApplyWorkers(0) in actions else ()
 
 
+def is_settled(seen: PoolObserved, wanted: int) -> bool:
+    """Whether the Deployment is what the spec describes, with enough pods."""
+    deployment = seen.workers.deployment
+    return deployment is not None and deployment.settled and deployment.replicas >= wanted
+
+
 def can_stop(seen: PoolObserved) -> bool:
     """Whether pods that are too many may go."""
     return seen.workers_spec is not None or not seen.demand.items
@@ -57,7 +63,8 @@ def _scaled(wanted: int, workers: WorkerFacts, queue: PoolQueue | None, reason: 
         return (ApplyWorkers(wanted, reason=reason),) if wanted else ()
     busy, idle = _by_load(workers, queue)
     replicas = wanted if wanted >= deployment.replicas else min(deployment.replicas, max(wanted, len(busy)))
-    if replicas == deployment.replicas and deployment.settled:
+    # What it is made of matters when there are pods again.
+    if replicas == deployment.replicas and (deployment.settled or not replicas):
         return ()
     apply = ApplyWorkers(replicas, reason=reason)
     is_partial = replicas and replicas < deployment.replicas

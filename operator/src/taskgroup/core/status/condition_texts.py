@@ -120,7 +120,8 @@ def _progress(seen: Observed, shown: StatusInput, workers: Desired) -> Desired:
         return workers
     if shown.phase is Phase.NEW:
         return fails(Reason.PENDING, "The group has not started yet.")
-    return fails(Reason.RUNNING, "Items are being run.")
+    starting = workers.reason == Reason.WORKERS_STARTING
+    return fails(Reason.RUNNING, workers.message if starting else "Items are being run.")
 
 
 def _summary(ready: Desired, *, reconciling: bool, stalled: bool) -> dict[ConditionType, Desired]:
