@@ -33,7 +33,7 @@ POOR = TaskGroupStatus(state=State.RUNNING, total=10, succeeded=4, conditions=[R
 async def test_the_stored_status_is_the_written_one(cluster: Cluster, group: Meta) -> None:
     written = await status_writer.write(cluster, group, RICH)
 
-    assert written["status"] == RICH.dump()
+    assert "spec" not in written, "the answer is not the whole object, which may have a million bytes"
     assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == RICH.dump()
     assert written["metadata"]["generation"] == group.generation
 
@@ -41,7 +41,9 @@ async def test_the_stored_status_is_the_written_one(cluster: Cluster, group: Met
 async def test_fields_that_are_no_longer_there_go(cluster: Cluster, group: Meta) -> None:
     await status_writer.write(cluster, group, RICH)
 
-    assert (await status_writer.write(cluster, group, POOR))["status"] == POOR.dump()
+    await status_writer.write(cluster, group, POOR)
+
+    assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == POOR.dump()
 
 
 async def test_the_same_status_again_is_no_new_version(cluster: Cluster, group: Meta) -> None:
@@ -64,9 +66,9 @@ async def test_a_write_with_an_old_version_is_a_conflict(cluster: Cluster, group
 async def test_a_write_with_the_newest_version_is_stored(cluster: Cluster, group: Meta) -> None:
     stored = await status_writer.write(cluster, group, RICH)
 
-    written = await status_writer.write(cluster, group, POOR, stored["metadata"]["resourceVersion"])
+    await status_writer.write(cluster, group, POOR, stored["metadata"]["resourceVersion"])
 
-    assert written["status"] == POOR.dump()
+    assert (await cluster.get(TASK_GROUPS, group.namespace, group.name))["status"] == POOR.dump()
 
 
 async def test_a_new_object_of_the_same_name_keeps_its_own_status(cluster: Cluster, group: Meta) -> None:

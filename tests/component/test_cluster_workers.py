@@ -1,6 +1,8 @@
 """The workers' Deployment on a real API server: applied, restored after changes, and observed."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,20 +11,16 @@ from support.api_server import new_group
 from support.crd.objects import WORKERS
 from support.kubectl import Kubectl
 from support.wait import eventually_async
+from support.watched_workers import make_pod, manifest, pool, until_pods, until_seen, watched_workers
 from taskgroup.api.names import LABEL_UID, Reason
-from taskgroup.api.spec import Backend, SecretKeyRef
-from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ForeignError, RefusedError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
 from taskgroup.cluster.workers.deployments import WorkerDeployments
-from taskgroup.cluster.workers.manifest import worker_deployment
 from taskgroup.core.meta import Meta
 from taskgroup.core.pools.observed import DeploymentFacts, WorkerFacts
-from taskgroup.core.pools.pool_spec import PoolSpec
 
-REDIS = Backend(secret_key_ref=SecretKeyRef(name="redis", key="url"))
 AFFINITY: dict[str, Any] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
 EVERY_FIELD = {**WORKERS, "affinity": AFFINITY, "volumes": WORKERS["volumes"][:-1]}
 CLASSES: dict[str, dict[str, Any]] = {
@@ -41,37 +39,14 @@ CLASSES: dict[str, dict[str, Any]] = {
 COST = "controller.kubernetes.io/pod-deletion-cost"
 
 
-def pool(meta: Meta, **workers: Any) -> PoolSpec:
-    return PoolSpec(
-        workers=Workers.model_validate({"image": "localhost/none:1", "app": "shop.celery", **workers}),
-        broker=REDIS,
-        results=REDIS,
-        queue=f"taskgroup-{meta.uid}",
-        unacked_options={"unacked_key": f"{meta.uid}:unacked:$(POD_NAME)"},
-        grace_seconds=30,
-        backend_hash="abc",
-        result_expires_seconds=3600,
-    )
-
-
-def manifest(meta: Meta, **workers: Any) -> Object:
-    return worker_deployment(meta, pool(meta, **workers), 2)
-
-
 @pytest.fixture
-def workers(cluster: Cluster) -> WorkerDeployments:
-    return WorkerDeployments(cluster)
+async def workers(cluster: Cluster, namespace: str) -> AsyncIterator[WorkerDeployments]:
+    async with watched_workers(cluster, namespace) as watched:
+        yield watched
 
 
 async def live(cluster: Cluster, meta: Meta) -> Object:
     return await cluster.get(DEPLOYMENTS, meta.namespace, child_name(meta.name, meta.uid))
-
-
-async def make_pod(cluster: Cluster, meta: Meta, name: str) -> None:
-    """A pod as the Deployment would make it."""
-    template = manifest(meta)["spec"]["template"]
-    metadata = {**template["metadata"], "name": name}
-    await cluster.create(PODS, meta.namespace, {"metadata": metadata, "spec": template["spec"]})
 
 
 def is_settled(facts: WorkerFacts) -> bool:
@@ -132,13 +107,15 @@ async def test_another_template_is_not_settled_until_applied(workers: WorkerDepl
     assert is_settled(await workers.observe(group, other))
 
 
-async def test_after_a_restart_of_the_operator_it_is_applied_once_more(cluster: Cluster, group: Meta) -> None:
-    await WorkerDeployments(cluster).apply(group, pool(group), 2)
-    fresh = WorkerDeployments(cluster)
+async def test_after_a_restart_of_the_operator_it_is_applied_once_more(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta
+) -> None:
+    await workers.apply(group, pool(group), 2)
 
-    assert not is_settled(await fresh.observe(group, pool(group)))
-    await fresh.apply(group, pool(group), 2)
-    assert is_settled(await fresh.observe(group, pool(group)))
+    async with watched_workers(cluster, group.namespace) as fresh:
+        assert not is_settled(await fresh.observe(group, pool(group)))
+        await fresh.apply(group, pool(group), 2)
+        assert is_settled(await fresh.observe(group, pool(group)))
 
 
 CHANGES = {
@@ -159,7 +136,7 @@ async def test_a_change_by_others_is_seen_and_reverted(
     assert restricted("patch", "deployment", child_name(group.name, group.uid), "--patch", patch).returncode == 0
     assert (await live(cluster, group))["spec"] != before
 
-    assert not is_settled(await workers.observe(group, pool(group)))
+    await until_seen(workers, group, replicas=7 if change == "replicas" else 2, settled=False)
     await workers.apply(group, pool(group), 2)
 
     assert (await live(cluster, group))["spec"] == before
@@ -195,9 +172,9 @@ async def test_pods_are_facts_and_those_of_others_are_not(
     await make_pod(cluster, group, "mine")
     await make_pod(cluster, other, "theirs")
 
-    facts = await workers.observe(group, None)
+    facts = await until_pods(workers, group, "mine")
+    await until_pods(workers, other, "theirs")
 
-    assert [pod.name for pod in facts.pods] == ["mine"]
     assert not facts.pods[0].ready
     assert not facts.pods[0].ended
 
@@ -205,11 +182,12 @@ async def test_pods_are_facts_and_those_of_others_are_not(
 async def test_idle_pods_are_marked_to_go_first(cluster: Cluster, workers: WorkerDeployments, group: Meta) -> None:
     await make_pod(cluster, group, "idle")
     await make_pod(cluster, group, "busy")
+    await until_pods(workers, group, "busy", "idle")
 
     await workers.mark(group, idle=["idle", "gone"], busy=["busy"])
 
-    pods = {pod["metadata"]["name"]: pod["metadata"]["annotations"] for pod in await workers.pods(group)}
-    assert int(pods["idle"][COST]) < int(pods["busy"][COST])
+    pods = {pod["metadata"]["name"]: pod["metadata"] for pod in await cluster.list_all(PODS, group.namespace)}
+    assert int(pods["idle"]["annotations"][COST]) < int(pods["busy"]["annotations"][COST])
     assert set(pods) == {"idle", "busy"}
 
 
@@ -220,8 +198,27 @@ async def test_a_deployment_of_somebody_else_is_never_adopted(
     foreign["metadata"]["ownerReferences"] = []
     await cluster.create(DEPLOYMENTS, group.namespace, foreign)
 
+    async def is_refused() -> bool:
+        with suppress(ForeignError):
+            await workers.observe(group, pool(group))
+            return False
+        return True
+
+    await eventually_async(is_refused)
     with pytest.raises(ForeignError, match="does not belong to this TaskGroup"):
         await workers.observe(group, pool(group))
+
+
+async def test_one_without_our_labels_is_not_adopted_either(
+    cluster: Cluster, workers: WorkerDeployments, group: Meta
+) -> None:
+    """No watch of ours tells of it."""
+    foreign = manifest(group)
+    foreign["metadata"] = {"name": foreign["metadata"]["name"], "namespace": group.namespace}
+    await cluster.create(DEPLOYMENTS, group.namespace, foreign)
+
+    with pytest.raises(ForeignError, match="does not belong to this TaskGroup"):
+        await workers.apply(group, pool(group), 2)
 
 
 @pytest.mark.parametrize("workers_spec", [{}, EVERY_FIELD], ids=["least", "every field"])

@@ -19,6 +19,7 @@ from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.resources import Resource
 from taskgroup.cluster.secrets import read_text
+from taskgroup.cluster.worker_cache import WorkerCache
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Connections, open_redis
 from taskgroup.core.meta import Meta
@@ -26,6 +27,7 @@ from taskgroup.core.task_id import task_id
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.orphans import Orphans, identity
+from taskgroup.loops.meeting import Meetings
 from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.settings import Settings
 
@@ -63,8 +65,8 @@ def orphans_of(
 ) -> Orphans:
     settings = Settings(namespace=namespace, redis_secret="default-redis")
     linker = Linker(partial(read_text, cluster), settings, connections)
-    cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
-    return Orphans(cluster, linker, connections, cleaner, cluster_id, watched, _log)
+    cleaner = Cleaner(linker, PoolCleaner(cluster, WorkerCache((namespace,), lambda *_: None), _log).stop_workers, _log)
+    return Orphans(cluster, linker, connections, cleaner, Meetings(), cluster_id, watched, _log)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,19 @@ async def connected(*, user: str | None = None) -> AsyncIterator[Cluster]:
         cluster._api.set_default_header("Impersonate-User", user)  # noqa: SLF001
     async with cluster:
         yield cluster
+
+
+def recorded(cluster: Cluster) -> list[str]:
+    """Method and path of every request that this client makes from now on."""
+    requests: list[str] = []
+    send = cluster._request  # noqa: SLF001
+
+    async def sent(method: str, path: str, *rest: Any) -> Any:
+        requests.append(f"{method} {path}")
+        return await send(method, path, *rest)
+
+    cluster._request = sent  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    return requests
 
 
 async def new_group(cluster: Cluster, namespace: str, name: str = "pictures") -> Meta:

@@ -127,12 +127,13 @@ class Bench:
 
 
 @contextmanager
-def running_bench(folder: Path) -> Iterator[Bench]:
+def running_bench(folder: Path, operators_kubeconfig: str | None = None) -> Iterator[Bench]:
     """A namespace with a Redis, its Secret and a running operator; everything is removed at the end."""
     shared_task_groups()
     with redis_server(password="secret") as server, new_namespace() as kubectl:
         assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0
-        operator = OperatorProcess(kubectl.namespace, kubectl.kubeconfig, folder, {"TASKGROUP_RESYNC_SECONDS": "2"})
+        kubeconfig = operators_kubeconfig or kubectl.kubeconfig
+        operator = OperatorProcess(kubectl.namespace, kubeconfig, folder, {"TASKGROUP_RESYNC_SECONDS": "2"})
         operator.start()
         bench = Bench(kubectl, operator, server, folder)
         try:

@@ -1,6 +1,4 @@
-"""A world in memory in which the real loops run: their observers, appliers and actions, on the ports of
-`support.memory`. The operator may die at any effect, pods and messages come and go, and time is what a test says.
-"""
+"""The real loops in a world in memory, where the operator may die at any effect, and time is what a test says."""
 
 import asyncio
 import atexit
@@ -110,6 +108,8 @@ class World:
         """The operator dies, and another one starts."""
         self.deaths += 1
         self.operator, self.fuse = self._start(), None
+        # What one look for all pools together finds.
+        self.broker.remembered.setdefault(POOL, set()).update(self.held())
 
     def _start(self) -> Operator:
         return Operator(UID, Turns(self.store), Turns(self.workers), self.clock, self.open_connection, self.read_url)

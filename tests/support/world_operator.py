@@ -14,6 +14,7 @@ from taskgroup.groups.apply import Applier
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.loop import Following, GroupLoop
 from taskgroup.groups.observe import Observer
+from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.meeting import Meeting, Meetings
 from taskgroup.pools import loop as pool_loop
 from taskgroup.pools.observe import PoolObserver
@@ -63,7 +64,7 @@ class Operator:
         self.pool_following = pool_loop.PoolFollowing()
         compiler = Compiler()
         observer = Observer(linker, compiler, clock, _SETTINGS.resync_seconds)
-        applier = Applier(store, clock, "cluster")
-        self.groups = GroupLoop(store, linker, compiler, observer, applier, meetings, clock, _log)
+        applier = Applier(store, clock, "cluster", WriteBudget(_SETTINGS.writes_per_second))
+        self.groups = GroupLoop(store, linker, compiler, observer, applier, workers, meetings, clock, _log)
         pool_observer = PoolObserver(workers, connections, clock, _SETTINGS.resync_seconds)
         self.pools = pool_loop.PoolLoop(workers, pool_observer, meetings, clock, _log)

@@ -8,20 +8,22 @@ from typing import Any
 import aiohttp
 import kopf
 
-from taskgroup.api.names import FINALIZER, GROUP, LABEL_MANAGED_BY, LABEL_UID, MANAGER, PLURAL, VERSION
+from taskgroup.api.names import FINALIZER, GROUP, PLURAL, VERSION
 from taskgroup.cluster.client import CONNECTIONS
 from taskgroup.cluster.errors import ApiError
 from taskgroup.connections.shared import Connections
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.loop import GroupLoop
-from taskgroup.loops.meeting import Meetings
+from taskgroup.loops.meeting import Meeting, Meetings
 from taskgroup.pools.loop import PoolLoop
 
-_OPERATOR_LABEL = f"{LABEL_MANAGED_BY}={MANAGER}"
 _EXIT_SECONDS = 5.0
 _MAX_RECORDS = 10_000
-_WATCHES = 4
-"""Watch streams of each namespace: TaskGroups, Deployments and pods, and a spare one for a stream that restarts."""
+_WATCHES = 2
+"""Watch streams of each namespace: TaskGroups, and a spare one for a stream that restarts."""
+
+_SEEN = ("generation", "finalizers", "deletionTimestamp", "labels", "annotations")
+"""What a loop looks at of the metadata; the generation stands for the spec."""
 
 Body = Mapping[str, Any]
 
@@ -73,7 +75,7 @@ class _ProgressInMemory(kopf.AnnotationsProgressStorage):
 
 
 def operator_settings() -> kopf.OperatorSettings:
-    """Return kopf's settings: it posts no events, stores no diffs, and watches only labelled pods and Deployments."""
+    """Return kopf's settings: it posts no events and stores no diffs."""
     settings = kopf.OperatorSettings()
     settings.persistence.finalizer = FINALIZER
     settings.persistence.diffbase_storage = _NoDiffs()
@@ -83,8 +85,6 @@ def operator_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 10
     settings.background.cancellation_polling = 5
     settings.execution.default_backoff = 5
-    settings.watching.label_selectors["pods"] = _OPERATOR_LABEL
-    settings.watching.label_selectors["deployments.apps"] = _OPERATOR_LABEL
     return settings
 
 
@@ -103,8 +103,7 @@ def build_registry(
     """
     registry = kopf.OperatorRegistry()
     _login(registry, kubeconfig, CONNECTIONS + _WATCHES * max(namespaces, 1))
-    _task_groups(registry, groups, pools, cleaner, meetings)
-    _children(registry, meetings)
+    _task_groups(registry, Lives(groups, pools, cleaner, meetings))
     _exit(registry, connections)
     return registry
 
@@ -131,30 +130,70 @@ def _credentials(kubeconfig: str | None, **kwargs: Any) -> kopf.ConnectionInfo |
     return kopf.login_with_kubeconfig(**kwargs)
 
 
-def _task_groups(
-    registry: kopf.OperatorRegistry, groups: GroupLoop, pools: PoolLoop, cleaner: Cleaner, meetings: Meetings
-) -> None:
-    async def follow(body: Body, stopped: kopf.DaemonStopped, uid: str, **_: Any) -> None:
-        wake_task = asyncio.create_task(_wake_when_stopped(stopped, meetings, uid))
+class Lives:
+    """The loops that run, from the start of an object to the cleanup after it."""
+
+    def __init__(self, groups: GroupLoop, pools: PoolLoop, cleaner: Cleaner, meetings: Meetings) -> None:
+        self._groups = groups
+        self._pools = pools
+        self._cleaner = cleaner
+        self._meetings = meetings
+        self._running: dict[str, asyncio.Event] = {}
+
+    async def follow(self, body: Body, uid: str, stopped: kopf.DaemonStopped) -> None:
+        """Both loops, until they are stopped or the object is gone."""
+        meeting, ended = self._meetings.of(uid), self._running.setdefault(uid, asyncio.Event())
+        wake_task = asyncio.create_task(_wake_when_stopped(stopped, meeting))
         try:
             async with asyncio.TaskGroup() as both:
-                both.create_task(groups.run(body, lambda: bool(stopped)))
-                both.create_task(pools.run(uid, lambda: bool(stopped)))
+                both.create_task(self._groups.run(body, lambda: meeting.gone or bool(stopped)))
+                both.create_task(self._pools.run(uid, lambda: meeting.gone or bool(stopped)))
         finally:
             wake_task.cancel()
+            self._running.pop(uid, ended).set()
+            if meeting.gone:
+                self.forget(uid)
 
-    async def changed(uid: str, type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name for it
+    async def clean(self, body: Body, uid: str) -> None:
+        """After the loops: a late look would make a new Deployment, and close the connection that the cleanup uses.
+
+        TimeoutError while a look has not ended.
+        """
+        if ended := self._running.get(uid):
+            await asyncio.wait_for(ended.wait(), _EXIT_SECONDS)
+        await self._cleaner.clean(body)
+
+    def changed(self, body: Body, uid: str) -> None:
+        """The object did. Its status is the operator's own, so a change of that alone wakes nobody."""
+        metadata = body["metadata"]
+        seen = [metadata.get(name) for name in _SEEN]
+        if (meeting := self._meetings.find(uid)) and meeting.seen != seen:
+            meeting.seen = seen
+            meeting.group.wake()
+
+    def forget(self, uid: str) -> None:
+        """The object is gone."""
+        self._cleaner.forget(uid)
+        self._pools.forget(uid)
+
+
+def _task_groups(registry: kopf.OperatorRegistry, lives: Lives) -> None:
+    async def follow(body: Body, stopped: kopf.DaemonStopped, uid: str, **_: Any) -> None:
+        await lives.follow(body, uid, stopped)
+
+    async def changed(body: Body, uid: str, type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name for it
         # kopf keeps the last event of every object in memory, and managedFields are the larger half of it.
         event["object"]["metadata"].pop("managedFields", None)
         if type == "DELETED":
-            cleaner.forget(uid)
-            pools.forget(uid)
-        elif meeting := meetings.find(uid):
-            meeting.group.wake()
+            lives.forget(uid)
+        else:
+            lives.changed(body, uid)
 
-    async def deleted(body: Body, **_: Any) -> None:
+    async def deleted(body: Body, uid: str, **_: Any) -> None:
         try:
-            await cleaner.clean(body)
+            await lives.clean(body, uid)
+        except TimeoutError:
+            raise kopf.TemporaryError("Its last look has not ended yet.", delay=1) from None
         except ApiError as error:
             raise kopf.TemporaryError(str(error), delay=5) from None
 
@@ -166,21 +205,9 @@ def _task_groups(
     kopf.on.delete(*resource, registry=registry, id="cleanup")(deleted)
 
 
-async def _wake_when_stopped(stopped: kopf.DaemonStopped, meetings: Meetings, uid: str) -> None:
+async def _wake_when_stopped(stopped: kopf.DaemonStopped, meeting: Meeting) -> None:
     await stopped.wait()
-    if meeting := meetings.find(uid):
-        meeting.group.wake()
-        meeting.pool.wake()
-
-
-def _children(registry: kopf.OperatorRegistry, meetings: Meetings) -> None:
-    async def changed(labels: Mapping[str, str], **_: Any) -> None:
-        if meeting := meetings.find(labels[LABEL_UID]):
-            meeting.change_workers()
-
-    with_uid = {LABEL_UID: kopf.PRESENT}
-    kopf.on.event("apps", "v1", "deployments", registry=registry, id="deployment", labels=with_uid)(changed)
-    kopf.on.event("", "v1", "pods", registry=registry, id="pod", labels=with_uid)(changed)
+    meeting.wake_both()
 
 
 def _exit(registry: kopf.OperatorRegistry, connections: Connections) -> None:

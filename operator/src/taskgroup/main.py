@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import kopf
 
-from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.client import CONNECTIONS, Cluster, connect
 from taskgroup.cluster.group_store import KubernetesGroups
 from taskgroup.cluster.lease import Lease
 from taskgroup.cluster.lease_thread import LeaseThread
 from taskgroup.cluster.secrets import read_text
+from taskgroup.cluster.worker_cache import WATCHES, WorkerCache
 from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Connections, open_redis
@@ -22,8 +25,10 @@ from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.loop import GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
+from taskgroup.groups.vanished import Vanished
 from taskgroup.kopf_handlers import build_registry, operator_settings
 from taskgroup.leadership import Leadership
+from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import SystemClock
 from taskgroup.loops.meeting import Meetings
 from taskgroup.loops.watchdog import Watchdog
@@ -44,11 +49,12 @@ async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
     def make(cluster: Cluster) -> Lease:
         return Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
 
+    connections = CONNECTIONS + WATCHES * max(len(settings.watch_namespaces), 1)
     leadership = Leadership(LeaseThread(kubeconfig, make, settings.lease_seconds))
     stop_at_signals(leadership.stop, leadership.release_now)
     async with (
         HealthServer(settings.health_address, settings.health_port, leadership.health),
-        await connect(kubeconfig) as cluster,
+        await connect(kubeconfig, connections=connections) as cluster,
     ):
         await leadership.run(partial(_serve, cluster, settings, kubeconfig))
 
@@ -59,7 +65,8 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
     network = Network(settings.brokers_allowed)
     clock, meetings, connections = SystemClock(), Meetings(), Connections(partial(open_redis, network=network))
     cluster_id = await identity(cluster)
-    store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster)
+    cache = WorkerCache(settings.watch_namespaces, meetings.change_workers)
+    store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster, cache)
     linker = Linker(partial(read_text, cluster), settings, connections)
     compiler = Compiler(settings.max_message_bytes)
     groups = GroupLoop(
@@ -67,21 +74,41 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
         linker,
         compiler,
         Observer(linker, compiler, clock, settings.resync_seconds),
-        Applier(store, clock, cluster_id),
+        Applier(store, clock, cluster_id, WriteBudget(settings.writes_per_second)),
+        workers,
         meetings,
         clock,
         _log,
     )
     pools = PoolLoop(workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log)
-    cleaner = Cleaner(linker, PoolCleaner(cluster, _log).stop_workers, _log)
-    orphans = Orphans(cluster, linker, connections, cleaner, cluster_id, settings.watch_namespaces, _log)
-    beside = [asyncio.create_task(work) for work in (orphans.run(), Watchdog(_log).run())]
+    cleaner = Cleaner(linker, PoolCleaner(cluster, cache, _log).stop_workers, _log)
+    orphans = Orphans(cluster, linker, connections, cleaner, meetings, cluster_id, settings.watch_namespaces, _log)
+    vanished = Vanished(cluster, meetings, settings.watch_namespaces, _log)
+    beside = [
+        _beside(work, leadership.stop)
+        for work in (orphans.run(), vanished.run(), Watchdog(_log).run(), *cache.watchers(cluster))
+    ]
     leadership.checks.append(connections.check)
     registry = build_registry(groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces))
-    await _handle(registry, settings, leadership)
-    for task in beside:
-        task.cancel()
-    await network.close()
+    try:
+        await _handle(registry, settings, leadership)
+    finally:
+        for task in beside:
+            task.cancel()
+        await network.close()
+
+
+def _beside(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> "asyncio.Task[None]":
+    """A task that only ends by a bug: then the operator ends too, and is started again."""
+    task = asyncio.create_task(work)
+
+    def ended(_: object) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            _log.critical("The operator ends: %r", error, exc_info=error)
+            stop.set()
+
+    task.add_done_callback(ended)
+    return task
 
 
 async def _handle(registry: kopf.OperatorRegistry, settings: Settings, leadership: Leadership) -> None:

@@ -32,6 +32,8 @@ class Settings(BaseModel):
     """Lease time in seconds: how long another operator waits after the last renewal."""
     resync_seconds: Annotated[int, Field(ge=1, le=600)] = 30
     """Longest time, in seconds, between two reads of a group's workers and broker, and of a Secret in trouble."""
+    writes_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """Most writes in a second, over all groups, that only tell of progress: statuses and ledgers."""
     max_message_bytes: Annotated[int, Field(ge=65_536, le=16_777_216)] = 1_048_576
     """Longest message of one item, in bytes: two of them are in memory at once for each group that dispatches."""
     health_address: str = ""

@@ -116,6 +116,11 @@ class MemoryWorkers:
         ready = sum(1 for pod in pods if pod.ready)
         return WorkerFacts(deployment=DeploymentFacts(replicas=self.replicas, ready=ready, settled=settled), pods=pods)
 
+    async def are_none(self, meta: Meta) -> bool:
+        """See WorkerStore."""
+        del meta
+        return not self.replicas and not self._pods
+
     async def apply(self, meta: Meta, spec: PoolSpec, replicas: int) -> None:
         """See WorkerStore."""
         del meta

@@ -80,15 +80,34 @@ class MemoryPools:
         self._store.sent[held.message.id] -= 1
         return "set aside"
 
+    async def remember_pods(self, pool: str, pods: Iterable[str]) -> int:
+        """See PoolBroker."""
+        self._store.check()
+        known = self._store.remembered.setdefault(pool, set())
+        fresh = set(pods) - known
+        known |= fresh
+        return len(fresh)
+
+    async def forget_pods(self, pool: str, pods: Iterable[str]) -> None:
+        """See PoolBroker."""
+        self._store.check()
+        self._store.remembered.setdefault(pool, set()).difference_update(pods)
+
     async def stray_pods(self, pool: str) -> set[str]:
         """See PoolBroker."""
         self._store.check()
-        return set(self._store.held(pool))
+        return set(self._store.remembered.get(pool, ()))
+
+    async def unacked_pods(self) -> dict[str, set[str]]:
+        """See PoolBroker."""
+        self._store.check()
+        return {pool: set(self._store.held(pool)) for pool, _ in self._store.hands if self._store.held(pool)}
 
     async def erase(self, pool: str, pods: Sequence[str]) -> None:
         """See PoolBroker."""
         self._store.check()
         self._store.queues.pop(pool, None)
+        self._store.remembered.pop(pool, None)
         for pod in pods:
             self._store.hands.pop((pool, pod), None)
 

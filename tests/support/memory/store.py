@@ -70,6 +70,8 @@ class Store:
     tombstones: set[str] = field(default_factory=set)
     queues: dict[str, list[Message]] = field(default_factory=dict)
     hands: dict[tuple[str, str], list[Held]] = field(default_factory=dict)
+    remembered: dict[str, set[str]] = field(default_factory=dict)
+    """Pool to the pods whose names are written down."""
     sent: Counter[str] = field(default_factory=Counter)
     """How often each message was put on a queue and not taken from it again unrun."""
     allowed: Counter[str] = field(default_factory=Counter)
@@ -114,5 +116,5 @@ class Store:
 
     def lose_all(self) -> None:
         """All data are lost, and with them the promise that nothing is sent twice so far."""
-        for part in (self.books, self.tombstones, self.queues, self.hands, self.sent):
+        for part in (self.books, self.tombstones, self.queues, self.hands, self.remembered, self.sent):
             part.clear()

@@ -37,6 +37,8 @@ env:
     value: {{ include "taskgroup.fullname" . }}
   - name: TASKGROUP_LEASE_SECONDS
     value: {{ .Values.leaseSeconds | quote }}
+  - name: TASKGROUP_WRITES_PER_SECOND
+    value: {{ .Values.writesPerSecond | quote }}
   - name: TASKGROUP_HEALTH_ADDRESS
     value: {{ .Values.health.address | quote }}
   - name: TASKGROUP_HEALTH_PORT

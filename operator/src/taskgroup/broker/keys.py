@@ -72,6 +72,11 @@ class PoolKeys:
         """The sets in which kombu remembers the bindings of the queue's exchange; 5.7 keeps a second one."""
         return tuple(f"{self.prefix}_kombu.{kind}.{self.queue}" for kind in ("binding", "binding_permanent"))
 
+    @property
+    def pods(self) -> str:
+        """Set: names of the pods that may hold messages, so that they are found when nobody lists them any more."""
+        return f"{self.prefix}taskgroup:{self.pool}:pods"
+
     def unacked(self, pod: str) -> str:
         """Hash: delivery tag to a message that the pod took and has not acknowledged."""
         return f"{self.prefix}taskgroup:{self.pool}:unacked:{pod}"

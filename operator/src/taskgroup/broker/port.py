@@ -181,8 +181,17 @@ class PoolBroker(Protocol):
         with it: of the later deaths only those count in which the worker ran nothing else, up to MAX_SHARED_LOSSES.
         """
 
+    async def remember_pods(self, pool: str, pods: Iterable[str]) -> int:
+        """Write down that these pods may hold messages; returns how many of them were not written down before."""
+
+    async def forget_pods(self, pool: str, pods: Iterable[str]) -> None:
+        """They hold nothing, and never will again."""
+
     async def stray_pods(self, pool: str) -> set[str]:
-        """Names of all pods with unacked messages; reads the whole database."""
+        """Names of all pods that were remembered and not forgotten."""
+
+    async def unacked_pods(self) -> dict[str, set[str]]:
+        """Pool to the pods with unacked messages, remembered or not; reads the whole database."""
 
     async def erase(self, pool: str, pods: Sequence[str]) -> None:
         """Delete the queue and what these pods held."""

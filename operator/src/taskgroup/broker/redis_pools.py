@@ -20,6 +20,9 @@ from taskgroup.transport.shapes import count, pair, texts
 _POD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """A pod's name: what else follows the beginning of a key, no worker has written."""
 
+_MOST_STRAYS = 5_000
+_UNACKED = re.compile(r"taskgroup:([0-9a-z-]{1,64}):unacked:([a-z0-9.-]{1,253})")
+"""Pool and pod in the name of a key, without the user's prefix."""
 _NONE, _SHARED, _ALONE = "none", "shared", "alone"
 """Whom the death of a worker is blamed on: what it ran beside others, or the only thing that it ran."""
 
@@ -95,21 +98,37 @@ class RedisPools:
         asked = {entry.item for entry in entries}
         return Requeued(frozenset(item for item in given_up if item in asked and item), set_aside)
 
-    async def stray_pods(self, pool: str) -> set[str]:
+    async def remember_pods(self, pool: str, pods: Iterable[str]) -> int:
         """See PoolBroker."""
-        beginning = self._keys(pool).unacked("")
-        pods: set[str] = set()
-        async for name in self._redis.scan(beginning):
-            pod = name.decode(errors="replace").removeprefix(beginning)
-            if _POD.fullmatch(pod):
-                pods.add(pod)
-        return pods
+        with broker_errors(self._redis.address):
+            return int(await self._redis.client.sadd(self._keys(pool).pods, *pods))
+
+    async def forget_pods(self, pool: str, pods: Iterable[str]) -> None:
+        """See PoolBroker."""
+        with broker_errors(self._redis.address):
+            await self._redis.client.srem(self._keys(pool).pods, *pods)
+
+    async def stray_pods(self, pool: str) -> set[str]:
+        """See PoolBroker. Tenants can write there, too: not more than a bounded number is read."""
+        with broker_errors(self._redis.address):
+            names: Any = await self._redis.client.srandmember(self._keys(pool).pods, _MOST_STRAYS)
+        pods = (name.decode(errors="replace") for name in names)
+        return {pod for pod in pods if _POD.fullmatch(pod)}
+
+    async def unacked_pods(self) -> dict[str, set[str]]:
+        """See PoolBroker."""
+        pools: dict[str, set[str]] = {}
+        async for key in self._redis.scan(f"{self._prefix}taskgroup:"):
+            found = _UNACKED.fullmatch(key.decode(errors="replace").removeprefix(self._prefix))
+            if found and _POD.fullmatch(found[2]):
+                pools.setdefault(found[1], set()).add(found[2])
+        return pools
 
     async def erase(self, pool: str, pods: Sequence[str]) -> None:
         """See PoolBroker."""
         keys = self._keys(pool)
         with broker_errors(self._redis.address):
-            await self._redis.client.delete(*keys.lists, *keys.bindings, *keys.of_pods(pods))
+            await self._redis.client.delete(*keys.lists, *keys.bindings, *keys.of_pods(pods), keys.pods)
 
     async def _unacked(self, pool: str, pod: str, before: float | None) -> list[Entry]:
         """A pod's entries, the newest first: what is pushed last is consumed first."""

@@ -4,26 +4,29 @@ The Kubernetes client loads kubeconfigs, rotates tokens and keeps the TLS connec
 they drop fields that only a newer API server knows, and they cost more time than the request.
 """
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
-import orjson
 import yaml
 from kubernetes import aio
 
 from taskgroup.api.names import MANAGER
 from taskgroup.cluster.errors import ApiError, from_response
 from taskgroup.cluster.resources import Resource
+from taskgroup.cluster.wire import api_errors, decoded, lines
 
 REQUEST_SECONDS = 10.0
 CONNECTIONS = 32
 """Most connections at once. Each takes up to 256 KB for its TLS buffers, and more of them are not faster."""
 PAGE = 500
 """Most objects in one page of a list."""
+WATCH_SECONDS = 240
+"""After which the API server ends a watch."""
+SILENT_SECONDS = 100.0
+"""A watch that tells nothing for this time is broken: the API server sends a bookmark about every minute."""
 
 Object = dict[str, Any]
 _Body = Object | Sequence[Object] | None
@@ -34,6 +37,7 @@ _MERGE = "application/merge-patch+json"
 _PATCH = "application/json-patch+json"
 _JSON = "application/json"
 _METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
+_METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
 
 
 async def connect(
@@ -86,20 +90,56 @@ class Cluster:
         """Close all connections."""
         await self._api.close()
 
-    async def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """Return one object. Raises NotFoundError when it does not exist."""
-        return await self._call("get", "GET", resource, namespace, name)
+    async def get(self, resource: Resource, namespace: str, name: str, *, metadata_only: bool = False) -> Object:
+        """Return one object, or its metadata alone. Raises NotFoundError when it does not exist."""
+        return await self._call("get", "GET", resource, namespace, name, accept=_METADATA if metadata_only else _JSON)
 
-    async def list_all(self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "") -> list[Object]:
-        """Return all objects that match the label selector and the field selector; reads page by page."""
+    async def list_all(
+        self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "", metadata_only: bool = False
+    ) -> list[Object]:
+        """Return all objects, or their metadata, that match the label and field selectors; reads page by page."""
+        objects, _ = await self.list_versioned(
+            resource, namespace, labels=labels, fields=fields, metadata_only=metadata_only
+        )
+        return objects
+
+    async def list_versioned(
+        self, resource: Resource, namespace: str, *, labels: str = "", fields: str = "", metadata_only: bool = False
+    ) -> tuple[list[Object], str]:
+        """As `list_all`, and the version from which a watch goes on."""
         query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        accept = _METADATA_LIST if metadata_only else _JSON
         objects: list[Object] = []
         while True:
-            page = await self._call("list", "GET", resource, namespace, query=query)
+            page = await self._call("list", "GET", resource, namespace, query=query, accept=accept)
             objects += page["items"]
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
-                return objects
+                return objects, page["metadata"]["resourceVersion"]
+
+    async def watch(
+        self, resource: Resource, namespace: str, version: str, *, labels: str = ""
+    ) -> AsyncIterator[tuple[str, Object]]:
+        """What changes after `version`, as type (ADDED, MODIFIED, DELETED, BOOKMARK, ERROR) and object.
+
+        It ends after some minutes, and when the connection breaks; another watch goes on from the last version. Takes
+        one connection. Raises ApiError when the API server refuses or cannot be reached.
+        """
+        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version, "labelSelector": labels}
+        query["timeoutSeconds"] = str(WATCH_SECONDS)
+        limit = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout, sock_read=SILENT_SECONDS)
+        label, path = resource.label(namespace, None), resource.path(namespace)
+        with api_errors(f"watch {label}", SILENT_SECONDS):
+            response = await self._request("GET", path, list(query.items()), None, {"Accept": _JSON}, limit)
+            try:
+                if response.status != 200:
+                    raise from_response(response.status, await response.read(), "watch", resource.plural, label)
+                async for line in lines(response.response.content):
+                    event = decoded(line)
+                    yield event["type"], event["object"]
+            finally:
+                response.close()
+                response.response.close()
 
     async def create(self, resource: Resource, namespace: str, body: Object, *, metadata_only: bool = False) -> Object:
         """Create an object and return it, or its metadata alone. Raises ConflictError when the name is taken."""
@@ -156,11 +196,23 @@ class Cluster:
         operations: Sequence[Object],
         *,
         subresource: str | None = None,
+        metadata_only: bool = False,
     ) -> Object:
-        """JSON patch (RFC 6902): all operations or none. Raises ConflictError when a `test` operation fails."""
+        """JSON patch (RFC 6902): all operations or none; returns the object, or its metadata alone.
+
+        Raises ConflictError when a `test` operation fails."""
         query, body = {"fieldManager": MANAGER}, list(operations)
         return await self._call(
-            "patch", "PATCH", resource, namespace, name, subresource=subresource, body=body, query=query, media=_PATCH
+            "patch",
+            "PATCH",
+            resource,
+            namespace,
+            name,
+            subresource=subresource,
+            body=body,
+            query=query,
+            media=_PATCH,
+            accept=_METADATA if metadata_only else _JSON,
         )
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> bool:
@@ -205,35 +257,24 @@ class Cluster:
         if not 200 <= status <= 299:
             plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
             raise from_response(status, data, verb, plural, label)
-        return _decoded(data)
+        return decoded(data)
 
     async def _send(
         self, action: str, method: str, path: str, query: list[tuple[str, str]], body: _Body, headers: dict[str, str]
     ) -> tuple[int, bytes]:
-        try:
-            parts = await self._api.param_serialize(
-                method, path, None, query, headers, body, auth_settings=["BearerToken"]
-            )
-            response = await self._api.call_api(*parts, _request_timeout=self._timeout)
+        with api_errors(action, self._timeout):
+            response = await self._request(method, path, query, body, headers, self._timeout)
             return response.status, await response.read()
-        except TimeoutError:
-            text = f"The Kubernetes API did not answer within {self._timeout:g} s ({action})."
-            raise ApiError(text) from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise ApiError(f"The Kubernetes API cannot be reached ({action}): {error}.") from None
+
+    async def _request(
+        self, method: str, path: str, query: list[tuple[str, str]], body: _Body, headers: dict[str, str], limit: Any
+    ) -> Any:
+        parts = await self._api.param_serialize(method, path, None, query, headers, body, auth_settings=["BearerToken"])
+        return await self._api.call_api(*parts, _request_timeout=limit)
 
 
 def _typed(resource: Resource, body: Object) -> Object:
     return {**body, "apiVersion": resource.api_version, "kind": resource.kind}
-
-
-def _decoded(data: bytes) -> Object:
-    try:
-        content: Object = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        # orjson reads 1,024 levels of nesting, and the API server allows 10,000.
-        content = json.loads(data)
-    return content
 
 
 def _name(body: _Body) -> str | None:

@@ -17,6 +17,7 @@ class KubernetesGroups:
         """`reporter` is the operator's pod, which events name."""
         self._cluster = cluster
         self._reporter = reporter
+        self._limit = event_poster.EventLimit()
 
     async def read_status(self, meta: Meta) -> StoredStatus:
         """See GroupStore."""
@@ -42,7 +43,9 @@ class KubernetesGroups:
 
     async def post_event(self, meta: Meta, event: Event) -> None:
         """See GroupStore."""
-        await event_poster.post(self._cluster, meta, event, self._reporter)
+        left_out = self._limit.admit(meta.uid)
+        if left_out is not None:
+            await event_poster.post(self._cluster, meta, event, self._reporter, left_out=left_out)
 
     async def delete(self, meta: Meta) -> None:
         """See GroupStore."""

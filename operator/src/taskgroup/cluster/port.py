@@ -60,6 +60,9 @@ class WorkerStore(Protocol):
     async def observe(self, meta: Meta, spec: PoolSpec | None) -> WorkerFacts:
         """What runs, and whether it is as `spec` asks for; None (it cannot be described) is not compared."""
 
+    async def are_none(self, meta: Meta) -> bool:
+        """Whether there are no pods and nobody wants any; it costs no request."""
+
     async def apply(self, meta: Meta, spec: PoolSpec, replicas: int) -> None:
         """Make every field of ours as the spec wants it, whoever changed it."""
 

@@ -57,5 +57,7 @@ class View:
     """Attempts of this group that too many workers died with."""
     set_aside: int = 0
     """How often the pool took suspects off the queue: the group reads its books again when this changes."""
+    rests: bool = False
+    """There are no pods and no messages, and nobody wants any: the pool needs no look before something changes."""
     current: bool = True
     """False when the last look at the pods failed, or something changed since: then a pod may be missing above."""

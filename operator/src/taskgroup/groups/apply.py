@@ -11,6 +11,7 @@ from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
 from taskgroup.groups.actions import Actions
 from taskgroup.groups.memory import NOT_ADOPTED, Memory, Record
+from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
 
@@ -26,31 +27,45 @@ SAVE_SECONDS = 1.0
 class Applier:
     """Carries out plans; the same one serves all groups."""
 
-    def __init__(self, store: GroupStore, clock: Clock, cluster_id: str) -> None:
+    def __init__(self, store: GroupStore, clock: Clock, cluster_id: str, budget: WriteBudget) -> None:
         self._store = store
+        self._budget = budget
         self._clock = clock
         self._cluster_id = cluster_id
 
     async def apply(self, plan: Plan, seen: Observed, memory: Memory, meeting: Meeting) -> float:
-        """Returns the seconds until the next look. A transition waits when the last status is too young."""
+        """Returns the seconds until the next look. Only what informs waits for its turn; a transition never does."""
         record = memory.record
-        left = record.status_written + STATUS_SECONDS - self._clock.monotonic()
-        if plan.transition and left > 0:
-            return left
         self._take_over(plan, memory)
-        await self._save(plan, seen, memory)
+        unsaved = await self._save(plan, seen, memory)
         if plan.transition:
+            self._budget.spend(_status_of(seen.meta), self._clock.monotonic())
             await self._write(plan, seen.meta, record)
         self._tell(plan, seen.meta, memory, meeting)
         await self._act(plan, seen, memory)
         self._follow(plan, seen, memory)
-        if plan.transition or (plan.status == record.status and not record.extra_events):
-            return plan.wake_after
+        unwritten = 0.0 if plan.transition else await self._write_in_turn(plan, seen.meta, record)
+        return min([plan.wake_after, *(seconds for seconds in (unsaved, unwritten) if seconds > 0)])
+
+    @staticmethod
+    def is_written_down(plan: Plan, memory: Memory) -> bool:
+        """Whether nothing of what the plan says would be lost with the memory."""
+        record = memory.record
+        is_saved = record.ledger == record.saved or not record.ledger.nonce
+        return is_saved and plan.status == record.status and not record.extra_events and not record.forget
+
+    async def _write_in_turn(self, plan: Plan, meta: Meta, record: Record) -> float:
+        """Returns the seconds for which a changed status still waits."""
+        if plan.status == record.status and not record.extra_events:
+            return 0.0
+        now = self._clock.monotonic()
+        left = record.status_written + STATUS_SECONDS - now
         left += NEAR_END_WAIT_SECONDS if plan.near_end else 0.0
         if left <= 0:
-            await self._write(plan, seen.meta, record)
-            return plan.wake_after
-        return min(plan.wake_after, left)
+            left = self._budget.wait(_status_of(meta), now)
+        if left <= 0:
+            await self._write(plan, meta, record)
+        return left
 
     async def _act(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         """An answer that is lost on the way leaves the ledger behind the broker: it is adopted again then."""
@@ -67,17 +82,30 @@ class Applier:
         record.forget |= plan.forget
         record.extra_events += plan.extra_events
 
-    async def _save(self, plan: Plan, seen: Observed, memory: Memory) -> None:
+    async def _save(self, plan: Plan, seen: Observed, memory: Memory) -> float:
+        """Returns the seconds for which a changed ledger still waits."""
         record = memory.record
         if record.ledger == record.saved and record.ledger_version is not None:
-            return await self._forget(seen, memory)
-        if not record.ledger.nonce or (not plan.save and self._clock.monotonic() < record.save_allowed):
-            return None
+            await self._forget(seen, memory)
+            return 0.0
+        if not record.ledger.nonce:
+            return 0.0
+        left = 0.0 if plan.save else self._save_wait(seen.meta, record)
+        if left > 0:
+            return left
+        if plan.save:
+            self._budget.spend(_ledger_of(seen.meta), self._clock.monotonic())
         data = encode(record.ledger)
         record.ledger_version = await self._store.save_ledger(seen.meta, data, record.ledger_version)
         record.saved = record.ledger
         record.save_allowed = self._clock.monotonic() + max(SAVE_SECONDS, len(data) / SAVE_BYTES_PER_SECOND)
-        return await self._forget(seen, memory)
+        await self._forget(seen, memory)
+        return 0.0
+
+    def _save_wait(self, meta: Meta, record: Record) -> float:
+        now = self._clock.monotonic()
+        left = record.save_allowed - now
+        return left if left > 0 else self._budget.wait(_ledger_of(meta), now)
 
     async def _forget(self, seen: Observed, memory: Memory) -> None:
         """Values that nobody wants go once they are counted for good."""
@@ -118,6 +146,14 @@ class Applier:
         if link is not None:
             link.subscription.confirm(plan.counted)
             link.subscription.follow(_in_flight(seen, memory.record), memory.record.ledger.attempts)
+
+
+def _status_of(meta: Meta) -> str:
+    return f"{meta.uid}/status"
+
+
+def _ledger_of(meta: Meta) -> str:
+    return f"{meta.uid}/ledger"
 
 
 def _in_flight(seen: Observed, record: Record) -> Indexes:

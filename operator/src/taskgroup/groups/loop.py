@@ -7,15 +7,17 @@ from typing import Any
 
 from taskgroup.api.names import EventReason
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.cluster.errors import ApiError, ConflictError
-from taskgroup.cluster.port import GroupStore
+from taskgroup.cluster.errors import ApiError, ConflictError, NotFoundError
+from taskgroup.cluster.port import GroupStore, WorkerStore
 from taskgroup.connections.linking import Linker
 from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.reconcile import reconcile
+from taskgroup.core.groups.resting import FOREVER, has_come_to_rest
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.merging import newest, with_ends
 from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
+from taskgroup.core.status.conditions import seconds as seconds_of
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.status.read_back import ledger_of
 from taskgroup.groups.actions import FencedError
@@ -59,6 +61,7 @@ class GroupLoop:
         compiler: Compiler,
         observer: Observer,
         applier: Applier,
+        workers: WorkerStore,
         meetings: Meetings,
         clock: Clock,
         log: logging.Logger,
@@ -68,6 +71,7 @@ class GroupLoop:
         self._compiler = compiler
         self._observer = observer
         self._applier = applier
+        self._workers = workers
         self._meetings = meetings
         self._clock = clock
         self._log = log
@@ -90,13 +94,21 @@ class GroupLoop:
     async def _step(self, body: Body, meeting: Meeting, following: Following) -> float:
         """One look, or what follows from its failure; returns the seconds until the next."""
         try:
-            _, seconds = await self.look(body, meeting, following)
+            if following.memory is None and (left := await self._rest_left(body)) > 0:
+                meeting.rest()
+                return left
+            plan, seconds = await self.look(body, meeting, following)
+            if plan.rests and following.memory and self._applier.is_written_down(plan, following.memory):
+                await self._rest(body, meeting, following)
         except (ConflictError, FencedError) as error:
             self._log.info("%s: looking again: %s", read_meta(body), str(error) or "the queue's state had changed")
             await self.detach(body["metadata"]["uid"], following)
             return following.conflicts.delay()
         except (ApiError, BrokerError) as error:
             self._log.warning("%s: %s", read_meta(body), error)
+            if isinstance(error, NotFoundError) and await self._is_gone(read_meta(body)):
+                meeting.end()
+                return 0.0
             if isinstance(error, ApiError) and error.status:
                 await self._show_hindrance(body, following, error.message)
             return following.failures.delay()
@@ -108,6 +120,34 @@ class GroupLoop:
         following.conflicts.reset()
         following.failures.reset()
         return seconds
+
+    async def _rest_left(self, body: Body) -> float:
+        """How long a finished group may stay as it is, as far as is known without a request; 0 when it may not."""
+        if not body.get("status"):
+            return 0.0
+        meta, status = read_meta(body), TaskGroupStatus.model_validate(body["status"])
+        if not has_come_to_rest(meta, status) or not await self._workers.are_none(meta):
+            return 0.0
+        time_to_live = body["spec"].get("ttlSecondsAfterFinished")
+        if time_to_live is None or status.completion_time is None:
+            return FOREVER
+        return seconds_of(status.completion_time) + float(time_to_live) - self._clock.now()
+
+    async def _rest(self, body: Body, meeting: Meeting, following: Following) -> None:
+        """All is written down: connection, memory and what was compiled are let go, but not what was counted."""
+        await self.detach(body["metadata"]["uid"], following)
+        following.compiled = None
+        meeting.rest()
+
+    async def _is_gone(self, meta: Meta) -> bool:
+        """The watch may miss a deletion, when somebody took the finalizer away."""
+        try:
+            await self._store.read_status(meta)
+        except NotFoundError:
+            return True
+        except ApiError:
+            return False
+        return False
 
     async def look(self, body: Body, meeting: Meeting, following: Following) -> tuple[Plan, float]:
         """Observe, decide, apply; returns what was decided and the seconds until the next look."""

@@ -12,11 +12,14 @@ from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ApiError
 from taskgroup.cluster.resources import NAMESPACES, TASK_GROUPS
 from taskgroup.connections.linking import Link, Linker, LinkError
-from taskgroup.connections.shared import Address, Connections
+from taskgroup.connections.shared import Address, Connection, Connections
 from taskgroup.core.meta import Meta
 from taskgroup.groups.cleanup import Cleaner
+from taskgroup.loops.meeting import Meetings
 from taskgroup.transport.errors import BrokerError
 
+STRAYS_SECONDS = 3.0
+"""After the start, and before any search for missing items has ended."""
 FIRST_SECONDS = 30.0
 """After the start: most orphans are made while no operator runs."""
 PERIOD_SECONDS = 600.0
@@ -39,6 +42,7 @@ class Orphans:
         linker: Linker,
         connections: Connections,
         cleaner: Cleaner,
+        meetings: Meetings,
         cluster_id: str,
         watched: tuple[str, ...],
         log: logging.Logger,
@@ -47,17 +51,32 @@ class Orphans:
         self._linker = linker
         self._connections = connections
         self._cleaner = cleaner
+        self._meetings = meetings
         self._cluster_id = cluster_id
         self._watched = watched
         self._log = log
 
     async def run(self) -> None:
         """Until cancelled."""
+        await asyncio.sleep(STRAYS_SECONDS)
+        await self.find_strays()
         wait = FIRST_SECONDS
         while True:
             await asyncio.sleep(wait)
             await self.sweep()
             wait = PERIOD_SECONDS
+
+    async def find_strays(self) -> None:
+        """One look for all pools together at every Redis in use."""
+        for address in self._connections.addresses():
+            connection = self._connections.use(address, _USER)
+            try:
+                async with asyncio.timeout(ADDRESS_SECONDS):
+                    await self._remember_strays(connection)
+            except (BrokerError, TimeoutError) as error:
+                self._log.info("Messages of pods that went while no operator ran are looked for later: %s", error)
+            finally:
+                await self._connections.release(address, _USER)
 
     async def sweep(self) -> int:
         """One look at every Redis; returns how many groups' keys were removed. What cannot be looked at waits."""
@@ -82,6 +101,7 @@ class Orphans:
         connection, removed = self._connections.use(address, _USER), 0
         try:
             subscription = connection.sweeper.subscribe(_USER, lambda: None)
+            await self._remember_strays(connection)
             owners = await connection.groups.owners()
             for uid, owner in owners.items():
                 if not await self._is_gone(uid, owner):
@@ -91,6 +111,14 @@ class Orphans:
         finally:
             await self._connections.release(address, _USER)
         return removed
+
+    async def _remember_strays(self, connection: Connection) -> None:
+        """Pods that came, took messages and went while no operator ran: their pools know nothing of them."""
+        for pool, pods in (await connection.pools.unacked_pods()).items():
+            meeting = self._meetings.find(pool)
+            if meeting is not None and await connection.pools.remember_pods(pool, pods):
+                meeting.strays_changed = True
+                meeting.pool.wake()
 
     async def _erase(self, meta: Meta, link: Link) -> bool:
         """One that cannot be read does not keep the others."""

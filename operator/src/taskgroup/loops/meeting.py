@@ -1,5 +1,6 @@
 """Where the loop of a group and the loop of its pool meet: each leaves one value here, and wakes the other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from taskgroup.connections.shared import Address
@@ -33,13 +34,21 @@ class Meeting:
         self.view: View | None = None
         self.workers_changed = True
         """A worker pod or the Deployment changed; set by the watch, and unset when the pool begins to read them."""
+        self.rests = False
+        """The group has told that until something changes the pool has nothing to look at."""
+        self.seen: Sequence[object] = ()
+        """The object's metadata when the group was last woken for it."""
+        self.strays_changed = False
+        """Pods that nobody lists any more were found by what they left; unset when the pool has read their names."""
+        self.gone = False
+        """The object does not exist any more, though nobody told: both loops end."""
 
     def tell(self, assignment: Assignment) -> None:
         """From the group. Without a demand the pool keeps the one that it has."""
         before = self.assignment
         if before is not None and assignment.demand is None:
             assignment = replace(assignment, demand=before.demand)
-        self.assignment = assignment
+        self.assignment, self.rests = assignment, False
         if before is None or _needs_a_look(before, assignment):
             self.pool.wake()
 
@@ -50,11 +59,29 @@ class Meeting:
             self.view = view
             self.group.wake()
 
+    def rest(self) -> None:
+        """From the group: until something changes the pool has nothing to look at."""
+        self.assignment, self.rests = None, True
+        self.pool.wake()
+
+    def end(self) -> None:
+        """The object is gone."""
+        self.gone = True
+        self.wake_both()
+
+    def wake_both(self) -> None:
+        """Let both loops look."""
+        self.group.wake()
+        self.pool.wake()
+
     def change_workers(self) -> None:
         """From the watch. The group learns at once that there may be pods that it does not know of."""
         self.workers_changed = True
         if self.view is not None:
             self.view = replace(self.view, current=False)
+        if self.rests:
+            # The pool has to be told first what it is.
+            self.group.wake()
         self.pool.wake()
 
 
@@ -79,6 +106,17 @@ class Meetings:
     def find(self, uid: str) -> Meeting | None:
         """The meeting of a group that has one."""
         return self._meetings.get(uid)
+
+    def change_workers(self, namespace: str, uid: str) -> None:
+        """From the watch. A label is not to be trusted: pods of another namespace are none of the group's."""
+        meeting = self._meetings.get(uid)
+        if meeting is None or (meeting.assignment and meeting.assignment.meta.namespace != namespace):
+            return
+        meeting.change_workers()
+
+    def uids(self) -> frozenset[str]:
+        """Of all groups that have one."""
+        return frozenset(self._meetings)
 
     def drop(self, uid: str) -> None:
         """The group is gone."""

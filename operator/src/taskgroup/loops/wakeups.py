@@ -1,6 +1,7 @@
 """Wake-ups: whoever learns something about a group or its pool wakes the loop, which looks itself for what changed."""
 
 import asyncio
+import math
 
 
 class Wakeup:
@@ -15,6 +16,9 @@ class Wakeup:
 
     async def wait(self, seconds: float) -> None:
         """Until the next wake-up, at most this long."""
+        if math.isinf(seconds):
+            await self._woken.wait()
+            return
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self._woken.wait()

@@ -8,11 +8,12 @@ from taskgroup.api.names import Reason
 from taskgroup.cluster.errors import ApiError
 from taskgroup.cluster.port import WorkerStore
 from taskgroup.core.exchange import View
+from taskgroup.core.groups.resting import FOREVER
 from taskgroup.core.pools.plan import PoolPlan
 from taskgroup.core.pools.reconcile import reconcile_pool
 from taskgroup.core.pools.scaling import is_settled
 from taskgroup.core.trouble import Trouble
-from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff, bug_message
+from taskgroup.loops.backoff import Backoff, bug_message
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting, Meetings
 from taskgroup.loops.watchdog import name_task
@@ -55,10 +56,18 @@ class PoolLoop:
             while not is_stopped():
                 meeting.pool.clear()
                 assignment = meeting.assignment
-                seconds = await self._step(assignment, meeting, following) if assignment else LAST_RETRY_SECONDS
-                await meeting.pool.wait(seconds)
+                if assignment is None:
+                    following = await self._rest(uid, following)
+                    await meeting.pool.wait(FOREVER)
+                else:
+                    await meeting.pool.wait(await self._step(assignment, meeting, following))
         finally:
             await self.detach(uid, following)
+
+    async def _rest(self, uid: str, following: PoolFollowing) -> PoolFollowing:
+        """What was known is let go: there may be thousands of groups at rest."""
+        await self.detach(uid, following)
+        return PoolFollowing()
 
     async def _step(self, assignment: Assignment, meeting: Meeting, following: PoolFollowing) -> float:
         """One look, or what follows from its failure; returns the seconds until the next."""

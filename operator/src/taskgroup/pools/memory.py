@@ -20,6 +20,8 @@ class PoolIntake:
     """What is open at the address."""
     knows_strays: bool = False
     """Pods that nobody lists any more, but that left messages, are among the workers."""
+    remembered: frozenset[str] = frozenset()
+    """Pods whose names are written down in the broker."""
     workers: WorkerFacts = field(default_factory=WorkerFacts)
     workers_read: float = NEVER
     compared_to: PoolSpec | None = None

@@ -1,5 +1,6 @@
 """The look at a pool: its Deployment and pods, its queue, and what its pods hold."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from taskgroup.cluster.port import WorkerStore
@@ -31,6 +32,8 @@ class PoolObserver:
         intake = memory.intake
         await self._connect(intake, assignment)
         await self._read_workers(intake, assignment, meeting)
+        if meeting.strays_changed:
+            intake.knows_strays = meeting.strays_changed = False
         queue = await self._read_queue(intake, assignment.meta.uid)
         spec = assignment.spec
         return PoolObserved(
@@ -51,7 +54,7 @@ class PoolObserver:
         await self.disconnect(intake, assignment.meta.uid)
         if assignment.address is not None:
             intake.connection = self._connections.use(assignment.address, user_of(assignment.meta.uid))
-        intake.address, intake.knows_strays = assignment.address, False
+        intake.address, intake.knows_strays, intake.remembered = assignment.address, False, frozenset()
 
     async def disconnect(self, intake: PoolIntake, uid: str) -> None:
         """The pool is done with its connection."""
@@ -79,21 +82,41 @@ class PoolObserver:
             return None
         try:
             await self._find_strays(intake, connection, pool)
+            await _remember(intake, connection, pool)
             queue = await connection.pools.observe(pool, [pod.name for pod in intake.workers.pods])
+            intake.workers = _without_settled(intake.workers, queue)
+            await _forget(intake, connection, pool)
         except BrokerError:
-            intake.knows_strays = False
+            intake.knows_strays, intake.remembered = False, frozenset()
             return None
-        intake.workers = _without_settled(intake.workers, queue)
         return queue
 
     async def _find_strays(self, intake: PoolIntake, connection: Connection, pool: str) -> None:
         """Pods that ended while no operator looked are known from what they held."""
         if intake.knows_strays:
             return
-        strays = await connection.pools.stray_pods(pool) - {pod.name for pod in intake.workers.pods}
+        remembered = await connection.pools.stray_pods(pool)
+        intake.remembered = frozenset(remembered)
+        strays = remembered - {pod.name for pod in intake.workers.pods}
         lost = tuple(PodFacts(name=name, ended=True, terminating=True) for name in sorted(strays))
         intake.workers = replace(intake.workers, pods=(*intake.workers.pods, *lost))
         intake.knows_strays = True
+
+
+async def _remember(intake: PoolIntake, connection: Connection, pool: str) -> None:
+    """Before the first look at what they hold. A broker that takes no writes at present may still be read."""
+    fresh = {pod.name for pod in intake.workers.pods} - intake.remembered
+    if fresh:
+        with suppress(BrokerError):
+            await connection.pools.remember_pods(pool, fresh)
+            intake.remembered |= fresh
+
+
+async def _forget(intake: PoolIntake, connection: Connection, pool: str) -> None:
+    done = intake.remembered - {pod.name for pod in intake.workers.pods}
+    if done:
+        await connection.pools.forget_pods(pool, done)
+        intake.remembered -= done
 
 
 def _gone(before: WorkerFacts, now: WorkerFacts) -> tuple[PodFacts, ...]:

@@ -8,6 +8,7 @@ from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict, decided
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
 from taskgroup.core.groups.planning import plan_for
+from taskgroup.core.groups.resting import FOREVER, can_rest
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.status.conditions import seconds, timestamp
 from taskgroup.core.status.phase import Phase
@@ -65,6 +66,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
     left = _time_to_live(seen, now)
     if left is not None and left <= 0:
         return plan_for(seen, shown, now, actions=(DeleteObject(reason="ttlSecondsAfterFinished is over."),))
+    rests = can_rest(seen)
     return plan_for(
         seen,
         shown,
@@ -72,7 +74,8 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         actions=_withdraw(seen) if seen.status.cancelled else (),
         save=ledger != seen.ledger,
         demand=asked,
-        wake_after=seen.resync_seconds if left is None else min(seen.resync_seconds, left),
+        rests=rests,
+        wake_after=min(FOREVER if rests else seen.resync_seconds, FOREVER if left is None else left),
     )
 
 

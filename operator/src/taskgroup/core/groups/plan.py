@@ -111,5 +111,7 @@ class Plan:
     extra_events: tuple[Event, ...] = ()
     """What no status shows: kept until the next write."""
     carried: Carried = field(default_factory=Carried)
+    rests: bool = False
+    """Once all is written down nothing has to be known of the group before it changes or `wake_after` is over."""
     wake_after: float = 30.0
     """Seconds until the next look when nothing wakes the loop before."""

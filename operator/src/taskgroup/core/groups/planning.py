@@ -5,6 +5,7 @@ from taskgroup.core.completions import Completions
 from taskgroup.core.exchange import Demand
 from taskgroup.core.groups.observed import Carried, Observed
 from taskgroup.core.groups.plan import Dispatch, Event, MarkMissing, Plan, Redispatch, Renew, Skip, Withdraw
+from taskgroup.core.groups.resting import FOREVER
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.status.events import events
 from taskgroup.core.status.report import report
@@ -32,15 +33,18 @@ def plan_for(
     demand: Demand | None = None,
     carried: Carried | None = None,
     extra_events: tuple[Event, ...] = (),
+    rests: bool = False,
     wake_after: float | None = None,
 ) -> Plan:
     """The plan that leads to the status which `shown` describes.
 
-    All completions that were seen count as counted, and the next look comes after the resync time, unless said
-    otherwise.
+    All completions that were seen count as counted, and the next look comes after the resync time, or at the next
+    change where the group rests, unless said otherwise.
     """
     status = report(seen, shown, now)
-    wake_after = seen.resync_seconds if wake_after is None else wake_after
+    rests = rests and not actions
+    if wake_after is None:
+        wake_after = FOREVER if rests else seen.resync_seconds
     if any(isinstance(action, _MOVES) for action in actions):
         wake_after = min(wake_after, FOLLOW_SECONDS)
     return Plan(
@@ -56,5 +60,6 @@ def plan_for(
         events=events(seen.status, status),
         extra_events=extra_events,
         carried=carried or seen.carried,
+        rests=rests,
         wake_after=wake_after,
     )

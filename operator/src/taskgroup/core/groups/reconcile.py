@@ -17,6 +17,7 @@ from taskgroup.core.groups.outcome import deadline_in, overdue
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.recovery import adopt
+from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.running import reconcile_running
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.items.work import Work
@@ -91,7 +92,14 @@ def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     ledger = replace(seen.ledger, total=work.total)
     if spec.suspend or seen.queue is None or seen.backend_trouble is not None:
         wake_after = seen.resync_seconds if seen.backend_trouble is None else TROUBLE_SECONDS
-        return plan_for(seen, StatusInput(phase=Phase.NEW, ledger=ledger), now, wake_after=wake_after)
+        rests = spec.suspend and can_rest(seen)
+        return plan_for(
+            seen,
+            StatusInput(phase=Phase.NEW, ledger=ledger),
+            now,
+            rests=rests,
+            wake_after=None if rests else wake_after,
+        )
     shown = StatusInput(
         phase=Phase.RUNNING, ledger=ledger, needs_workers=bool(ledger.unfinished), start_time=timestamp(now)
     )

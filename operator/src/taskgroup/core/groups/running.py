@@ -16,6 +16,7 @@ from taskgroup.core.groups.observed import GroupState, Observed
 from taskgroup.core.groups.outcome import deadline_in, judge
 from taskgroup.core.groups.plan import Event, Open, Plan, Renew
 from taskgroup.core.groups.planning import FOLLOW_SECONDS, TROUBLE_SECONDS, plan_for
+from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.sending import sending
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
@@ -113,6 +114,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     seen, ledger, now = context.seen, context.ledger, context.now
     carried, dispatches = sending(context)
     actions = (*_renewals(context), *again, *dispatches, *recovery.search(seen, context.in_flight, now))
+    rests = context.spec.suspend and not context.in_flight and not context.unknown and can_rest(seen)
     clock_changed = ledger.running_since != seen.ledger.running_since
     return plan_for(
         seen,
@@ -126,7 +128,8 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         forget=_ignored(context),
         demand=demand.while_running(ledger, context.work, context.spec),
         carried=carried,
-        wake_after=_wake_after(context, carried.canary_at),
+        rests=rests,
+        wake_after=None if rests else _wake_after(context, carried.canary_at),
     )
 
 

@@ -18,10 +18,10 @@ def reconcile_pool(seen: PoolObserved, now: float) -> PoolPlan:
     """What to do now; `now` is in seconds since the epoch."""
     wanted = pods_wanted(seen)
     actions = (*requeues(seen), *scale(seen, wanted), *ask(seen, now))
-    return PoolPlan(view=_view(seen, wanted), actions=actions, wake_after=_wake_after(seen, wanted, actions))
+    return PoolPlan(view=_view(seen, wanted, actions), actions=actions, wake_after=_wake_after(seen, wanted, actions))
 
 
-def _view(seen: PoolObserved, wanted: int) -> View:
+def _view(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> View:
     deployment, pods = seen.workers.deployment, seen.workers.pods
     held = seen.queue.held if seen.queue else {}
     return View(
@@ -36,7 +36,15 @@ def _view(seen: PoolObserved, wanted: int) -> View:
         containers=frozenset(pod.container for pod in pods if not pod.ended),
         given_up=seen.given_up,
         set_aside=seen.set_aside,
+        rests=not actions and _rests(seen),
     )
+
+
+def _rests(seen: PoolObserved) -> bool:
+    deployment, queue = seen.workers.deployment, seen.queue
+    if seen.demand.items or seen.workers.pods or queue is None or queue.messages:
+        return False
+    return deployment is None or not (deployment.replicas or deployment.ready)
 
 
 def _wake_after(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> float:
