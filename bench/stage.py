@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.load import cpu_seconds
+
 from support.crd.server import TaskGroups
 from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
@@ -20,6 +22,8 @@ from taskgroup.cluster.resources import NAMESPACES, SECRETS, TASK_GROUPS
 _CLUSTER = str(Path(__file__).parents[1] / "tests/cluster/cluster")
 _BROKER = "redis"
 _TIMEOUT_SECONDS = 300.0
+_LONG_SECONDS = 1200.0
+"""For a thousand groups on a slow machine."""
 _POLL_SECONDS = 0.2
 
 Object = dict[str, Any]
@@ -55,6 +59,21 @@ class Stage:
     async def statuses(self) -> list[Object]:
         """The status of each TaskGroup."""
         return [group.get("status", {}) for group in await self.cluster.list_all(TASK_GROUPS, self.namespace)]
+
+    async def until_all(self, holds: Callable[[list[str | None]], bool], step: float = _POLL_SECONDS) -> None:
+        """Wait until this is true of the states of all TaskGroups; RuntimeError with its log when the operator ends."""
+
+        async def is_reached() -> bool:
+            if not self.operator.is_running:
+                raise RuntimeError(f"The operator has ended. The end of its log:\n{self.operator.log[-3000:]}")
+            return holds([status.get("state") for status in await self.statuses()])
+
+        await eventually_async(is_reached, _LONG_SECONDS, lambda: self.operator.log[-3000:], step=step)
+
+    @property
+    def operator_cpu(self) -> float:
+        """Processor time that the operator's process has used, in seconds."""
+        return cpu_seconds(self.operator.pid)
 
     @property
     def operator_megabytes(self) -> float:
