@@ -50,11 +50,12 @@ async def make_pod(cluster: Cluster, meta: Meta, name: str) -> None:
 async def watched_cache(cluster: Cluster, namespace: str) -> AsyncIterator[WorkerCache]:
     """What two watches of the namespace tell."""
     cache = WorkerCache((namespace,), lambda *_: None)
-    watching = asyncio.create_task(cache.watch(cluster))
+    tasks = [asyncio.create_task(watcher) for watcher in cache.watchers(cluster)]
     try:
         yield cache
     finally:
-        watching.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 @asynccontextmanager

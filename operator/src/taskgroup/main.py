@@ -84,10 +84,8 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
     cleaner = Cleaner(linker, PoolCleaner(cluster, cache, _log).stop_workers, _log)
     orphans = Orphans(cluster, linker, connections, cleaner, meetings, cluster_id, settings.watch_namespaces, _log)
     vanished = Vanished(cluster, meetings, settings.watch_namespaces, _log)
-    beside = [
-        _beside(work, leadership.stop)
-        for work in (orphans.run(), vanished.run(), Watchdog(_log).run(), *cache.watchers(cluster))
-    ]
+    works = [orphans.run(), vanished.run(), Watchdog(_log).run(), *cache.watchers(cluster)]
+    beside = [_beside(work, leadership.stop) for work in works]
     leadership.checks.append(connections.check)
     registry = build_registry(groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces))
     try:

@@ -3,7 +3,6 @@
 So a look at a pool makes no request.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -38,13 +37,10 @@ class WorkerCache:
         await self.deployments.until_listed(namespace)
         await self.pods.until_listed(namespace)
 
-    async def watch(self, cluster: Cluster) -> None:
-        """Until cancelled; an exception is a bug."""
+    def watchers(self, cluster: Cluster) -> list[Coroutine[Any, Any, None]]:
+        """To be run as tasks until they are cancelled; an exception is a bug."""
         kinds = ((DEPLOYMENTS, self.deployments), (PODS, self.pods))
-        runs: list[Coroutine[Any, Any, None]] = [
-            Watcher(cluster, kind, scope, _OURS, cache).run() for kind, cache in kinds for scope in self._scopes
-        ]
-        await asyncio.gather(*runs)
+        return [Watcher(cluster, kind, scope, _OURS, cache).run() for kind, cache in kinds for scope in self._scopes]
 
 
 def keep_deployment(deployment: Object) -> Cached:
