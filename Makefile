@@ -74,10 +74,11 @@ component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) up --light --controllers > /dev/null
 	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m "not long" -n 4 --dist loadfile
 
-long: setup ## the long forms of the attacks in tests/hostile, against a real API server and Redis
+long: setup ## the long forms of outages and attacks, against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server
+	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
 	@$(CLUSTER) up --light --controllers > /dev/null
-	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/hostile -m long -n 2 --dist loadfile
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m long -n 2 --dist loadfile
 
 e2e: setup cluster-up images install ## tests on the full cluster: one operator, a namespace per test
 	@eval "$$($(CLUSTER) env)"; export TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG; \

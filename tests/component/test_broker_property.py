@@ -16,6 +16,7 @@ from kombu.transport.virtual import Message
 
 from support.broker import Consumer, Group, consumer, open_group
 from taskgroup.broker.port import GroupBroker, ItemMessage, PoolBroker
+from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import TaskId
 
 T = TypeVar("T")
@@ -168,7 +169,7 @@ class Life(RuleBasedStateMachine):
 
     def requeue(self, pod: str) -> set[int]:
         """What is given up; what came back, the invariant finds on the queue."""
-        groups = [self.group.uid]
+        groups = {self.group.uid: NONE}
         requeued = self.run(
             self.pools.requeue(
                 self.group.pool.pool,

@@ -12,8 +12,10 @@ from pyroaring import FrozenBitMap
 
 from support.broker import Group, consumer, indexes, open_group, queued_ids
 from taskgroup.broker.keys import BookKeys
+from taskgroup.broker.port import Requeued
 from taskgroup.broker.redis_pools import RedisPools
 from taskgroup.core.groups.observed import BrokerBooks
+from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import TaskId, task_id
 
 
@@ -50,7 +52,7 @@ async def requeue(
     requeued = await group.broker.pools.requeue(
         group.pool.pool,
         pod,
-        [group.uid],
+        {group.uid: NONE},
         before=before,
         count_loss=count_loss,
         loss_limit=limit,
@@ -163,7 +165,7 @@ async def test_what_is_acknowledged_between_look_and_move_stays_away(
     group: Group, redis_url: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await group.dispatch(0, 2)
-    look = RedisPools._unacked  # noqa: SLF001
+    look = RedisPools._entries  # noqa: SLF001
     with consumer(redis_url, group.pool, "pod-a") as worker:
         first = worker.take()
         assert first
@@ -174,7 +176,7 @@ async def test_what_is_acknowledged_between_look_and_move_stays_away(
             worker.ack(first)
             return entries
 
-        monkeypatch.setattr(RedisPools, "_unacked", look_then_ack)
+        monkeypatch.setattr(RedisPools, "_entries", look_then_ack)
         assert await requeue(group) == frozenset()
         assert indexes(queued_ids(client, group.pool)) == [1]
 
@@ -249,6 +251,49 @@ async def test_large_numbers_and_odd_headers_survive(group: Group, redis_url: st
     assert json.loads(raw) == message
 
 
+async def test_what_is_no_message_is_dropped_when_its_pod_has_ended(
+    group: Group, redis_url: str, client: redis.Redis
+) -> None:
+    """Left there, it kept the operator giving back every second, for ever."""
+    await group.dispatch(0, 1)
+    await take_and_die(group, redis_url, 1)
+    for number, raw in enumerate(("nonsense", "[" * 50_000, "[1]", "{}")):
+        client.hset(group.pool.unacked("pod-a"), f"foreign-{number}", raw)
+        client.zadd(group.pool.unacked_index("pod-a"), {f"foreign-{number}": 1.0})
+    ended = {group.uid: NONE}
+    options: dict[str, Any] = {"count_loss": False, "loss_limit": 3, "suspect_losses": 0}
+
+    partly = await group.broker.pools.requeue(group.pool.pool, "pod-a", ended, before=time.time(), **options)
+    assert partly == Requeued(unmoved=4)
+    wholly = await group.broker.pools.requeue(group.pool.pool, "pod-a", ended, before=None, **options)
+    assert wholly == Requeued(foreign=4)
+    assert indexes(queued_ids(client, group.pool)) == [0]
+    assert (await group.facts("pod-a")).held == {"pod-a": 0}
+
+
+async def test_what_is_no_message_is_dropped_when_a_live_pod_should_put_it_back(
+    group: Group, client: redis.Redis
+) -> None:
+    client.hset(group.pool.unacked("pod-a"), "foreign", "[" * 50_000)
+    client.zadd(group.pool.unacked_index("pod-a"), {"foreign": 1.0})
+    (entry,) = (await group.broker.pools.unacked(group.pool.pool, ["pod-a"]))["pod-a"]
+
+    assert (entry.tag, entry.id) == ("foreign", "")
+    await group.broker.pools.put_back(group.pool.pool, "pod-a", [group.uid], frozenset({entry.tag}))
+    assert (await group.facts("pod-a")).held == {"pod-a": 0}
+
+
+async def test_an_entry_tells_what_its_message_says_of_time(group: Group, redis_url: str, client: redis.Redis) -> None:
+    message = json.loads(group.messages([0])[0])
+    message["headers"] |= {"eta": "2026-01-02T03:04:05+00:00", "timelimit": [20, 10]}
+    client.lpush(group.pool.lists[0], json.dumps(message))
+    await take_and_die(group, redis_url, 1)
+    (entry,) = (await group.broker.pools.unacked(group.pool.pool, ["pod-a"]))["pod-a"]
+
+    assert (entry.id, entry.task, entry.limit) == (task_id(group.uid, 0), "demo.echo", 20.0)
+    assert entry.eta == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
+
+
 async def two_groups(redis_url: str) -> tuple[Group, Group]:
     """Two groups whose items the workers of one pool run."""
     first = await open_group(redis_url, prefix="shop:", uid="first", pool="shared")
@@ -257,7 +302,13 @@ async def two_groups(redis_url: str) -> tuple[Group, Group]:
 
 async def requeue_all(pool_of: Group, groups: Sequence[str], limit: int = 3) -> frozenset[TaskId]:
     requeued = await pool_of.broker.pools.requeue(
-        pool_of.pool.pool, "pod-a", groups, before=None, count_loss=True, loss_limit=limit, suspect_losses=0
+        pool_of.pool.pool,
+        "pod-a",
+        dict.fromkeys(groups, NONE),
+        before=None,
+        count_loss=True,
+        loss_limit=limit,
+        suspect_losses=0,
     )
     return requeued.given_up
 

@@ -14,7 +14,9 @@ from support.celery_worker import CeleryWorker, celery_worker
 from support.wait import PATIENCE, eventually_async
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.port import Requeued
 from taskgroup.core.completions import Failure
+from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.redis_results import RedisResults
@@ -206,7 +208,7 @@ async def test_a_killed_worker_costs_no_item(
         victim.kill()
     before = await group.facts("pod-a")
     requeued = await group.broker.pools.requeue(
-        group.pool.pool, "pod-a", [UID], before=None, count_loss=True, loss_limit=3, suspect_losses=0
+        group.pool.pool, "pod-a", {UID: NONE}, before=None, count_loss=True, loss_limit=3, suspect_losses=0
     )
     after = await group.facts("pod-a")
     open_gates(redis_url, names)
@@ -214,7 +216,7 @@ async def test_a_killed_worker_costs_no_item(
         found = await ended(results, ids)
         await eventually_async(lambda: _settled(group))
 
-    assert requeued.given_up == frozenset()
+    assert requeued == Requeued()
     assert before.held["pod-a"] == after.queued - before.queued >= 2
     assert after.held == {"pod-a": 0}
     assert [result.value for result in found] == names
@@ -277,6 +279,25 @@ async def test_workers_tell_what_they_hold(group: Group, redis_url: str, tmp_pat
 
     assert held.keys() == {"pod-a"}
     assert {ids[0]} <= held["pod-a"] <= set(ids)
+
+
+async def test_workers_tell_what_they_claim_and_what_waits_for_its_turn(
+    group: Group, redis_url: str, tmp_path: Path
+) -> None:
+    """What waits for a rate limit is on none of the worker's lists: only the limit itself tells of it."""
+    ids = await send(group, Leaf(task="demo.gate"), [["a"]])
+    slow = await send(group, Leaf(task="demo.slow", options=Options(priority=1)), [[], []], first=1)
+    inspection = group.broker.inspection
+    with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "4")) as running:
+        await eventually_async(lambda: _said(running, f"Task demo.slow[{slow[1]}] received"))
+        claims = await eventually_async(lambda: inspection.claims(["pod-a", "nobody"], 1.0), state=lambda: running.log)
+        entries = (await group.broker.pools.unacked(group.pool.pool, ["pod-a"]))["pod-a"]
+        open_gates(redis_url, "a")
+
+    assert claims.keys() == {"pod-a"}
+    assert (claims["pod-a"].ids & {ids[0], slow[1]}, claims["pod-a"].running) == (frozenset({ids[0]}), 1)
+    assert claims["pod-a"].rates == {"demo.slow": 1 / 60}
+    assert {entry.id for entry in entries} >= {ids[0], slow[1]}
 
 
 async def test_a_worker_tells_which_tasks_it_acknowledges_early(group: Group, redis_url: str, tmp_path: Path) -> None:

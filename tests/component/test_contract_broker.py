@@ -12,6 +12,7 @@ from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.port import ItemMessage, Opening, Owner, Requeued, Route
 from taskgroup.core.exchange import MAX_SHARED_LOSSES
 from taskgroup.core.groups.observed import Fence
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.task_id import TaskId, task_id
 
 UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
@@ -157,15 +158,22 @@ async def test_a_renewed_item_has_a_new_id_and_the_old_one_is_superseded(broker:
 
 async def died(broker: Harness, pod: str, *, limit: int = 3, suspect_losses: int = 0) -> Requeued:
     return await broker.pools.requeue(
-        UID, pod, [UID], before=None, count_loss=True, loss_limit=limit, suspect_losses=suspect_losses
+        UID, pod, {UID: NONE}, before=None, count_loss=True, loss_limit=limit, suspect_losses=suspect_losses
     )
 
 
 async def requeue(
-    broker: Harness, pod: str, *, limit: int = 3, count_loss: bool = True, groups: Sequence[str] = (UID,)
+    broker: Harness,
+    pod: str,
+    *,
+    limit: int = 3,
+    count_loss: bool = True,
+    groups: Sequence[str] = (UID,),
+    over: Indexes = NONE,
 ) -> frozenset[TaskId]:
+    ended = dict.fromkeys(groups, over)
     requeued = await broker.pools.requeue(
-        UID, pod, groups, before=None, count_loss=count_loss, loss_limit=limit, suspect_losses=0
+        UID, pod, ended, before=None, count_loss=count_loss, loss_limit=limit, suspect_losses=0
     )
     return requeued.given_up
 
@@ -261,6 +269,64 @@ async def test_a_stop_in_order_counts_no_loss(broker: Harness) -> None:
 
     assert dict((await broker.groups.books(UID)).losses) == {}
     assert taken(broker, "b", 1) == [task_id(UID, 0)]
+
+
+async def test_what_ended_does_not_come_back_from_a_dead_pod(broker: Harness) -> None:
+    """Its worker had stored the result, and could not acknowledge the message any more."""
+    await opened(broker, 2)
+    taken(broker, "a", 2)
+    await requeue(broker, "a", over=FrozenBitMap([0]))
+
+    assert dict((await broker.groups.books(UID)).losses) == {1: 1}
+    assert taken(broker, "b", 3) == [task_id(UID, 1)]
+
+
+async def held_tags(broker: Harness, pod: str) -> dict[str, str]:
+    return {entry.id: entry.tag for entry in (await broker.pools.unacked(UID, [pod]))[pod]}
+
+
+async def test_single_deliveries_of_a_live_pod_go_back_without_a_loss(broker: Harness) -> None:
+    await opened(broker, 4)
+    names = taken(broker, "a", 3)
+    tags = await held_tags(broker, "a")
+    assert list(tags) == names
+    broker.acknowledge(UID, "a", names[1])
+    for _ in range(2):
+        await broker.pools.put_back(UID, "a", [UID], frozenset({tags[names[0]], tags[names[1]]}))
+
+        assert await queued(broker, "a") == (2, {"a": 1})
+    assert dict((await broker.groups.books(UID)).losses) == {}
+    assert taken(broker, "b", 3) == [names[0], task_id(UID, 3)]
+
+
+async def test_an_item_with_a_newer_attempt_is_not_put_back(broker: Harness) -> None:
+    await opened(broker, 2)
+    first, second = taken(broker, "a", 2)
+    tags = await held_tags(broker, "a")
+    await broker.groups.renew(UID, FENCE, [0])
+    await broker.groups.mark_missing(UID, FENCE, [1])
+    await broker.pools.put_back(UID, "a", [UID], frozenset({tags[first], tags[second]}))
+
+    assert await queued(broker, "a") == (0, {"a": 0})
+
+
+async def test_single_deliveries_of_a_live_pod_are_discarded(broker: Harness) -> None:
+    await opened(broker, 2)
+    first, second = taken(broker, "a", 2)
+    tags = await held_tags(broker, "a")
+    await broker.pools.discard(UID, "a", frozenset({tags[first]}))
+
+    assert list(await held_tags(broker, "a")) == [second]
+    assert await broker.pools.unacked(UID, ["nobody"]) == {"nobody": ()}
+    assert await queued(broker, "a") == (0, {"a": 1})
+
+
+async def test_the_oldest_message_of_each_pod_has_a_time(broker: Harness) -> None:
+    await opened(broker, 3)
+    taken(broker, "a", 2)
+    entries = (await broker.pools.unacked(UID, ["a"]))["a"]
+
+    assert (await broker.pools.observe(UID, ["a", "b"])).oldest == {"a": min(entry.taken_at for entry in entries)}
 
 
 async def test_groups_of_one_pool_keep_books_of_their_own(broker: Harness) -> None:

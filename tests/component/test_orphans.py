@@ -65,7 +65,8 @@ def orphans_of(
 ) -> Orphans:
     settings = Settings(namespace=namespace, redis_secret="default-redis")
     linker = Linker(partial(read_text, cluster), settings, connections)
-    cleaner = Cleaner(linker, PoolCleaner(cluster, WorkerCache((namespace,), lambda *_: None), _log).stop_workers, _log)
+    pool_cleaner = PoolCleaner(cluster, WorkerCache((namespace,), lambda *_: None), _log)
+    cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, _log)
     return Orphans(cluster, linker, connections, cleaner, Meetings(), cluster_id, watched, _log)
 
 

@@ -15,6 +15,7 @@ from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.port import ItemMessage, Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.core.groups.observed import Fence
+from taskgroup.core.indexes import NONE
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.transport.errors import BrokerError
 
@@ -41,8 +42,12 @@ METHODS: dict[str, Method] = {
     "owners": lambda broker, _: broker.groups.owners(),
     "pool look": lambda broker, _: broker.pools.observe(ROUTE.pool, ["pod"]),
     "requeue": lambda broker, _: broker.pools.requeue(
-        ROUTE.pool, "pod", [ROUTE.uid], before=None, count_loss=True, loss_limit=3, suspect_losses=0
+        ROUTE.pool, "pod", {ROUTE.uid: NONE}, before=None, count_loss=True, loss_limit=3, suspect_losses=0
     ),
+    "unacked": lambda broker, _: broker.pools.unacked(ROUTE.pool, ["pod"]),
+    "put back": lambda broker, _: broker.pools.put_back(ROUTE.pool, "pod", [ROUTE.uid], frozenset({"tag"})),
+    "discard": lambda broker, _: broker.pools.discard(ROUTE.pool, "pod", frozenset({"tag"})),
+    "claims": lambda broker, _: broker.inspection.claims(["pod"], 0.1),
     "strays": lambda broker, _: broker.pools.stray_pods(ROUTE.pool),
     "pool erase": lambda broker, _: broker.pools.erase(ROUTE.pool, ["pod"]),
     "active": lambda broker, _: broker.inspection.active_ids(["pod"], 0.1),

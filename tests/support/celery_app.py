@@ -95,6 +95,11 @@ def gate(name: str) -> str:
     return name
 
 
+@app.task(name="demo.slow", rate_limit="1/m")
+def slow() -> None:
+    """One may run each minute; the others wait for their turn inside the worker."""
+
+
 @app.task(name="demo.early", acks_late=False)
 def early() -> None:
     """A task that is acknowledged before it runs, whatever the worker's settings are."""

@@ -1,13 +1,15 @@
 """Short ways to say what a test of a pool looks at: pods, a Deployment, a queue, a demand."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from support.builders import NOW, spec
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import Demand
+from taskgroup.core.pools.claim_history import ClaimLook, Claims, Unacked
 from taskgroup.core.pools.observed import DeploymentFacts, PodFacts, PoolObserved, PoolQueue, WorkerFacts
-from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, PoolPlan, Requeue
+from taskgroup.core.pools.plan import ApplyWorkers, AskClaims, AskWorker, Discard, PoolPlan, PutBack, Requeue, StopPod
 from taskgroup.core.pools.reconcile import reconcile_pool
 
 
@@ -22,9 +24,29 @@ def workers(replicas: int, *, members: tuple[PodFacts, ...] = (), settled: bool 
     return WorkerFacts(deployment=deployment, pods=members, **fields)
 
 
-def pool_queue(*, queued: int = 0, **held: int) -> PoolQueue:
-    """The queue's length and, by pod, what workers hold."""
-    return PoolQueue(queued, held)
+def pool_queue(*, queued: int = 0, oldest: float = NOW, **held: int) -> PoolQueue:
+    """The queue's length and, by pod, what workers hold; `oldest` is when they took the first of it."""
+    return PoolQueue(queued, held, dict.fromkeys(held, oldest))
+
+
+def claim_look(
+    at: float, held: Mapping[str, str], claims: Mapping[str, str], *, ended: Iterable[str] = (), **fields: Any
+) -> ClaimLook:
+    """Pods held these tasks (words are task ids), and their workers said that they have those; none had restarted.
+
+    Each task has its id as its tag too. `fields` are of each message, or of each worker's answer (`running`, `rates`).
+    """
+    answer = {name: fields.pop(name) for name in ("running", "rates") if name in fields}
+    fields = {"taken_at": NOW - 100} | fields
+    return ClaimLook(
+        at=at,
+        containers={pod: f"{pod}/0" for pod in held},
+        held={
+            pod: tuple(Unacked(tag=name, id=name, **fields) for name in names.split()) for pod, names in held.items()
+        },
+        claims={pod: Claims(ids=frozenset(names.split()), **answer) for pod, names in claims.items()},
+        ended=frozenset(ended),
+    )
 
 
 def demand(items: int = 100, **fields: Any) -> Demand:
@@ -68,7 +90,18 @@ def _done(seen: PoolObserved, action: Action) -> PoolObserved:
         return _given_back(seen, action)
     if isinstance(action, AskWorker):
         return replace(seen, early_ack_tasks=frozenset())
+    if isinstance(action, AskClaims):
+        return replace(seen, claims=replace(seen.claims, asked_at=NOW))
+    if isinstance(action, Discard | PutBack):
+        return replace(seen, claims=seen.claims.without(action.tags))
+    if isinstance(action, StopPod):
+        return _stopped(seen, action.pod)
     return seen
+
+
+def _stopped(seen: PoolObserved, name: str) -> PoolObserved:
+    members = tuple(replace(pod, terminating=pod.terminating or pod.name == name) for pod in seen.workers.pods)
+    return replace(seen, workers=replace(seen.workers, pods=members))
 
 
 def _given_back(seen: PoolObserved, action: Requeue) -> PoolObserved:

@@ -1,5 +1,6 @@
 """Any look at a group or at a pool, for properties that must hold for all of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from support.builders import (
     view,
 )
 from support.builders import completions as ends
-from support.pool_builders import demand, ended, pool, workers
+from support.pool_builders import claim_look, demand, ended, pool, workers
 from taskgroup.api.names import Reason
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.action import Action
@@ -30,7 +31,8 @@ from taskgroup.core.completions import Completions
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState, Suspicion
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue
+from taskgroup.core.pools.claim_history import ClaimHistory
+from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
 
@@ -123,6 +125,25 @@ pod_facts = st.builds(
 )
 
 
+def oldest_entries(held: Mapping[str, int]) -> st.SearchStrategy[dict[str, float]]:
+    """When each of these pods took the first message that it holds."""
+    return st.sampled_from([NOW, NOW - 100]).map(lambda time: {pod: time for pod, count in held.items() if count})
+
+
+@st.composite
+def claim_histories(draw: st.DrawFn, held: Mapping[str, int]) -> ClaimHistory:
+    """Looks at what these pods held: some of it known to their workers, some of it ended."""
+    entries = {pod: " ".join(f"{pod}{number}" for number in range(count)) for pod, count in held.items()}
+    known = {pod: names for pod, names in entries.items() if draw(st.booleans())}
+    ended = draw(st.frozensets(st.sampled_from(sorted(" ".join(entries.values()).split()) or ["none"]), max_size=3))
+    looks = tuple(
+        claim_look(NOW - seconds, entries, draw(st.sampled_from([known, dict.fromkeys(entries, "")])), ended=ended)
+        for seconds in draw(st.sampled_from([(), (0.0,), (10.0, 0.0), (60.0, 0.0)]))
+    )
+    asked = draw(st.sampled_from([None, NOW, NOW - 15, NOW - 400]))
+    return ClaimHistory(looks=looks, asked_at=asked, calm=draw(st.integers(0, 20)))
+
+
 @st.composite
 def pools(draw: st.DrawFn) -> PoolObserved:
     """A pool that any group asks anything of."""
@@ -139,9 +160,11 @@ def pools(draw: st.DrawFn) -> PoolObserved:
         workers_spec=draw(st.sampled_from([spec().workers, spec().workers, None])),
         demand=asked,
         workers=draw(st.sampled_from([deployment, replace(deployment, deployment=None)])),
-        queue=draw(st.none() | st.builds(PoolQueue, st.integers(0, 30), st.just(held))),
+        queue=draw(st.none() | st.builds(PoolQueue, st.integers(0, 30), st.just(held), oldest_entries(held))),
         requeued=draw(st.frozensets(st.sampled_from([pod.container for pod in members]))) if members else frozenset(),
         early_ack_tasks=draw(st.sampled_from([None, frozenset({"shop.send"})])),
+        claims=draw(claim_histories(held)),
+        outages=draw(st.sampled_from([(), (), (Outage(NOW - 350, NOW - 301),), (Outage(NOW - 60, NOW - 50),)])),
     )
 
 

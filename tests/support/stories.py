@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from support.builders import spec
-from support.world import AWAY, World
+from support.world import AWAY, UID, World
 from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.errors import ApiError, RefusedError
@@ -122,6 +122,13 @@ def _lose_answer(world: World, number: int) -> None:
     world.lost_answer = number
 
 
+def drop(world: World, number: int) -> None:
+    """A worker connects anew: it forgets what it held, and nobody else notices."""
+    live = world.workers.live()
+    if live:
+        world.broker.drop(UID, live[number % len(live)].name)
+
+
 def _away(world: World, number: int) -> None:
     """The broker and the results cannot be reached, or can again."""
     world.broker.trouble = world.results.trouble = AWAY if number % 2 == 0 else None
@@ -144,6 +151,7 @@ STORM: dict[str, Step] = CALM | {
     "suspend or resume": suspend,
     "spoil or repair": _spoil,
     "fail": lambda world, number: world.end(number, "ValueError"),
+    "connection lost": drop,
     "container dies": lambda world, number: world.workers.die(number, world.tick(), restart=True),
     "pod dies": lambda world, number: world.workers.die(number, world.tick(), restart=False),
 }

@@ -164,7 +164,8 @@ class World:
     def _own(self, pod: str) -> list[Message]:
         """What the running container took; what a former one held is not in its hands."""
         started = next((one.started_at or 0.0 for one in self.workers.live() if one.name == pod), 0.0)
-        return [held.message for held in self.broker.hands.get((POOL, pod), ()) if held.taken_at > started]
+        hand = self.broker.hands.get((POOL, pod), ())
+        return [held.message for held in hand if held.taken_at > started and not held.dropped]
 
     # What the operator is connected to
 
@@ -257,6 +258,9 @@ class World:
         memory = self.operator.following.memory
         if memory is not None and memory.searches.task is not None:
             await memory.searches.task
+        claiming = self.operator.pool_following.memory.claiming
+        if claiming.task is not None:
+            await claiming.task
 
     def repeat_all(self) -> None:
         """Everything that was ever said of newest attempts is said again."""

@@ -15,6 +15,7 @@ from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.loop import Following, GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.loops.budget import WriteBudget
+from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Meeting, Meetings
 from taskgroup.pools import loop as pool_loop
 from taskgroup.pools.observe import PoolObserver
@@ -51,7 +52,7 @@ class Operator:
         uid: str,
         store: GroupStore,
         workers: WorkerStore,
-        clock: WorldClock,
+        clock: Clock,
         opener: Callable[[Address], Connection],
         read_url: Callable[[str, SecretKeyRef], Awaitable[str]],
     ) -> None:

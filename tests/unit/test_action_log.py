@@ -24,6 +24,7 @@ MANY = FrozenBitMap(range(500))
         (groups.MarkMissing(FrozenBitMap()), "action=MarkMissing indexes=0"),
         (pools.ApplyWorkers(3), "action=ApplyWorkers replicas=3"),
         (pools.MarkPods(("a", "b"), ("c",)), "action=MarkPods idle=2 busy=1"),
+        (pools.PutBack("w-1", frozenset({"a", "b"})), "action=PutBack pod=w-1 tags=2"),
         (
             pools.Requeue("w-1", 2, None, count_loss=True, loss_limit=3),
             "action=Requeue pod=w-1 restarts=2 before=None count_loss=True loss_limit=3 suspect_losses=2",
@@ -48,6 +49,10 @@ def test_a_line_ends_with_the_reason() -> None:
         (groups.Search(), logging.DEBUG),
         (pools.MarkPods((), ()), logging.DEBUG),
         (pools.AskWorker("w-1"), logging.DEBUG),
+        (pools.AskClaims(("w-1",)), logging.DEBUG),
+        (pools.Discard("w-1", frozenset()), logging.DEBUG),
+        (pools.PutBack("w-1", frozenset()), logging.INFO),
+        (pools.StopPod("w-1"), logging.INFO),
         (groups.Open(), logging.INFO),
         (groups.Withdraw(running=False), logging.INFO),
         (groups.Renew(MANY), logging.INFO),

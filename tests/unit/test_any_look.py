@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from support.builders import NOW, finished, indexes, ledger, not_registered, only, queue, running, spec
-from support.pool_builders import pods, pool, pool_after, pool_look, pool_queue, workers
+from support.pool_builders import claim_look, pods, pool, pool_after, pool_look, pool_queue, workers
 from support.situations import TOTAL, groups, kinds, pools, suspicions
 from taskgroup.core.action import Action
 from taskgroup.core.groups import plan as group_plan
@@ -27,8 +27,20 @@ from taskgroup.core.groups.plan import (
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
 from taskgroup.core.pools import plan as pool_plan
-from taskgroup.core.pools.observed import PoolObserved
-from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, MarkPods, PoolPlan, Requeue
+from taskgroup.core.pools.claim_history import ClaimHistory
+from taskgroup.core.pools.claims import CLAIM_SECONDS, SILENT_SECONDS
+from taskgroup.core.pools.observed import Outage, PoolObserved
+from taskgroup.core.pools.plan import (
+    ApplyWorkers,
+    AskClaims,
+    AskWorker,
+    Discard,
+    MarkPods,
+    PoolPlan,
+    PutBack,
+    Requeue,
+    StopPod,
+)
 from taskgroup.core.pools.reconcile import reconcile_pool
 from taskgroup.core.status.phase import phase_of
 
@@ -109,12 +121,32 @@ GROUPS: dict[type[Action], Observed] = {
     MarkMissing: running(spec(TOTAL), HALF, suspicions=suspicions(frozenset({1}))),
     DeleteObject: finished(running(spec(TOTAL, ttlSecondsAfterFinished=1), ledger(TOTAL, succeeded=full(TOTAL)))),
 }
-BUSY = workers(12, members=(*pods("a", started_at=NOW - 100), *pods("b", ended=True)))
+
+
+def claimed(**fields: Any) -> ClaimHistory:
+    """The worker of pod a did not know in two looks what the pod held."""
+    looks = tuple(claim_look(NOW - seconds, {"a": "x"}, {"a": ""}, **fields) for seconds in (CLAIM_SECONDS, 0))
+    return ClaimHistory(looks=looks, asked_at=NOW)
+
+
+def silent() -> ClaimHistory:
+    """The worker of pod a said nothing in two looks."""
+    looks = tuple(claim_look(NOW - seconds, {"a": "x"}, {}, taken_at=NOW - 1000) for seconds in (CLAIM_SECONDS, 0))
+    return ClaimHistory(looks=looks, asked_at=NOW)
+
+
+BUSY = workers(12, members=(*pods("a", started_at=NOW - 1000), *pods("b", ended=True)))
 POOLS: dict[type[Action], PoolObserved] = {
     ApplyWorkers: pool(),
     MarkPods: pool(workers=BUSY, queue=pool_queue(a=1)),
     Requeue: pool(workers=BUSY, queue=pool_queue(b=1)),
     AskWorker: pool(workers=BUSY, early_ack_tasks=None),
+    AskClaims: pool(workers=BUSY, queue=pool_queue(a=1, oldest=NOW - 100)),
+    Discard: pool(workers=BUSY, queue=pool_queue(a=1), claims=claimed(ended={"x"})),
+    PutBack: pool(workers=BUSY, queue=pool_queue(a=1), claims=claimed()),
+    StopPod: pool(
+        workers=BUSY, queue=pool_queue(a=1), claims=silent(), outages=(Outage(NOW - 99, NOW - SILENT_SECONDS),)
+    ),
 }
 
 

@@ -57,8 +57,12 @@ async def cleaned(answer: Callable[[], Any], body: dict[str, Any] = BODY) -> Lin
         stopped.append(meta.uid)
         return []
 
+    async def is_terminating(namespace: str) -> bool:
+        return not namespace
+
     links = Links(answer)
-    await asyncio.wait_for(Cleaner(cast(Linker, links), stop, logging.getLogger("test")).clean(body), 20)
+    cleaner = Cleaner(cast(Linker, links), stop, is_terminating, logging.getLogger("test"))
+    await asyncio.wait_for(cleaner.clean(body), 20)
     assert stopped == [UID]
     return links
 

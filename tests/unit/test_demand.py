@@ -87,13 +87,13 @@ def test_a_group_whose_items_failed_runs_what_they_left_behind() -> None:
 def test_without_a_verdict_nothing_is_left_to_run() -> None:
     status = observed().status
 
-    assert not demand.after_end(status, None).leftovers
-    assert demand.after_end(status, Verdict(True, Reason.COMPLETIONS_REACHED, "")).leftovers
+    assert not demand.after_end(status, None, ledger()).leftovers
+    assert demand.after_end(status, Verdict(True, Reason.COMPLETIONS_REACHED, ""), ledger()).leftovers
 
 
 def test_what_was_cancelled_is_not_run_whatever_ended_the_group_early() -> None:
     status = observed().status.model_copy(update={"cancelled": 3})
-    asked = demand.after_end(status, Verdict(False, "AnyReason", ""))
+    asked = demand.after_end(status, Verdict(False, "AnyReason", ""), ledger())
 
     assert (asked.leftovers, asked.give_back) == (False, False)
 

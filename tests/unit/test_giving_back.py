@@ -12,7 +12,7 @@ from taskgroup.cluster.workers.pods import pod_facts
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import MAX_LOSSES, SUSPECT_LOSSES
 from taskgroup.core.pools.giving_back import requeues
-from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue
+from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue
 from taskgroup.core.pools.plan import Requeue
 
 STARTED = 1_800_000_000.0
@@ -124,3 +124,35 @@ def test_what_a_vanished_worker_held_does_not_keep_another_one_for_ever() -> Non
 def test_what_was_cancelled_is_not_given_back(facts: PodFacts) -> None:
     assert requeues(seen(facts, demand=ended())) != ()
     assert requeues(seen(facts, demand=ended(give_back=False))) == ()
+
+
+OUTAGE = Outage(STARTED - 100, STARTED - 90)
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_loss"),
+    [
+        (pod(restarts=1, started_at=STARTED - 99), False),
+        (pod(restarts=1, started_at=STARTED - 31), False),
+        (pod(ended=True, started_at=STARTED - 91), False),
+        (pod(restarts=1, started_at=STARTED - 29), True),
+        (pod(restarts=1, started_at=STARTED - 106), True),
+        (pod(restarts=1, started_at=STARTED, lost_broker=True), False),
+        (pod(ended=True, started_at=STARTED, lost_broker=True), False),
+    ],
+    ids=["during it", "after it", "its pod, too", "much later", "before", "by its last words", "its pod by these"],
+)
+def test_a_worker_that_ended_of_an_outage_is_no_loss_of_its_items(facts: PodFacts, is_loss: bool) -> None:
+    """Celery 5.7 often ends when its broker goes away; four outages made healthy items Lost."""
+    (action,) = requeues(seen(facts, outages=(OUTAGE,)))
+
+    assert isinstance(action, Requeue)
+    assert action.count_loss is is_loss
+
+
+def test_what_could_not_be_moved_is_not_moved_every_second() -> None:
+    dead = seen(pod(ended=True), held=2, unmoved={"p": 2})
+
+    assert requeues(dead) == ()
+    assert requeues(replace(dead, queue=PoolQueue(held={"p": 3})))
+    assert requeues(replace(dead, unmoved={"p": 0}))

@@ -88,3 +88,25 @@ def test_a_pod_that_the_cluster_took_away_is_told_apart_from_one_that_died(cause
 @pytest.mark.parametrize("died", [OVER_LIMIT, pod(ended(137, reason="OOMKilled")), pod(ended(), deleted=True)])
 def test_a_pod_that_died_by_itself_or_was_stopped_is_not_disrupted(died: dict[str, Any]) -> None:
     assert not pod_facts(died, NOW).disrupted
+
+
+CRASH = """  File "/venv/lib/python3.11/site-packages/kombu/transport/redis.py", line 1959, in _connparams
+    'host': conninfo.hostname or '127.0.0.1',
+AttributeError: 'NoneType' object has no attribute 'hostname'
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "is_lost"),
+    [
+        (ended(1, message=CRASH), True),
+        (ended(1, message="redis.exceptions.ConnectionError: Error 111 connecting to redis:6379."), True),
+        (ended(137, message=CRASH), False),
+        (ended(1, reason="OOMKilled", message=CRASH), False),
+        (ended(1, message="ValueError: bad"), False),
+        (ended(0, message=CRASH), False),
+    ],
+    ids=["kombu's crash", "redis-py's words", "killed", "out of memory", "another crash", "in order"],
+)
+def test_a_worker_says_last_that_it_lost_the_broker(end: dict[str, Any], is_lost: bool) -> None:
+    assert pod_facts(pod(end), NOW).lost_broker is is_lost

@@ -10,6 +10,7 @@ from support.pool_builders import demand, ended, pods, pool, pool_after, pool_lo
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.core.exchange import Demand, View
 from taskgroup.core.groups.observed import Observed
+from taskgroup.core.pools.claims import LEAST_SECONDS
 from taskgroup.core.pools.observed import PoolObserved, WorkerFacts
 from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, MarkPods, Requeue
 from taskgroup.core.pools.reconcile import FOLLOW_SECONDS, WORKING_SECONDS
@@ -101,7 +102,7 @@ def test_what_an_ended_pool_gives_back_is_what_is_left_to_run() -> None:
         ({"demand": demand(40), "workers": workers(10)}, WORKING_SECONDS),
         ({"demand": demand(0), "workers": workers(0)}, 30.0),
         ({"demand": ended(), "workers": workers(0)}, 30.0),
-        ({"demand": ended(), "workers": workers(1, members=pods("a")), "queue": pool_queue(a=1)}, 30.0),
+        ({"demand": ended(), "workers": workers(1, members=pods("a")), "queue": pool_queue(a=1)}, LEAST_SECONDS),
         (
             {"demand": ended(), "workers": workers(2, members=pods("a", "b")), "queue": pool_queue(a=1, b=1)},
             FOLLOW_SECONDS,

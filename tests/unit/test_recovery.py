@@ -29,6 +29,7 @@ from taskgroup.core.groups.recovery import (
     MAX_MISSED,
     POISON,
     SEARCH_SECONDS,
+    SILENCE_SECONDS,
     after_data_loss,
     give_up,
     mark_missing,
@@ -251,3 +252,23 @@ def test_lost_data_are_no_loss_when_nothing_was_dispatched() -> None:
     plan = look(group(ledger(100)), queue=queue(nonce=None))
 
     assert (plan.actions, plan.events, plan.extra_events) == ((Open(),), (), ())
+
+
+def silent_for(seconds: float, **fields: Any) -> Observed:
+    """Two searches missed items 1 and 2, the second one for that long, while a container said nothing."""
+    since = {1: NOW, 2: NOW - seconds}
+    looks = (Suspicion(NOW - ago, indexes(1, 2), frozenset({"p/0"}), since) for ago in (SEARCH_SECONDS, 0.0))
+    return running(suspicions=tuple(looks), **fields)
+
+
+def test_workers_that_never_answer_do_not_hang_a_group() -> None:
+    """An app can switch off remote control: an item that left neither message nor result then hung its group."""
+    assert missing(silent_for(SILENCE_SECONDS - 1), IN_FLIGHT) == NONE
+    assert missing(silent_for(SILENCE_SECONDS), IN_FLIGHT) == indexes(2)
+
+
+def test_a_silent_worker_hides_no_item_that_it_acknowledges_late() -> None:
+    late, early = (view(early_ack_tasks=frozenset(names)) for names in ((), ("shop.send",)))
+
+    assert missing(silent_for(0.0, view=late), IN_FLIGHT) == indexes(1, 2)
+    assert missing(silent_for(0.0, view=early), IN_FLIGHT) == NONE

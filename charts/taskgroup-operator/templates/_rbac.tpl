@@ -16,10 +16,11 @@
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
-# patch: the deletion cost that steers a scale-down to idle workers.
+# patch: the deletion cost that steers a scale-down to idle workers. delete: a worker that an outage of the broker has left
+# deaf, and all workers at once in a namespace that goes.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch, patch, delete]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]

@@ -81,7 +81,8 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
         _log,
     )
     pools = PoolLoop(workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log)
-    cleaner = Cleaner(linker, PoolCleaner(cluster, cache, _log).stop_workers, _log)
+    pool_cleaner = PoolCleaner(cluster, cache, _log)
+    cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, _log)
     orphans = Orphans(cluster, linker, connections, cleaner, meetings, cluster_id, settings.watch_namespaces, _log)
     vanished = Vanished(cluster, meetings, settings.watch_namespaces, _log)
     works = [orphans.run(), vanished.run(), Watchdog(_log).run(), *cache.watchers(cluster)]

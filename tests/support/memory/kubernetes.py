@@ -140,6 +140,12 @@ class MemoryWorkers:
         self.replicas = 0 if self.replicas is not None else None
         self._changed()
 
+    async def stop_pod(self, meta: Meta, pod: str) -> None:
+        """See WorkerStore; it is gone at once, with what it held."""
+        del meta
+        self._pods.pop(pod, None)
+        self._changed()
+
     def remove(self) -> None:
         """Somebody deletes the Deployment; its pods go, too."""
         self.replicas = None

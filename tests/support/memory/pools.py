@@ -1,11 +1,13 @@
 """`PoolBroker` and `Inspection` in memory."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from support.memory.store import Books, Held, Message, Store
+from support.memory.store import Books, Held, Store
 from taskgroup.broker.port import Requeued
 from taskgroup.core.exchange import MAX_SHARED_LOSSES
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.pools.claim_history import Claims, Unacked
 from taskgroup.core.pools.observed import PoolQueue
 from taskgroup.core.task_id import TaskId
 
@@ -27,14 +29,16 @@ class MemoryPools:
     async def observe(self, pool: str, pods: Sequence[str]) -> PoolQueue:
         """See PoolBroker."""
         self._store.check()
-        held = {pod: len(self._store.hands.get((pool, pod), ())) for pod in pods}
-        return PoolQueue(len(self._store.queues.get(pool, ())), held)
+        hands = {pod: self._store.hands.get((pool, pod), []) for pod in pods}
+        held = {pod: len(hand) for pod, hand in hands.items()}
+        oldest = {pod: min(one.taken_at for one in hand) for pod, hand in hands.items() if hand}
+        return PoolQueue(len(self._store.queues.get(pool, ())), held, oldest, server=1)
 
     async def requeue(
         self,
         pool: str,
         pod: str,
-        groups: Iterable[str],
+        groups: Mapping[str, Indexes],
         *,
         before: float | None,
         count_loss: bool,
@@ -51,14 +55,44 @@ class MemoryPools:
         rules = _Rules(count_loss, loss_limit, suspect_losses, is_alone=len(back) == 1)
         given_up, set_aside = set[TaskId](), 0
         for held in sorted(back, key=lambda held: held.taken_at, reverse=True):
-            place = self._place(pool, held, uids, rules)
+            item = held.message.item
+            is_over = item is not None and item.index in groups.get(item.uid, NONE)
+            place = "" if is_over else self._place(pool, held, uids, rules)
             if place == "queue":
                 store.queues.setdefault(pool, []).insert(0, held.message)
             elif place == "given up" and held.message.item:
                 given_up.add(held.message.item)
             set_aside += place == "set aside"
         store.effect()
-        return Requeued(frozenset(given_up), set_aside)
+        return Requeued(frozenset(given_up), set_aside, len(hand))
+
+    async def unacked(self, pool: str, pods: Sequence[str]) -> Mapping[str, tuple[Unacked, ...]]:
+        """See PoolBroker."""
+        self._store.check()
+        return {pod: tuple(map(_unacked, self._store.hands.get((pool, pod), ()))) for pod in pods}
+
+    async def put_back(self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str]) -> None:
+        """See PoolBroker."""
+        self._store.check()
+        self._store.effect()
+        rules = _Rules(False, 0, 0, is_alone=False)
+        for held in self._released(pool, pod, tags):
+            if self._place(pool, held, frozenset(groups), rules) == "queue":
+                self._store.queues.setdefault(pool, []).insert(0, held.message)
+        self._store.effect()
+
+    async def discard(self, pool: str, pod: str, tags: frozenset[str]) -> None:
+        """See PoolBroker."""
+        self._store.check()
+        self._store.effect()
+        self._released(pool, pod, tags)
+        self._store.effect()
+
+    def _released(self, pool: str, pod: str, tags: frozenset[str]) -> list[Held]:
+        hand = self._store.hands.get((pool, pod), [])
+        gone = [held for held in hand if held.tag in tags]
+        hand[:] = [held for held in hand if held.tag not in tags]
+        return sorted(gone, key=lambda held: held.taken_at, reverse=True)
 
     def _place(self, pool: str, held: Held, uids: frozenset[str], rules: "_Rules") -> str:
         """Where a message goes; nowhere when its item has its place elsewhere."""
@@ -131,6 +165,10 @@ class _Rules:
         return books.losses[index]
 
 
+def _unacked(held: Held) -> Unacked:
+    return Unacked(tag=held.tag, taken_at=held.taken_at, id=held.message.id)
+
+
 class MemoryInspection:
     """Live workers answer at once with what they hold."""
 
@@ -141,13 +179,17 @@ class MemoryInspection:
     async def active_ids(self, pods: Sequence[str], wait_seconds: float) -> dict[str, set[str]]:
         """See Inspection."""
         del wait_seconds
-        return {pod: {message.id for message in self._held(pod)} for pod in pods if pod in set(self._live_pods())}
+        return {pod: self._ids(pod) for pod in pods if pod in set(self._live_pods())}
+
+    async def claims(self, pods: Sequence[str], wait_seconds: float) -> dict[str, Claims]:
+        """See Inspection."""
+        return {pod: Claims(ids=frozenset(ids)) for pod, ids in (await self.active_ids(pods, wait_seconds)).items()}
 
     async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
         """See Inspection."""
         del wait_seconds
         return frozenset() if pod in set(self._live_pods()) else None
 
-    def _held(self, pod: str) -> list[Message]:
+    def _ids(self, pod: str) -> set[str]:
         hands = (hand for (_, name), hand in self._store.hands.items() if name == pod)
-        return [held.message for hand in hands for held in hand]
+        return {held.message.id for hand in hands for held in hand if not held.dropped}

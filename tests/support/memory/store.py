@@ -1,5 +1,6 @@
 """What a broker in memory holds: messages as objects, books as sets, and whatever pods took."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from taskgroup.broker.port import Owner
 from taskgroup.core.groups.observed import Fence
 from taskgroup.core.task_id import TaskId
 from taskgroup.transport.errors import BrokerError
+
+_TAGS = itertools.count()
 
 
 @dataclass(slots=True)
@@ -52,6 +55,9 @@ class Held:
 
     message: Message
     taken_at: float
+    tag: str = field(default_factory=lambda: f"tag-{next(_TAGS)}")
+    dropped: bool = False
+    """The worker has lost its connection since and knows nothing of it any more."""
 
 
 def nothing() -> None:
@@ -108,7 +114,12 @@ class Store:
     def acknowledge(self, pool: str, pod: str, message: Message) -> None:
         """The worker has stored the result."""
         hand = self.hands.get((pool, pod), [])
-        hand[:] = [held for held in hand if held.message is not message]
+        hand[:] = [held for held in hand if held.message is not message or held.dropped]
+
+    def drop(self, pool: str, pod: str) -> None:
+        """The worker loses its connection: what it holds is forgotten there, not here."""
+        for held in self.hands.get((pool, pod), ()):
+            held.dropped = True
 
     def held(self, pool: str) -> dict[str, list[Held]]:
         """Pod to what it holds, for those that hold something."""

@@ -113,6 +113,7 @@ class EventReason(StrEnum):
     BACKEND_UNREACHABLE = "BackendUnreachable"
     WORKERS_NOT_READY = "WorkersNotReady"
     DATA_LOST = "DataLost"
+    INTERRUPTED = "Interrupted"
     RECORD_UNREADABLE = "RecordUnreadable"
     COMPLETED = "Completed"
     FAILED = "Failed"

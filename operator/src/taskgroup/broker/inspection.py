@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from celery.utils.time import rate
 from redis.exceptions import RedisError
 
 from taskgroup.broker.pidbox import Question, read_answer
+from taskgroup.core.pools.claim_history import Claims
 from taskgroup.transport.answers import TooLongError
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
@@ -35,10 +37,22 @@ class RedisInspection:
         """See Inspection."""
         if not pods:
             return {}
-        # In the order in which a task moves on, so that none is missed between two answers.
-        answers = [await self._ask(method, {}, pods, wait_seconds) for method in ("scheduled", "reserved", "active")]
+        answers = await self._lists(pods, wait_seconds)
         complete = set.intersection(*(set(answer) for answer in answers))
         return {pod: {name for answer in answers for name in _ids(answer[pod])} for pod in complete}
+
+    async def claims(self, pods: Sequence[str], wait_seconds: float) -> dict[str, Claims]:
+        """See Inspection. Rate limits first: what waits for its turn is on none of the lists until it is reserved."""
+        if not pods:
+            return {}
+        registered = await self._ask("registered", {"taskinfoitems": ["rate_limit"]}, pods, wait_seconds)
+        lists = await self._lists(pods, wait_seconds)
+        complete = set.intersection(set(registered), *(set(answer) for answer in lists))
+        return {pod: _claims(registered[pod], [answer[pod] for answer in lists]) for pod in complete}
+
+    async def _lists(self, pods: Sequence[str], wait_seconds: float) -> list[dict[str, list[Any]]]:
+        """In the order in which a task moves on, so that none is missed between two answers."""
+        return [await self._ask(method, {}, pods, wait_seconds) for method in ("scheduled", "reserved", "active")]
 
     async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
         """See Inspection."""
@@ -100,3 +114,20 @@ def _ids(entries: Sequence[Any]) -> set[str]:
     """Scheduled tasks have their id one level deeper."""
     requests = (entry.get("request", entry) for entry in entries if isinstance(entry, dict))
     return {str(request.get("id")) for request in requests if isinstance(request, dict)}
+
+
+def _claims(registered: Sequence[Any], lists: Sequence[list[Any]]) -> Claims:
+    ids = frozenset(name for entries in lists for name in _ids(entries))
+    rates = dict(pair for line in registered if isinstance(line, str) and (pair := _rate(line)))
+    return Claims(ids=ids, running=len(lists[-1]), rates=rates)
+
+
+def _rate(line: str) -> tuple[str, float] | None:
+    """Celery writes `name [rate_limit=10/m]`; None for a task without one."""
+    name, found, text = line.removesuffix("]").partition(" [rate_limit=")
+    if not found:
+        return None
+    try:
+        return name, float(rate(text))
+    except (ValueError, KeyError, OverflowError):
+        return name, 0.0

@@ -14,6 +14,7 @@ from pyroaring import BitMap
 from taskgroup.api.signature import Leaf
 from taskgroup.core.groups.observed import BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.pools.claim_history import Claims, Unacked
 from taskgroup.core.pools.observed import PoolQueue
 from taskgroup.core.task_id import TaskId
 
@@ -86,6 +87,10 @@ class Requeued:
     """Too many workers died with them; they are nowhere any more."""
     set_aside: int = 0
     """How many suspects are in `returned` now."""
+    unmoved: int = 0
+    """Messages that are still with the pod."""
+    foreign: int = 0
+    """Entries that were no message at all; they were dropped."""
 
 
 class Template(Protocol):
@@ -159,13 +164,13 @@ class PoolBroker(Protocol):
         """Transport options by which a worker keeps its unacked messages apart from those of other pods."""
 
     async def observe(self, pool: str, pods: Sequence[str]) -> PoolQueue:
-        """Messages on the queue, and unacknowledged messages of each of these pods."""
+        """Messages on the queue, and unacknowledged messages of each of these pods, with the time of the oldest."""
 
     async def requeue(
         self,
         pool: str,
         pod: str,
-        groups: Iterable[str],
+        groups: Mapping[str, Indexes],
         *,
         before: float | None,
         count_loss: bool,
@@ -174,12 +179,22 @@ class PoolBroker(Protocol):
     ) -> Requeued:
         """Put a dead worker's unacked messages back on the queue, first in line, marked as redelivered.
 
-        `groups` are the uids whose items the pool runs. `before` (epoch seconds): only messages taken until then, for a
-        container that was restarted under the pod's name. What waited there for its ETA was not run: it counts no loss.
+        `groups` are the uids whose items the pool runs, with those that have ended: these are dropped. `before` (epoch
+        seconds): only messages taken until then, for a container that was restarted under the pod's name; what is no
+        message at all is dropped without it. What waited there for its ETA was not run: it counts no loss.
         An item that `suspect_losses` workers died with goes into `returned` instead of the queue (0: never; nor does a
         retry, whose arguments only its message holds). An item is given up when more than `loss_limit` workers died
         with it: of the later deaths only those count in which the worker ran nothing else, up to MAX_SHARED_LOSSES.
         """
+
+    async def unacked(self, pool: str, pods: Sequence[str]) -> Mapping[str, tuple[Unacked, ...]]:
+        """What each of these pods holds, the oldest entries when they are very many; no message has the id ''."""
+
+    async def put_back(self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str]) -> None:
+        """Put these deliveries back on the queue as `requeue` does, without a loss; what is no message is dropped."""
+
+    async def discard(self, pool: str, pod: str, tags: frozenset[str]) -> None:
+        """Remove these deliveries."""
 
     async def remember_pods(self, pool: str, pods: Iterable[str]) -> int:
         """Write down that these pods may hold messages; returns how many of them were not written down before."""
@@ -204,6 +219,12 @@ class Inspection(Protocol):
         """Ids of all tasks that each pod's worker has taken: running, waiting, or with an ETA. Silent ones are absent.
 
         `wait_seconds` bounds each of three questions.
+        """
+
+    async def claims(self, pods: Sequence[str], wait_seconds: float) -> dict[str, Claims]:
+        """What each pod's worker says that it has, and its rate limits. Silent ones are absent.
+
+        `wait_seconds` bounds each of four questions.
         """
 
     async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:

@@ -1,11 +1,13 @@
 """How kombu keeps a message that a worker took and has not acknowledged, and what it looks like when it goes back."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from taskgroup.broker.keys import list_number
+from taskgroup.core.pools.claim_history import Unacked
 from taskgroup.core.task_id import TaskId
 from taskgroup.transport.json_text import read_json
 
@@ -79,3 +81,22 @@ def _priority(properties: dict[str, Any]) -> int:
         return max(0, min(9, int(properties["priority"])))
     except (KeyError, TypeError, ValueError, OverflowError):
         return 0
+
+
+UNACKED_FIELDS = ("tag", "taken_at", "id", "task", "eta", "limit")
+"""What `unacked.lua` tells of one entry."""
+
+
+def read_unacked(fields: Sequence[bytes]) -> Unacked:
+    """From the UNACKED_FIELDS; empty where there is none."""
+    tag, taken_at, name, task, eta, limit = (field.decode(errors="surrogateescape") for field in fields)
+    return Unacked(
+        tag=tag, taken_at=_number(taken_at) or 0.0, id=name, task=task, eta=_moment(eta) or None, limit=_number(limit)
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -215,12 +215,16 @@ class Cluster:
             accept=_METADATA if metadata_only else _JSON,
         )
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None) -> bool:
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None
+    ) -> bool:
         """Delete an object; the garbage collector deletes its children. Returns False when it did not exist.
 
-        With `uid`, raises ConflictError when the object has another uid.
+        With `uid`, raises ConflictError when the object has another uid. `grace_seconds` replaces a pod's own.
         """
         body: Object = {"propagationPolicy": "Background"}
+        if grace_seconds is not None:
+            body["gracePeriodSeconds"] = grace_seconds
         if uid:
             body["preconditions"] = {"uid": uid}
         try:

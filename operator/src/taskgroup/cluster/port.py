@@ -69,6 +69,9 @@ class WorkerStore(Protocol):
     async def stop(self, meta: Meta) -> None:
         """No pods, whatever the rest of the Deployment looks like."""
 
+    async def stop_pod(self, meta: Meta, pod: str) -> None:
+        """Stop one pod in order, unless it is gone."""
+
     async def mark(self, meta: Meta, idle: Iterable[str], busy: Iterable[str]) -> None:
         """Let the next scale-down stop idle pods first."""
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.port import GroupBroker, Inspection, PoolBroker
@@ -12,6 +13,7 @@ from taskgroup.results.redis_results import RedisResults
 from taskgroup.results.sweep import Sweeper
 from taskgroup.transport.network import Network
 from taskgroup.transport.tls import PLAIN, Certificates
+from taskgroup.transport.url import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Address:
     results_options: TransportOptions
     broker_certificates: Certificates = PLAIN
     results_certificates: Certificates = PLAIN
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """Both as host:port, as redis-py names them in its errors."""
+        return _servers(self.broker_url, self.results_url)
 
 
 @dataclass(slots=True)
@@ -39,6 +46,12 @@ class Connection:
     sweeping: "asyncio.Future[None]"
     """The running sweep."""
     users: set[str] = field(default_factory=set)
+
+
+@lru_cache(maxsize=1024)
+def _servers(*urls: str) -> frozenset[str]:
+    targets = map(parse, urls)
+    return frozenset(f"{target.host}:{target.port}" for target in targets)
 
 
 class Connections:

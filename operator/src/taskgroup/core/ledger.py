@@ -48,6 +48,8 @@ class Ledger:
     """Index to how often it was found missing and dispatched again."""
     losses: Attempts = field(default_factory=lambda: _NO_ATTEMPTS, compare=False)
     """Index to how many workers died with it, as the broker counts them: asked for at each start, never saved."""
+    interruptions: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
+    """Index to how often the broker's absence ended an attempt of it."""
     failures: tuple[FailureGroup, ...] = ()
     ran_seconds: float = 0.0
     """Running time up to the last suspension."""
@@ -104,6 +106,11 @@ class Ledger:
         """Items that were found missing wait for another dispatch, and each such time is counted."""
         counted = {index: self.missed.get(index, 0) + 1 for index in indexes}
         return replace(self.withdrawn(indexes), missed=MappingProxyType({**self.missed, **counted}))
+
+    def interrupted(self, indexes: Indexes) -> "Ledger":
+        """Attempts that the broker's absence has ended, one more for each of these items."""
+        counted = {index: self.interruptions.get(index, 0) + 1 for index in indexes}
+        return replace(self, interruptions=MappingProxyType({**self.interruptions, **counted})) if counted else self
 
     def redispatched(self, indexes: Indexes) -> "Ledger":
         """Withdrawn items that were dispatched again."""

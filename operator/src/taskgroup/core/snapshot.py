@@ -27,6 +27,8 @@ _BITMAPS = ("returned", "succeeded", "failed", "cancelled")
 _LISTS = ("unknown_tasks",)
 """Missing in a snapshot of an older version: the tasks are tried again then."""
 _MAPPINGS = ("cursors", "attempts", "missed")
+_LATER_MAPPINGS = ("interruptions",)
+"""Absent from snapshots of older versions, which knew of none."""
 
 
 def encode(ledger: Ledger) -> bytes:
@@ -35,7 +37,8 @@ def encode(ledger: Ledger) -> bytes:
     blobs += [group.indexes.serialize() for group in ledger.failures]
     head: dict[str, Any] = {"format": FORMAT, "sizes": [len(blob) for blob in blobs]}
     head |= {name: getattr(ledger, name) for name in _PLAIN}
-    head |= {name: {str(key): value for key, value in getattr(ledger, name).items()} for name in _MAPPINGS}
+    mappings = (*_MAPPINGS, *_LATER_MAPPINGS)
+    head |= {name: {str(key): value for key, value in getattr(ledger, name).items()} for name in mappings}
     head |= {name: list(getattr(ledger, name)) for name in _LISTS}
     head["failures"] = [_failure(group) for group in ledger.failures]
     text = orjson.dumps(head)
@@ -65,6 +68,7 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
     fields: dict[str, Any] = {name: _PLAIN[name](head[name]) for name in _PLAIN}
     fields |= {name: _texts(head.get(name, [])) for name in _LISTS}
     fields |= {name: _numbers(head[name]) for name in _MAPPINGS}
+    fields |= {name: _numbers(head.get(name, {})) for name in _LATER_MAPPINGS}
     fields |= dict(zip(_BITMAPS, bitmaps, strict=False))
     groups = zip(head["failures"], bitmaps[len(_BITMAPS) :], strict=True)
     # A snapshot of an older version has no tracebacks.

@@ -20,6 +20,8 @@ BROKER_SECONDS = 30.0
 """How long an unreachable broker may hold up the deletion."""
 ERASE_SECONDS = 120.0
 """How long one that answers may: 10,000,000 results take half a minute."""
+HURRIED_SECONDS = 3.0
+"""The same in a namespace that goes: its own Redis goes with it."""
 _POLL_SECONDS = 0.5
 _CHUNK = 10_000
 _MAX_RESULTS = 20_000_000
@@ -30,11 +32,18 @@ StopWorkers = Callable[[Meta], Awaitable[list[str]]]
 """Stops all workers of a group, waits for them, and returns the names of the pods that there were."""
 
 
+IsTerminating = Callable[[str], Awaitable[bool]]
+"""Whether a namespace goes."""
+
+
 class Cleaner:
     """Removes everything that a group left outside its own object; doing it twice changes nothing."""
 
-    def __init__(self, linker: Linker, stop_workers: StopWorkers, log: logging.Logger) -> None:
+    def __init__(
+        self, linker: Linker, stop_workers: StopWorkers, is_terminating: IsTerminating, log: logging.Logger
+    ) -> None:
         self._linker = linker
+        self._is_terminating = is_terminating
         self._stop_workers = stop_workers
         self._log = log
 
@@ -93,9 +102,11 @@ class Cleaner:
 
     async def _try(self, meta: Meta, act: Callable[[], Awaitable[None]], seconds: float) -> bool:
         """Nobody's deletion waits longer than `seconds`, whatever the broker does: False when it was not done."""
+        is_hurried = await self._is_terminating(meta.namespace)
+        patience = HURRIED_SECONDS if is_hurried else BROKER_SECONDS
         try:
             async with asyncio.timeout(seconds):
-                await self._until_done(act)
+                await self._until_done(act, patience)
             return True
         except TimeoutError:
             reason = f"it was not done within {seconds:g} s"
@@ -106,9 +117,9 @@ class Cleaner:
         self._log.warning("%s: its keys in Redis stay behind: %s", meta, reason)
         return False
 
-    async def _until_done(self, act: Callable[[], Awaitable[None]]) -> None:
+    async def _until_done(self, act: Callable[[], Awaitable[None]], patience: float) -> None:
         """A broker that is away may come back."""
-        deadline = time.monotonic() + BROKER_SECONDS
+        deadline = time.monotonic() + patience
         while True:
             try:
                 return await act()

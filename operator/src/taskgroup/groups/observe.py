@@ -61,6 +61,7 @@ class Observer:
             queue=queue,
             books=books,
             backend_trouble=trouble,
+            servers=intake.link.address.servers if intake.link else frozenset(),
             view=meeting.view,
             completions=intake.link.subscription.completions if intake.link else Completions(),
             carried=record.carried,

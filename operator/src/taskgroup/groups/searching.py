@@ -40,7 +40,9 @@ async def _search(memory: Memory, seen: Observed, link: Link, work: Work, now: f
         return
     # Items that were dispatched again meanwhile were absent before that, not after.
     if searches.suspicions is before:
-        searches.suspicions = (*before[-1:], Suspicion(now, absent, silent))
+        since = before[-1].since if before else {}
+        absences = {index: since.get(index, now) for index in absent}
+        searches.suspicions = (*before[-1:], Suspicion(now, absent, silent, absences))
     if absent:
         link.subscription.wake()
 

@@ -33,4 +33,4 @@ def _quoted(text: str) -> str:
 
 def _number(value: object) -> object:
     """Sets and lists by their size."""
-    return len(value) if isinstance(value, (AbstractBitMap, tuple)) else value
+    return len(value) if isinstance(value, (AbstractBitMap, tuple, frozenset)) else value

@@ -1,5 +1,6 @@
 """What each action of a pool's plan does outside. All can be repeated."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -7,14 +8,17 @@ from taskgroup.api.names import Reason
 from taskgroup.cluster.errors import ForbiddenError, RefusedError
 from taskgroup.cluster.port import WorkerStore
 from taskgroup.core.action import Action
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.pools import plan
 from taskgroup.core.trouble import Trouble
 from taskgroup.loops.action_log import log_action
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
-from taskgroup.pools import asking
+from taskgroup.pools import asking, claiming
 from taskgroup.pools.memory import PoolMemory
 from taskgroup.transport.errors import BrokerError
+
+_log = logging.getLogger("taskgroup")
 
 
 class PoolActions:
@@ -33,6 +37,10 @@ class PoolActions:
             plan.MarkPods: self._mark_pods,
             plan.Requeue: self._requeue,
             plan.AskWorker: self._ask_worker,
+            plan.AskClaims: self._ask_claims,
+            plan.Discard: self._discard,
+            plan.PutBack: self._put_back,
+            plan.StopPod: self._stop_pod,
         }
 
     async def perform(self, action: Action) -> None:
@@ -68,7 +76,7 @@ class PoolActions:
             requeued = await connection.pools.requeue(
                 pool,
                 action.pod,
-                [pool],
+                {pool: self._over},
                 before=action.before,
                 count_loss=action.count_loss,
                 loss_limit=action.loss_limit,
@@ -81,7 +89,45 @@ class PoolActions:
         done.given_up |= requeued.given_up
         done.set_aside += bool(requeued.set_aside)
         done.requeued |= {f"{action.pod}/{action.restarts}"}
+        if action.before is None:
+            done.unmoved = {**done.unmoved, action.pod: requeued.unmoved}
+        if requeued.foreign:
+            text = "%s: the worker %s held %d entries that are no messages of Celery; they were removed."
+            _log.warning(text, self._assignment.meta, action.pod, requeued.foreign)
         return True
+
+    @property
+    def _over(self) -> Indexes:
+        demand = self._assignment.demand
+        return demand.over if demand else NONE
 
     async def _ask_worker(self, action: plan.AskWorker) -> bool:
         return asking.start(self._memory, self._assignment, self._meeting, action.pod, self._clock.monotonic())
+
+    async def _ask_claims(self, action: plan.AskClaims) -> bool:
+        return claiming.start(self._memory, self._assignment, self._meeting, action.pods, self._clock)
+
+    async def _discard(self, action: plan.Discard) -> bool:
+        connection = self._memory.intake.connection
+        if connection is None:
+            return False
+        await connection.pools.discard(self._assignment.meta.uid, action.pod, action.tags)
+        self._settled(action.tags)
+        return True
+
+    async def _put_back(self, action: plan.PutBack) -> bool:
+        connection, pool = self._memory.intake.connection, self._assignment.meta.uid
+        if connection is None:
+            return False
+        await connection.pools.put_back(pool, action.pod, [pool], action.tags)
+        self._settled(action.tags)
+        return True
+
+    def _settled(self, tags: frozenset[str]) -> None:
+        """Only the looks that are still kept can show them again."""
+        seen = frozenset[str]().union(*(look.tags for look in self._memory.claiming.history.looks))
+        self._memory.done.settled = (self._memory.done.settled & seen) | tags
+
+    async def _stop_pod(self, action: plan.StopPod) -> bool:
+        await self._workers.stop_pod(self._assignment.meta, action.pod)
+        return True

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import NotFoundError
-from taskgroup.cluster.resources import DEPLOYMENTS
+from taskgroup.cluster.resources import DEPLOYMENTS, NAMESPACES, PODS
 from taskgroup.cluster.worker_cache import WorkerCache
 from taskgroup.cluster.workers.deployments import worker_name
 from taskgroup.core.meta import Meta
@@ -15,6 +16,8 @@ WORKERS_SECONDS = 60.0
 """How long stopping workers are waited for; what they put back later is without effect."""
 _POLL_SECONDS = 0.1
 """Between two looks at what the watch told."""
+_HURRIED_SECONDS = 1
+"""Grace of a worker in a namespace that goes: nobody will read what it could still store."""
 
 
 class PoolCleaner:
@@ -25,13 +28,29 @@ class PoolCleaner:
         self._cache = cache
         self._log = log
 
+    async def is_terminating(self, namespace: str) -> bool:
+        """Whether the namespace goes, and with it perhaps its own Redis."""
+        try:
+            stored = await self._cluster.get(NAMESPACES, "", namespace)
+        except NotFoundError:
+            return True
+        return "deletionTimestamp" in stored["metadata"]
+
+    async def _stop_now(self, meta: Meta, pods: Iterable[str]) -> None:
+        """Workers whose Redis has gone with the namespace would try for minutes to store a last result."""
+        for pod in pods:
+            await self._cluster.delete(PODS, meta.namespace, pod, grace_seconds=_HURRIED_SECONDS)
+
     async def stop_workers(self, meta: Meta) -> list[str]:
         """Returns the names of the pods that there were; ApiError when the cluster cannot be asked."""
         deadline = time.monotonic() + WORKERS_SECONDS
+        is_hurried = await self.is_terminating(meta.namespace)
         await self._cache.until_listed(meta.namespace)
         await self._delete_deployment(meta)
         names: set[str] = set()
         while pods := self._cache.pods.of(meta.namespace, meta.uid):
+            if is_hurried:
+                await self._stop_now(meta, pods.keys() - names)
             names |= pods.keys()
             if time.monotonic() > deadline:
                 text = "%s: %d worker pods have not ended after %d s and are left to Kubernetes."

@@ -17,6 +17,7 @@ from taskgroup.loops.backoff import Backoff, bug_message
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting, Meetings
 from taskgroup.loops.watchdog import name_task
+from taskgroup.pools import claiming
 from taskgroup.pools.actions import PoolActions
 from taskgroup.pools.asking import forget_other_image
 from taskgroup.pools.memory import PoolMemory
@@ -126,6 +127,7 @@ class PoolLoop:
         """The loop ends."""
         if following.memory.question.task is not None:
             following.memory.question.task.cancel()
+        claiming.forget(following.memory)
         await self._observer.disconnect(following.memory.intake, uid)
 
 

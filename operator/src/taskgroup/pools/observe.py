@@ -6,11 +6,14 @@ from dataclasses import replace
 from taskgroup.cluster.port import WorkerStore
 from taskgroup.connections.shared import Connection, Connections
 from taskgroup.core.exchange import Demand
-from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue, WorkerFacts
+from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue, WorkerFacts
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
 from taskgroup.pools.memory import PoolIntake, PoolMemory
 from taskgroup.transport.errors import BrokerError
+
+_OUTAGES = 5
+"""So many of the last ones are kept."""
 
 
 def user_of(uid: str) -> str:
@@ -37,11 +40,15 @@ class PoolObserver:
         queue = await self._read_queue(intake, assignment.meta.uid)
         spec = assignment.spec
         return PoolObserved(
+            pool=assignment.meta.uid,
             workers_spec=spec.workers if spec else None,
             demand=assignment.demand or Demand(),
             workers=replace(intake.workers, trouble=memory.done.refused or intake.workers.trouble),
             queue=queue,
             requeued=memory.done.requeued,
+            unmoved=memory.done.unmoved,
+            outages=intake.outages,
+            claims=memory.claiming.history.without(memory.done.settled),
             given_up=memory.done.given_up,
             set_aside=memory.done.set_aside,
             early_ack_tasks=memory.question.early_ack_tasks,
@@ -55,6 +62,7 @@ class PoolObserver:
         if assignment.address is not None:
             intake.connection = self._connections.use(assignment.address, user_of(assignment.meta.uid))
         intake.address, intake.knows_strays, intake.remembered = assignment.address, False, frozenset()
+        intake.answered = None
 
     async def disconnect(self, intake: PoolIntake, uid: str) -> None:
         """The pool is done with its connection."""
@@ -87,9 +95,17 @@ class PoolObserver:
             intake.workers = _without_settled(intake.workers, queue)
             await _forget(intake, connection, pool)
         except BrokerError:
-            intake.knows_strays, intake.remembered = False, frozenset()
+            intake.knows_strays, intake.remembered, intake.server = False, frozenset(), 0
             return None
+        self._note_outage(intake, queue.server)
         return queue
+
+    def _note_outage(self, intake: PoolIntake, server: int) -> None:
+        """The broker failed at the last look, or has been replaced since."""
+        now = self._clock.now()
+        if intake.answered is not None and server != intake.server:
+            intake.outages = (*intake.outages, Outage(intake.answered, now))[-_OUTAGES:]
+        intake.server, intake.answered = server, now
 
     async def _find_strays(self, intake: PoolIntake, connection: Connection, pool: str) -> None:
         """Pods that ended while no operator looked are known from what they held."""

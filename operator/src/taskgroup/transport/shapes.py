@@ -67,6 +67,14 @@ def triple(answer: Any) -> list[Any]:
     return _list(answer)
 
 
+def rows(answer: Any, *, width: int) -> list[list[bytes]]:
+    """A list of lists of so many bytes values each."""
+    found = [texts(row) for row in _list(answer)]
+    if any(len(row) != width for row in found):
+        raise _misshapen()
+    return found
+
+
 def pairs(answer: Any, **_: Any) -> dict[bytes, bytes]:
     """Fields and values in turn."""
     flat = texts(answer)
@@ -79,6 +87,12 @@ def _list(answer: Any) -> list[Any]:
     if type(answer) is not list:
         raise _misshapen()
     return answer
+
+
+def _one_count(answer: Any, **_: Any) -> list[int]:
+    if len(found := counts(answer)) != 1:
+        raise _misshapen()
+    return found
 
 
 def _texts_or_nones(answer: Any, **_: Any) -> list[bytes | None]:
@@ -133,9 +147,11 @@ CALLBACKS: Mapping[str, Callable[..., Any]] = {
     "DEL": count,
     "EXPIRE": count,
     "GETRANGE": text,
+    "HDEL": count,
     "HGET": text_or_none,
     "HGETALL": pairs,
     "HLEN": count,
+    "HMGET": _texts_or_nones,
     "HSET": count,
     "LLEN": count,
     "MGET": _texts_or_nones,
@@ -144,10 +160,12 @@ CALLBACKS: Mapping[str, Callable[..., Any]] = {
     "RPOP": _popped,
     "SADD": count,
     "SCAN": _scanned,
+    "SCRIPT EXISTS": _one_count,
     "SCRIPT LOAD": _digest,
     "SMEMBERS": _members,
     "SREM": count,
     "UNLINK": count,
     "ZRANGE": _range,
+    "ZREM": count,
 }
 """Every command that the operator sends, except scripts, whose callers say the shape."""

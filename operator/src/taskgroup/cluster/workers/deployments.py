@@ -90,6 +90,10 @@ class WorkerDeployments:
         wrong = [name for name, cost in costs.items() if name in there and _cost(there[name].kept) != cost]
         await asyncio.gather(*(self._mark(meta, pod, costs[pod]) for pod in wrong))
 
+    async def stop_pod(self, meta: Meta, pod: str) -> None:
+        """See WorkerStore."""
+        await self._cluster.delete(PODS, meta.namespace, pod)
+
     def forget(self, uid: str) -> None:
         """Remove what is kept in memory of a deleted group."""
         self._applied.pop(uid, None)

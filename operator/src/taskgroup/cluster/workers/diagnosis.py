@@ -25,6 +25,10 @@ STARTING = {"ContainerCreating", "PodInitializing"}
 STARTING_SECONDS = 60.0
 _MAX_LENGTH = 300
 OUT_OF_MEMORY = "OOMKilled"
+_KILLED = 137
+_BROKER_WORDS = re.compile(
+    r"kombu/transport/redis\.py|kombu\.exceptions\.OperationalError|redis\.exceptions\.(Connection|Timeout|BusyLoading)Error"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,15 @@ def evicted(worker: Worker, status: Part) -> Trouble:
     else:
         advice = "What it ran starts again elsewhere."
     return Trouble(Reason.EVICTED, f"The worker {worker.pod} was evicted: {message}. {advice}")
+
+
+def lost_broker(state: Part) -> bool:
+    """Whether a container ended by itself because it lost the broker; `state` as for `ended_trouble`.
+
+    What it said last is the end of its log: a traceback out of kombu's transport, or redis-py's own words.
+    """
+    by_itself = state.get("exitCode", 0) not in (0, _KILLED) and state.get("reason") != OUT_OF_MEMORY
+    return by_itself and bool(_BROKER_WORDS.search(state.get("message", "")))
 
 
 def unschedulable(pod: Part) -> Trouble | None:

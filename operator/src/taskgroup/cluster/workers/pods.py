@@ -10,6 +10,7 @@ from taskgroup.cluster.workers.diagnosis import (
     Part,
     ended_trouble,
     evicted,
+    lost_broker,
     refused_pods,
     unschedulable,
     waiting_trouble,
@@ -60,6 +61,7 @@ def pod_facts(pod: Part, now: float) -> PodFacts:
         disrupted=is_disrupted(status),
         restarts=container.get("restartCount", 0) + (1 if _newest_end(container) else 0),
         started_at=_started_at(container),
+        lost_broker=lost_broker(_last_end(container) or {}),
         trouble=None if terminating else _trouble(pod, container, now),
     )
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.groups.interruption import is_interruption, may_repeat
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -21,19 +22,36 @@ class Account:
     ledger: Ledger
     unknown: Indexes = NONE
     """Items whose task no worker knows: no attempt was made."""
+    interrupted: Indexes = NONE
+    """Items whose attempt the broker's absence has ended."""
 
 
 def account(
-    ledger: Ledger, completions: Completions, work: Work, now: float, *, fails_unknown: bool = False
+    ledger: Ledger,
+    completions: Completions,
+    work: Work,
+    now: float,
+    servers: frozenset[str] = frozenset(),
+    *,
+    fails_unknown: bool = False,
 ) -> Account:
-    """Count what ended; with `fails_unknown` an unknown task is a failure like any other."""
-    unknown = {index for index, failure in completions.failed.items() if _is_unknown(failure, work.leaf(index).task)}
-    failed = {index: failure for index, failure in completions.failed.items() if index not in unknown}
+    """Count what ended; with `fails_unknown` an unknown task is a failure like any other.
+
+    `servers` are the group's own, as host:port.
+    """
+    unknown, interrupted, failed = set[int](), set[int](), dict[int, Failure]()
+    for index, failure in completions.failed.items():
+        if _is_unknown(failure, work.leaf(index).task):
+            unknown.add(index)
+        elif is_interruption(failure, servers) and may_repeat(ledger.interruptions, index):
+            interrupted.add(index)
+        else:
+            failed[index] = failure
     if fails_unknown:
         failed |= {index: _not_registered(work.leaf(index).task) for index in unknown}
         unknown = set()
     ledger = with_ends(ledger, Completions(completions.succeeded, failed), now)
-    return Account(ledger, FrozenBitMap(unknown) - ledger.ended)
+    return Account(ledger, FrozenBitMap(unknown) - ledger.ended, FrozenBitMap(interrupted) - ledger.ended)
 
 
 def _not_registered(task: str) -> Failure:
@@ -51,9 +69,13 @@ def with_ends(ledger: Ledger, ends: Completions, now: float) -> Ledger:
     return ledger
 
 
-def certain(completions: Completions) -> Completions:
-    """What is an end whatever the items are: no worker may have known the task of the others."""
-    failed = {index: failure for index, failure in completions.failed.items() if failure.reason != NOT_REGISTERED}
+def certain(completions: Completions, servers: frozenset[str]) -> Completions:
+    """What is an end whatever the items are: no worker may have known the task of the others, or reached the broker."""
+    failed = {
+        index: failure
+        for index, failure in completions.failed.items()
+        if failure.reason != NOT_REGISTERED and not is_interruption(failure, servers)
+    }
     return Completions(completions.succeeded, MappingProxyType(failed))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.indexes import Indexes
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 
@@ -23,3 +23,5 @@ class Context:
     in_flight: Indexes
     unknown: Indexes
     """Items that came back because no worker knows their task."""
+    interrupted: Indexes = NONE
+    """Items whose attempt the broker's absence has ended."""

@@ -1,5 +1,7 @@
 """What a group asks of its pool, for each phase of its life."""
 
+from dataclasses import replace
+
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.exchange import Demand
@@ -15,18 +17,19 @@ SUSPENDED = Demand(reason="The group is suspended.")
 def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
     """Workers follow what is left to do; of what is sent one at a time one counts."""
     if spec.suspend:
-        return SUSPENDED
+        return replace(SUSPENDED, over=ledger.ended)
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
     items = ledger.unfinished - max(0, len(one_by_one) - 1)
     reason = f"{ledger.unfinished} items are left, {spec.workers.concurrency} at once in a pod."
-    return Demand(items=items, reason=reason)
+    return Demand(items=items, over=ledger.ended, reason=reason)
 
 
-def after_end(status: TaskGroupStatus, verdict: Verdict | None) -> Demand:
+def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger) -> Demand:
     """No workers, but for what the items' own tasks put on the queue and nobody has run yet.
 
     What a dead worker held would keep another one waiting for ever, so it is given back. Neither when the end came
     before some items had ended: what is left was cancelled.
     """
     is_whole, reason = not status.cancelled, "The group has ended."
-    return Demand(ended=True, leftovers=verdict is not None and is_whole, give_back=is_whole, reason=reason)
+    leftovers = verdict is not None and is_whole
+    return Demand(ended=True, leftovers=leftovers, give_back=is_whole, over=ledger.ended, reason=reason)

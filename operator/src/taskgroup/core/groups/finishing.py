@@ -46,7 +46,7 @@ def finish(seen: Observed, now: float) -> Plan:
         now,
         save=ledger != seen.ledger,
         transition=True,
-        demand=demand.after_end(seen.status, verdict),
+        demand=demand.after_end(seen.status, verdict, ledger),
         wake_after=0.0,
     )
 
@@ -54,7 +54,7 @@ def finish(seen: Observed, now: float) -> Plan:
 def reconcile_finished(seen: Observed, now: float) -> Plan:
     """After the end: no workers, nothing on the queue, and removal when the time to live is over."""
     verdict, ledger = decided(seen.status), seen.ledger.cancelled_rest()
-    asked = demand.after_end(seen.status, verdict)
+    asked = demand.after_end(seen.status, verdict, ledger)
     shown = StatusInput(
         phase=Phase.FINISHED,
         ledger=ledger,

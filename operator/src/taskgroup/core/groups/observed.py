@@ -82,6 +82,8 @@ class Suspicion:
     absent: Indexes
     silent: frozenset[str] = frozenset()
     """Live containers (pod/restarts) that did not say what they run."""
+    since: Mapping[int, float] = field(default_factory=dict)
+    """Index to the time of the first of the searches in a row that did not find it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,8 @@ class Observed:
     """Read only when the ledger has to take them over: after a restart, or when an answer was lost."""
     backend_trouble: Trouble | None = None
     """Broker or result backend cannot be used."""
+    servers: frozenset[str] = frozenset()
+    """Broker and result backend, as host:port."""
     view: View | None = None
     """What the pool said last; None while it has said nothing."""
     completions: Completions = field(default_factory=Completions)

@@ -83,7 +83,7 @@ def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger
     """Values that nobody wants are deleted as their items are counted, which needs the items as they were."""
     if phase is not Phase.RUNNING or seen.work is None or seen.work.ignores_results:
         return seen.ledger, _NOTHING_COUNTED
-    counted = certain(seen.completions)
+    counted = certain(seen.completions, seen.servers)
     return with_ends(seen.ledger, counted, now), counted
 
 

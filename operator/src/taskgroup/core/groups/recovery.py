@@ -10,7 +10,7 @@ from taskgroup.api.names import Reason
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Failure
 from taskgroup.core.exchange import MAX_LOSSES
-from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
+from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed, Suspicion
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
@@ -23,6 +23,8 @@ HOPELESS = Failure(
     f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
     " A task with ignore_result=True stores nothing on Celery before 5.6.3; one that raises Ignore never does.",
 )
+SILENCE_SECONDS = 300.0
+"""How long workers that say nothing can keep items from being missing."""
 SEARCH_SECONDS = 10.0
 """Between two searches; far longer than a worker needs from the list to its unacked entry."""
 
@@ -65,16 +67,31 @@ def _items(numbers: Iterable[int], ledger: Ledger) -> Indexes:
 
 
 def missing(seen: Observed, in_flight: Indexes) -> Indexes:
-    """Items absent in two searches far enough apart, while no silent container lived through both.
+    """Items absent in two searches far enough apart.
 
-    None while the broker is away: it has to be told of them.
+    A silent container that lived through both may run one whose message it acknowledged early. That is out of the
+    question for tasks which workers of this image acknowledge late; and after some minutes it is not waited for any
+    more, because an app may have switched off for good what the questions need. None while the broker is away: it has
+    to be told of them.
     """
     if len(seen.suspicions) < 2 or seen.queue is None:
         return NONE
     first, second = seen.suspicions
-    if second.at - first.at < SEARCH_SECONDS or first.silent & second.silent:
+    if second.at - first.at < SEARCH_SECONDS:
         return NONE
-    return first.absent & second.absent & in_flight
+    absent = first.absent & second.absent & in_flight
+    if not first.silent & second.silent:
+        return absent
+    return FrozenBitMap(index for index in absent if _is_late(seen, index) or _is_long_absent(second, index))
+
+
+def _is_late(seen: Observed, index: int) -> bool:
+    early = seen.view.early_ack_tasks if seen.view else None
+    return early is not None and seen.work is not None and seen.work.leaf(index).task not in early
+
+
+def _is_long_absent(last: Suspicion, index: int) -> bool:
+    return last.at - last.since.get(index, last.at) >= SILENCE_SECONDS
 
 
 def search(seen: Observed, in_flight: Indexes, now: float) -> tuple[Action, ...]:

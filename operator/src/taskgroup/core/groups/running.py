@@ -34,11 +34,11 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     """One step of a group that has started and not ended."""
     fails_unknown = spec.on_unknown_task is OnUnknownTask.FAIL_ITEM
     books = with_total(seen.ledger, work.total)
-    account_now = account(books, seen.completions, work, now, fails_unknown=fails_unknown)
+    account_now = account(books, seen.completions, work, now, seen.servers, fails_unknown=fails_unknown)
     ledger = _clocked(unknown_task.noted(account_now, seen.completions, work, spec), seen, spec, now)
     ledger = recovery.give_up(ledger, seen, now)
-    in_flight = ledger.in_flight(work.lanes) - account_now.unknown
-    context = Context(seen, spec, work, now, ledger, in_flight, account_now.unknown)
+    in_flight = ledger.in_flight(work.lanes) - account_now.unknown - account_now.interrupted
+    context = Context(seen, spec, work, now, ledger, in_flight, account_now.unknown, account_now.interrupted)
     if seen.state is not None and seen.state.deleted:
         return _erased(context)
     if seen.queue is not None and (seen.state is None or seen.state.nonce != ledger.nonce):
@@ -111,10 +111,12 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     The end of a suspension is a transition: what is dispatched before the status says so would stay on the queue if the
     group were suspended again.
     """
+    context, extra_events = _interrupted(context)
     seen, ledger, now = context.seen, context.ledger, context.now
     carried, dispatches = sending(context)
     actions = (*_renewals(context), *again, *dispatches, *recovery.search(seen, context.in_flight, now))
-    rests = context.spec.suspend and not context.in_flight and not context.unknown and can_rest(seen)
+    returns = context.unknown | context.interrupted
+    rests = context.spec.suspend and not context.in_flight and not returns and can_rest(seen)
     clock_changed = ledger.running_since != seen.ledger.running_since
     return plan_for(
         seen,
@@ -128,9 +130,21 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         forget=_ignored(context),
         demand=demand.while_running(ledger, context.work, context.spec),
         carried=carried,
+        extra_events=extra_events,
         rests=rests,
         wake_after=None if rests else _wake_after(context, carried.canary_at),
     )
+
+
+def _interrupted(context: Context) -> tuple[Context, tuple[Event, ...]]:
+    """Each interruption is counted when its item gets a new attempt, and told."""
+    if not context.interrupted or context.seen.queue is None:
+        return context, ()
+    text = (
+        f"{len(context.interrupted)} items ended because their worker could not reach Redis; they are dispatched again."
+    )
+    ledger = context.ledger.interrupted(context.interrupted)
+    return replace(context, ledger=ledger), (Event(EventReason.INTERRUPTED, text, True),)
 
 
 def _shown(context: Context) -> StatusInput:
@@ -156,14 +170,17 @@ def _counted(context: Context) -> Completions:
     completions = context.seen.completions
     if context.seen.queue is not None:
         return completions
-    waiting = {index: failure for index, failure in completions.failed.items() if index in context.unknown}
+    back = context.unknown | context.interrupted
+    waiting = {index: failure for index, failure in completions.failed.items() if index in back}
     return completions.minus(Completions(failed=waiting))
 
 
 def _renewals(context: Context) -> tuple[Action, ...]:
-    if not context.unknown or context.seen.queue is None:
+    if context.seen.queue is None:
         return ()
-    return (Renew(context.unknown, reason=f"{unknown_task.sentence(context.ledger)}."),)
+    unknown = Renew(context.unknown, reason=f"{unknown_task.sentence(context.ledger)}.")
+    interrupted = Renew(context.interrupted, reason="Their worker could not reach Redis.")
+    return tuple(action for action in (unknown, interrupted) if action.indexes)
 
 
 def _wake_after(context: Context, canary_at: float) -> float:

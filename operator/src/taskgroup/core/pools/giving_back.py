@@ -2,8 +2,13 @@
 
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import SUSPECT_LOSSES
-from taskgroup.core.pools.observed import PodFacts, PoolObserved, PoolQueue
+from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue
 from taskgroup.core.pools.plan import Requeue
+
+OUTAGE_SECONDS = 60.0
+"""A worker that ends so long after the broker came back may still have ended of that."""
+_SLACK_SECONDS = 5.0
+"""The API server's times are whole seconds, and clocks differ."""
 
 
 def requeues(seen: PoolObserved) -> tuple[Action, ...]:
@@ -11,7 +16,7 @@ def requeues(seen: PoolObserved) -> tuple[Action, ...]:
     if seen.queue is None or not seen.demand.give_back:
         return ()
     waiting = (pod for pod in seen.workers.pods if pod.ended or pod.container not in seen.requeued)
-    actions = (_requeue(pod, seen.queue, _suspect_losses(seen)) for pod in waiting)
+    actions = (_requeue(seen, pod, seen.queue) for pod in waiting)
     return tuple(action for action in actions if action)
 
 
@@ -20,19 +25,37 @@ def _suspect_losses(seen: PoolObserved) -> int:
     return 0 if seen.workers_spec is not None and seen.workers_spec.concurrency == 1 else SUSPECT_LOSSES
 
 
-def _requeue(pod: PodFacts, queue: PoolQueue, suspect_losses: int) -> Action | None:
-    if not queue.held.get(pod.name):
+def _requeue(seen: PoolObserved, pod: PodFacts, queue: PoolQueue) -> Action | None:
+    held = queue.held.get(pod.name)
+    # What could not be moved once is not moved by a second attempt.
+    if not held or (pod.ended and seen.unmoved.get(pod.name) == held):
         return None
+    is_loss, why = _fault(seen, pod)
     if pod.ended:
-        reason, before, count_loss = _end_of(pod), None, not (pod.terminating or pod.disrupted)
+        before = None
     elif pod.restarts and pod.started_at is not None:
-        reason, before, count_loss = "Its container has ended.", pod.started_at, not pod.disrupted
+        before = pod.started_at
     else:
         return None
-    return Requeue(pod.name, pod.restarts, before, count_loss, suspect_losses=suspect_losses, reason=reason)
+    return Requeue(pod.name, pod.restarts, before, is_loss, suspect_losses=_suspect_losses(seen), reason=why)
 
 
-def _end_of(pod: PodFacts) -> str:
+def _fault(seen: PoolObserved, pod: PodFacts) -> tuple[bool, str]:
+    """Whether what the pod held may be what ended it, and why it is given back.
+
+    A worker may end of an outage of the broker (Celery 5.7 does so often): that is no item's doing.
+    """
     if pod.disrupted:
-        return "The cluster took the pod away."
-    return "The pod was stopped." if pod.terminating else "The pod has ended."
+        return False, "The cluster took the pod away."
+    if pod.terminating:
+        return False, "The pod was stopped."
+    if pod.lost_broker:
+        return False, "Its worker ended because it lost the broker."
+    end = pod.started_at
+    if end is not None and any(_covers(outage, end) for outage in seen.outages):
+        return False, "Its worker ended while the broker was away."
+    return True, "The pod has ended." if pod.ended else "Its container has ended."
+
+
+def _covers(outage: Outage, end: float) -> bool:
+    return outage.since - _SLACK_SECONDS <= end <= outage.until + OUTAGE_SECONDS

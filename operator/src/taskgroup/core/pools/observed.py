@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from taskgroup.api.workers import Workers
 from taskgroup.core.exchange import Demand
+from taskgroup.core.pools.claim_history import ClaimHistory
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
 
@@ -24,6 +25,8 @@ class PodFacts:
     started_at: float | None = None
     """Seconds since the epoch: after all that ended containers took from the queue, before anything that the running
     one took."""
+    lost_broker: bool = False
+    """Its last container ended because it lost the broker, as far as its last words tell."""
     trouble: Trouble | None = None
 
     @property
@@ -59,11 +62,25 @@ class PoolQueue:
     queued: int = 0
     held: Mapping[str, int] = field(default_factory=dict)
     """Pod to the number of its unacknowledged messages."""
+    oldest: Mapping[str, float] = field(default_factory=dict)
+    """Pod to the time (seconds since the epoch) at which it took the oldest of these; only pods that hold some."""
+    server: int = 0
+    """Another number whenever another server process answers than before."""
 
     @property
     def messages(self) -> int:
         """All of them."""
         return self.queued + sum(self.held.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The broker was away, or another server process took its place; seconds since the epoch."""
+
+    since: float
+    """When it was last seen before."""
+    until: float
+    """When it was first seen again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +89,20 @@ class PoolObserved:
 
     workers_spec: Workers | None
     """None when the workers cannot be described now (a Secret is missing, say): then they can only be stopped."""
+    pool: str = ""
+    """Its name: the uid of the group whose items it runs."""
     demand: Demand = field(default_factory=Demand)
     workers: WorkerFacts = field(default_factory=WorkerFacts)
     queue: PoolQueue | None = None
     """None: the broker cannot be asked."""
     requeued: frozenset[str] = frozenset()
     """Containers (pod/restarts) whose messages were given back after an end."""
+    unmoved: Mapping[str, int] = field(default_factory=dict)
+    """Pod that has ended to how many of its messages could not be given back."""
+    outages: tuple[Outage, ...] = ()
+    """The last ones, the oldest first."""
+    claims: ClaimHistory = field(default_factory=ClaimHistory)
+    """What workers said of the messages that they hold."""
     given_up: frozenset[TaskId] = frozenset()
     """Items that too many workers died with, since the operator started."""
     set_aside: int = 0

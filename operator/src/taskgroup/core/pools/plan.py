@@ -46,6 +46,38 @@ class AskWorker(Action):
     pod: str
 
 
+@dataclass(frozen=True, slots=True)
+class AskClaims(Action):
+    """Ask the workers of these pods which of the messages that they hold they really have."""
+
+    frequent: ClassVar[bool] = True
+    pods: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Discard(Action):
+    """Remove what a live pod still holds although it has ended."""
+
+    frequent: ClassVar[bool] = True
+    pod: str
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack(Action):
+    """Put what a live pod holds, and its worker does not know, back on the queue; no loss."""
+
+    pod: str
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StopPod(Action):
+    """Stop one pod in order; the Deployment makes another."""
+
+    pod: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolPlan:
     """One step: tell the group what the pool is like, then do the actions in order."""

@@ -2,14 +2,16 @@
 
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import View
+from taskgroup.core.pools import claims
 from taskgroup.core.pools.early_acks import ask
 from taskgroup.core.pools.giving_back import requeues
 from taskgroup.core.pools.observed import PoolObserved
-from taskgroup.core.pools.plan import PoolPlan, Requeue
+from taskgroup.core.pools.plan import Discard, PoolPlan, PutBack, Requeue
 from taskgroup.core.pools.scaling import can_stop, pods_wanted, scale
 
 FOLLOW_SECONDS = 1.0
 """Between two looks while messages are given back, or busy pods are more than are wanted."""
+_MOVES = (Requeue, Discard, PutBack)
 WORKING_SECONDS = 5.0
 """Between two looks while there are items: workers take and end them without a sign to the operator."""
 
@@ -17,8 +19,10 @@ WORKING_SECONDS = 5.0
 def reconcile_pool(seen: PoolObserved, now: float) -> PoolPlan:
     """What to do now; `now` is in seconds since the epoch."""
     wanted = pods_wanted(seen)
-    actions = (*requeues(seen), *scale(seen, wanted), *ask(seen, now))
-    return PoolPlan(view=_view(seen, wanted, actions), actions=actions, wake_after=_wake_after(seen, wanted, actions))
+    questions = (*ask(seen, now), *claims.ask(seen, now))
+    actions = (*requeues(seen), *claims.settle(seen, now), *scale(seen, wanted), *questions)
+    wake_after = _wake_after(seen, wanted, actions, now)
+    return PoolPlan(view=_view(seen, wanted, actions), actions=actions, wake_after=wake_after)
 
 
 def _view(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> View:
@@ -47,10 +51,16 @@ def _rests(seen: PoolObserved) -> bool:
     return deployment is None or not (deployment.replicas or deployment.ready)
 
 
-def _wake_after(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> float:
+def _wake_after(seen: PoolObserved, wanted: int, actions: tuple[Action, ...], now: float) -> float:
     """The watch tells how a Deployment that was applied fares; one that was refused is seldom better a second later."""
     deployment = seen.workers.deployment
     is_shrinking = deployment is not None and deployment.replicas > wanted and can_stop(seen)
-    if is_shrinking or any(isinstance(action, Requeue) for action in actions):
+    if is_shrinking or any(isinstance(action, _MOVES) for action in actions):
         return min(FOLLOW_SECONDS, seen.resync_seconds)
-    return min(WORKING_SECONDS, seen.resync_seconds) if seen.demand.items else seen.resync_seconds
+    times = [seen.resync_seconds]
+    if seen.demand.items:
+        times.append(WORKING_SECONDS)
+    due = claims.due_at(seen, now)
+    if due is not None:
+        times.append(max(due - now, FOLLOW_SECONDS))
+    return min(times)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from taskgroup.api.workers import Workers
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import Demand
+from taskgroup.core.indexes import NONE
 from taskgroup.core.pools.observed import PoolObserved, PoolQueue, WorkerFacts
 from taskgroup.core.pools.plan import ApplyWorkers, MarkPods
 
@@ -30,8 +31,13 @@ def changes_pods(before: Demand | None, after: Demand, workers: Workers | None) 
     """Whether the pool has to look at once: most demands differ from the last one by some items that ended."""
     if before is None or workers is None:
         return True
-    is_same_kind = replace(before, items=0, reason="") == replace(after, items=0, reason="")
+    is_same_kind = _kind(before) == _kind(after)
     return not is_same_kind or pods_for(before.items, workers) != pods_for(after.items, workers)
+
+
+def _kind(demand: Demand) -> Demand:
+    """Without what changes all the time."""
+    return replace(demand, items=0, over=NONE, reason="")
 
 
 def scale(seen: PoolObserved, wanted: int) -> tuple[Action, ...]:

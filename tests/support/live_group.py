@@ -1,0 +1,93 @@
+"""One TaskGroup whose loops, Redis and workers are real; only the API server is in memory."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from support.memory.kubernetes import MemoryGroupStore
+from support.redis_server import RedisServer
+from support.wait import eventually_async
+from support.worker_processes import WorkerProcesses
+from support.world_operator import Operator
+from taskgroup.api.names import FINALIZER, ConditionType
+from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
+from taskgroup.api.status import TaskGroupStatus
+from taskgroup.connections.shared import open_redis
+from taskgroup.core.status.conditions import is_true
+from taskgroup.loops.clock import SystemClock
+
+UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
+
+
+class LiveGroup:
+    """What a test sees of it."""
+
+    def __init__(self, store: MemoryGroupStore, workers: WorkerProcesses, runs: Path) -> None:
+        self._store = store
+        self.workers = workers
+        self._runs = runs
+
+    @property
+    def status(self) -> TaskGroupStatus:
+        """As last written."""
+        return self._store.status
+
+    @property
+    def runs(self) -> list[list[str]]:
+        """Every run of a task, as its words were written down."""
+        return [line.split() for line in self._runs.read_text().splitlines()] if self._runs.exists() else []
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the outcome is in the status."""
+        return is_true(self.status, ConditionType.FINISHED)
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def state(self) -> str:
+        """For the message of a test that waits in vain."""
+        return f"{self.status}\n{self.runs}\n{self.workers.logs}"
+
+    async def finished(self) -> None:
+        """Wait for the end."""
+
+        async def check() -> bool:
+            return self.is_finished
+
+        await eventually_async(check, state=self.state)
+
+
+@asynccontextmanager
+async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, version: str) -> AsyncIterator[LiveGroup]:
+    """The group's and its pool's loops run until the block ends."""
+    metadata = {"uid": UID, "name": "live", "namespace": "shop", "finalizers": [FINALIZER], "generation": 1}
+    body: dict[str, Any] = {"metadata": metadata, "spec": spec.dump()}
+
+    async def read_url(namespace: str, reference: SecretKeyRef) -> str:
+        del namespace, reference
+        return redis.url
+
+    store = MemoryGroupStore()
+    runs = folder / "runs"
+    workers = WorkerProcesses(
+        redis.url, folder, version, lambda: operator.meeting.change_workers(), {"RUNS_FILE": str(runs)}
+    )
+    operator = Operator(UID, store, workers, SystemClock(), open_redis, read_url)
+    loops = [
+        asyncio.create_task(operator.groups.run(body, lambda: False)),
+        asyncio.create_task(operator.pools.run(UID, lambda: False)),
+        asyncio.create_task(workers.kubelet()),
+    ]
+    try:
+        yield LiveGroup(store, workers, runs)
+    finally:
+        for task in loops:
+            task.cancel()
+        for task in loops:
+            with suppress(asyncio.CancelledError):
+                await task

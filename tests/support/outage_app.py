@@ -1,0 +1,36 @@
+"""A Celery app as a user writes it, whose tasks write down each run outside Redis, so that tests can count them."""
+
+# Celery publishes no types, so its decorator hides those of every task.
+# mypy: disable-error-code="untyped-decorator"
+
+import os
+import time
+from pathlib import Path
+
+from celery import Celery, Task
+
+app = Celery("outage")
+
+
+def _note(*words: object) -> None:
+    """One line for each run; short appends do not mix."""
+    line = " ".join([*map(str, words), f"{time.time():.3f}"])
+    with Path(os.environ["RUNS_FILE"]).open("a") as runs:
+        runs.write(f"{line}\n")
+
+
+@app.task(name="outage.work", bind=True)
+def work(self: Task, number: int, seconds: float) -> int:
+    """Run for that long."""
+    _note("work", number, self.request.retries)
+    time.sleep(seconds)
+    return number
+
+
+@app.task(name="outage.patient", bind=True, max_retries=None)
+def patient(self: Task, number: int, times: int, countdown: float) -> int:
+    """Retry that many times with a countdown, then end."""
+    _note("patient", number, self.request.retries)
+    if self.request.retries < times:
+        raise self.retry(countdown=countdown)
+    return number
