@@ -25,7 +25,7 @@ async def test_the_task_that_holds_the_loop_is_named_once(caplog: pytest.LogCapt
 
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 1
-    assert "task 'group=shop/thumbnails', in hold (test_watchdog.py:" in said[0]
+    assert "task 'group=shop/thumbnails', in hold (unit/test_watchdog.py:" in said[0]
 
 
 async def test_a_loop_that_goes_on_is_not_complained_about(caplog: pytest.LogCaptureFixture) -> None:

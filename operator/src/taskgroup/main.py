@@ -27,6 +27,7 @@ from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
 from taskgroup.groups.vanished import Vanished
 from taskgroup.kopf_handlers import build_registry, operator_settings
+from taskgroup.kopf_patches import compare_metadata_alone
 from taskgroup.leadership import Leadership
 from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import SystemClock
@@ -113,6 +114,7 @@ def _beside(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> "asyncio.Ta
 async def _handle(registry: kopf.OperatorRegistry, settings: Settings, leadership: Leadership) -> None:
     """Let kopf call the handlers until `stop`."""
     others = asyncio.all_tasks()
+    compare_metadata_alone()
     tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=operator_settings(),

@@ -6,12 +6,14 @@ import sys
 import threading
 import time
 import traceback
+from pathlib import Path
 from types import FrameType
 
 HELD_SECONDS = 2.0
 """A loop that does nothing else for this long is said to be held."""
 _BEAT_SECONDS = 0.25
-_PACKAGE = "taskgroup"
+_PLACES = 3
+"""Innermost calls that are named: the library's own, perhaps, and ours."""
 
 
 def name_task(name: str) -> None:
@@ -52,7 +54,7 @@ class Watchdog:
 
 
 def _culprit(loop: asyncio.AbstractEventLoop, ident: int) -> str:
-    """The task that runs, which the loops name by its group, and the innermost place in our own code."""
+    """The task that runs, which the loops name by its group, and where it is."""
     task = asyncio.current_task(loop)
     name = f"task {task.get_name()!r}" if task else "no task"
     frame = sys._current_frames().get(ident)  # noqa: SLF001 - there is no other way to see another thread's place
@@ -60,6 +62,7 @@ def _culprit(loop: asyncio.AbstractEventLoop, ident: int) -> str:
 
 
 def _place(frame: FrameType | None) -> str:
-    places = traceback.extract_stack(frame) if frame else []
-    own = [place for place in places if f"/{_PACKAGE}/" in place.filename] or places
-    return f"in {own[-1].name} ({own[-1].filename.rpartition('/')[2]}:{own[-1].lineno})" if own else "nowhere"
+    places = traceback.extract_stack(frame)[-_PLACES:] if frame else []
+    return "in " + ", from ".join(
+        f"{place.name} ({'/'.join(Path(place.filename).parts[-2:])}:{place.lineno})" for place in reversed(places)
+    )
