@@ -89,25 +89,28 @@ class Bench:
 
     @contextmanager
     def worker(self, uid: str, name: str = "pod-a", *arguments: str) -> Iterator[CeleryWorker]:
-        """A worker of the group's queue, with the settings that a pod of this name would have."""
-        pool = PoolKeys("", uid)
-        settings = ("worker_deduplicate_successful_tasks=1", "task_ignore_result=0")
-        with (
-            self._pod(uid, name),
-            celery_worker(
-                self.server.url,
-                pool.queue,
-                self.folder,
-                name=name,
-                transport_options=pool.worker_options(name),
-                arguments=arguments or ("--pool", "solo"),
-                settings=settings,
-            ) as worker,
-        ):
+        """A worker of the group's queue, in a pod of this name."""
+        with self.pod(uid, name), self.process(uid, name, *arguments) as worker:
             yield worker
 
     @contextmanager
-    def _pod(self, uid: str, name: str) -> Iterator[None]:
+    def process(self, uid: str, name: str, *arguments: str) -> Iterator[CeleryWorker]:
+        """One life of the container in a pod of this name."""
+        pool = PoolKeys("", uid)
+        settings = ("worker_deduplicate_successful_tasks=1", "task_ignore_result=0")
+        with celery_worker(
+            self.server.url,
+            pool.queue,
+            self.folder,
+            name=name,
+            transport_options=pool.worker_options(name),
+            arguments=arguments or ("--pool", "solo"),
+            settings=settings,
+        ) as worker:
+            yield worker
+
+    @contextmanager
+    def pod(self, uid: str, name: str) -> Iterator[None]:
         """A Pod object for a worker on this machine: the operator requeues the items of a worker without a pod."""
         labels = {"taskgroups.dev/uid": uid, "app.kubernetes.io/managed-by": "taskgroup-operator"}
         manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": _POD}
