@@ -142,7 +142,7 @@ def test_celery_is_started_by_a_program_that_compiles() -> None:
 
     assert (python, flag) == ("python3", "-c")
     compile(program, "boot", "exec")
-    assert program.rstrip().endswith("main()")
+    assert program.rstrip().endswith("main())")
 
 
 def test_urls_come_from_the_secrets_only() -> None:

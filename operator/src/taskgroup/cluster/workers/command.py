@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from taskgroup.api.spec import TransportOptions
+from taskgroup.api.workers import Pool
 from taskgroup.cluster.workers.certificates import tls_settings
 from taskgroup.core.pools.pool_spec import POD_NAME, PoolSpec
 
@@ -18,6 +19,9 @@ CONNECT_SECONDS = 5
 Service changes its endpoints may never be answered."""
 VISIBILITY_SECONDS = 2_592_000
 """30 days, so that Kombu does not redeliver: the operator requeues the items of an ended pod."""
+
+PUBLISH_RETRY = {"max_retries": None, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 2}
+"""Of a task that sends a retry or a subtask: it waits for Redis as its worker does."""
 
 
 def command() -> list[str]:
@@ -35,7 +39,7 @@ def arguments(spec: PoolSpec) -> list[str]:
     workers, queue = spec.workers, spec.queue
     return [
         *("-A", _literal(workers.app), "worker", "-Q", queue, "-n", f"celery@{POD_NAME}"),
-        *("-c", str(workers.concurrency), "-P", workers.pool.value, "-l", "INFO"),
+        *("-c", str(workers.concurrency), "-P", _pool(workers.pool), "-l", "INFO"),
         *("--without-gossip", "--without-mingle", "--prefetch-multiplier=1"),
         *_delivery(queue),
         *_serialization(),
@@ -43,31 +47,51 @@ def arguments(spec: PoolSpec) -> list[str]:
     ]
 
 
+def _pool(pool: Pool) -> str:
+    """As Celery's command line calls it. It takes `prefork` for its default, which the app's `worker_pool` overrides."""
+    return "processes" if pool is Pool.PREFORK else pool.value
+
+
 def _delivery(queue: str) -> Iterator[str]:
     yield from ("task_acks_late=1", "worker_prefetch_multiplier=1", "worker_deduplicate_successful_tasks=1")
     yield from (f"task_default_queue={queue}", f"task_default_exchange={queue}", "task_default_exchange_type=direct")
     yield from (f"task_default_routing_key={queue}", "task_create_missing_queues=1", "task_routes=(dict){}")
     yield from ("task_ignore_result=0", "task_store_errors_even_if_ignored=1", "task_reject_on_worker_lost=0")
-    yield "task_always_eager=0"
+    yield from ("task_always_eager=0", "worker_disable_prefetch=(bool)0", "worker_pool_start_method=(string)fork")
+    yield "task_create_missing_queue_exchange_type=(string)direct"
+    # The operator asks workers what they run, and finds them under this name.
+    yield from ("worker_enable_remote_control=1", "control_exchange=(string)celery")
 
 
 def _serialization() -> Iterator[str]:
     yield from ("task_serializer=json", "result_serializer=json", 'accept_content=(list)["json"]')
-    yield "result_compression=(string)"
+    yield from ('result_accept_content=(list)["json"]', "result_compression=(string)")
 
 
 def _connections(spec: PoolSpec) -> Iterator[str]:
     if spec.result_expires_seconds is not None:
         yield f"result_expires=(int){spec.result_expires_seconds}"
-    yield "broker_connection_retry_on_startup=(bool)1"
-    # Otherwise a result that cannot be stored is later stored as a failure of the task.
-    yield "result_backend_always_retry=(bool)1"
+        yield f"result_failure_expires=(int){spec.result_expires_seconds}"
+    yield from _outages()
     user_options = _literal_json(_transport(spec.broker.transport_options))
     own_options = _json({"visibility_timeout": VISIBILITY_SECONDS, **spec.unacked_options})
     yield f"broker_transport_options=(dict){_joined(user_options, own_options)}"
     yield f"result_backend_transport_options=(dict){_literal_json(_prefix(spec.results.transport_options))}"
     yield from _backend_connection(spec.results.transport_options)
     yield from (f"{name}=(dict){_json(options)}" for name, options in tls_settings(spec))
+
+
+def _outages() -> Iterator[str]:
+    """A worker waits until Redis is back, for as long as it takes, and goes on with what it ran."""
+    yield from ("broker_connection_retry=1", "broker_connection_retry_on_startup=(bool)1")
+    yield from ("broker_connection_max_retries=(json)null", "worker_cancel_long_running_tasks_on_connection_loss=(bool)0")
+    # Otherwise a retry or a subtask that cannot be sent ends the task after less than a second.
+    yield from ("task_publish_retry=1", f"task_publish_retry_policy=(dict){_json(PUBLISH_RETRY)}")
+    # Otherwise a result that cannot be stored is later stored as a failure of the task.
+    yield from ("result_backend_always_retry=(bool)1", "result_backend_max_retries=(float)inf")
+    yield "result_backend_max_sleep_between_retries_ms=10000"
+    # With a limit, the connection that reads and the one that is told of changes wait for each other.
+    yield "redis_max_connections=(json)null"
 
 
 def _transport(options: TransportOptions) -> dict[str, Any]:
