@@ -1,28 +1,89 @@
-"""A worker that is stopped while it still imports its app."""
+"""A worker that is told to stop at any instant of its start, as the first process of a container: it goes, and takes nothing.
 
+The container's own process namespace is real, so the kernel treats the worker's signals as it does in a pod. The pool is the default one: with
+solo and threads Celery also runs what arrives within the last second.
+"""
+
+import os
 import signal
 import subprocess
-import sys
-from importlib.resources import files
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from support.wait import PATIENCE, eventually
+import pytest
+import redis
+from celery import Celery
 
-BOOT = files("taskgroup.cluster.workers").joinpath("boot.py").read_text()
-APP = f"""import pathlib, time
+from support.celery_worker import CeleryWorker
+from support.wait import PATIENCE, eventually
+from support.worker_container import POD, UID, container, start_container, worker_pool
+from taskgroup.broker.keys import PoolKeys
+
+KEYS = PoolKeys("", UID)
+NAMESPACE = ("--user", "--pid", "--mount")
+AS_FIRST_PROCESS = ("unshare", *NAMESPACE, "--map-root-user", "--fork", "--mount-proc", "--kill-child")
+SLOW = f"""import pathlib, time
 pathlib.Path("imported").touch()
 time.sleep({10 * PATIENCE})
 """
 
 
-def test_a_worker_that_is_stopped_before_it_is_ready_ends_at_once(tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text(APP)
-    process = subprocess.Popen([sys.executable, "-c", BOOT, "-A", "slow", "worker"], cwd=tmp_path)
+class Pod:
+    """A container whose worker is the first process of a process namespace."""
+
+    def __init__(self, worker: CeleryWorker) -> None:
+        self.worker = worker
+        self._spec = container(worker_pool(pool="prefork"))
+
+    @property
+    def first_process(self) -> int | None:
+        """Its id outside of the namespace; None while there is none."""
+        parent = self.worker.process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    def stop(self) -> None:
+        """As the kubelet does: run the hook in the container, then send SIGTERM to its first process."""
+        process = eventually(lambda: self.first_process)
+        # The name of a process changes when unshare has become the worker: only then the container has started.
+        eventually(lambda: Path(f"/proc/{process}/comm").read_text() != "unshare\n")
+        hook = self._spec["lifecycle"]["preStop"]["exec"]["command"]
+        enter = ("nsenter", f"--target={process}", *NAMESPACE, "--preserve-credentials")
+        subprocess.run([*enter, *hook], check=True, timeout=PATIENCE)
+        os.kill(process, signal.SIGTERM)
+
+
+@contextmanager
+def pod(url: str, folder: Path, app: str = "support.celery_app") -> Iterator[Pod]:
+    worker = start_container(url, folder, worker_pool(app=app, pool="prefork"), wrapper=AS_FIRST_PROCESS)
     try:
-        eventually((tmp_path / "imported").exists)
-        process.send_signal(signal.SIGTERM)
-        # Without a handler it would be -15; as the first process of a container it would not end at all.
-        assert process.wait(PATIENCE) == 0
+        yield Pod(worker)
     finally:
-        process.kill()
-        process.wait()
+        worker.kill()
+
+
+def test_a_worker_that_is_stopped_while_it_imports_its_app_ends_at_once(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    with pod(redis_url, tmp_path, "slow") as started:
+        eventually((tmp_path / "imported").exists)
+        started.stop()
+
+        assert started.worker.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("tenths", range(21))
+def test_a_worker_that_is_stopped_at_any_instant_of_its_start_ends_and_takes_nothing(
+    redis_url: str, tmp_path: Path, tenths: int
+) -> None:
+    with pod(redis_url, tmp_path) as started:
+        # The instant is the subject. Whatever the worker does then on this machine, it has to end.
+        time.sleep(tenths / 10)
+        started.stop()
+        Celery(broker=redis_url).send_task("demo.note", args=["taken"], queue=KEYS.queue)
+
+        assert started.worker.process.wait(PATIENCE) == 0, started.worker.log
+    with redis.Redis.from_url(redis_url) as server:
+        assert server.llen(KEYS.queue) == 1, started.worker.log
+        assert not server.exists("notes", KEYS.unacked(POD))

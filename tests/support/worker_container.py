@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,15 +77,19 @@ def start_container(
     pod: str = POD,
     version: str | None = None,
     variables: Mapping[str, str] | None = None,
+    wrapper: Sequence[str] = (),
 ) -> CeleryWorker:
-    """As `worker_container`, for a worker that the caller stops. Its log is continued when it starts once more."""
+    """As `worker_container`, for a worker that the caller stops. Its log is continued when it starts once more.
+
+    `wrapper` is a command that runs the container's command.
+    """
     spec = container(pool)
     environment = dict(os.environ)
     if version is not None:
         environment["PATH"] = f"{celery_python(version).parent}:{environment['PATH']}"
     environment |= {entry["name"]: _value(entry, url) for entry in spec["env"]}
     environment |= {"POD_NAME": pod, "PYTHONPATH": f"{_TESTS}:{folder}"} | dict(variables or {})
-    command = spec["command"] + [_expanded(part, pod) for part in spec["args"]]
+    command = [*wrapper, *spec["command"]] + [_expanded(part, pod) for part in spec["args"]]
     path = folder / f"{pod}.log"
     with path.open("ab") as output:
         process = subprocess.Popen(

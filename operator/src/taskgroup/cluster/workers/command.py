@@ -26,12 +26,17 @@ PUBLISH_RETRY = {"max_retries": None, "interval_start": 0.1, "interval_step": 0.
 
 def command() -> list[str]:
     """The container's command. It uses python3, because some Python installations have no `python`."""
-    return ["python3", "-c", _boot()]
+    return ["python3", "-c", _text("boot.py")]
+
+
+def stop_command() -> list[str]:
+    """What runs in the container before it gets SIGTERM. `-I -S` spares it what an image does when Python starts."""
+    return ["python3", "-I", "-S", "-c", _text("stop.py")]
 
 
 @cache
-def _boot() -> str:
-    return files(__package__).joinpath("boot.py").read_text()
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text()
 
 
 def arguments(spec: PoolSpec) -> list[str]:
@@ -84,7 +89,10 @@ def _connections(spec: PoolSpec) -> Iterator[str]:
 def _outages() -> Iterator[str]:
     """A worker waits until Redis is back, for as long as it takes, and goes on with what it ran."""
     yield from ("broker_connection_retry=1", "broker_connection_retry_on_startup=(bool)1")
-    yield from ("broker_connection_max_retries=(json)null", "worker_cancel_long_running_tasks_on_connection_loss=(bool)0")
+    yield from (
+        "broker_connection_max_retries=(json)null",
+        "worker_cancel_long_running_tasks_on_connection_loss=(bool)0",
+    )
     # Otherwise a retry or a subtask that cannot be sent ends the task after less than a second.
     yield from ("task_publish_retry=1", f"task_publish_retry_policy=(dict){_json(PUBLISH_RETRY)}")
     # Otherwise a result that cannot be stored is later stored as a failure of the task.

@@ -12,7 +12,7 @@ from taskgroup.api.volumes import Volume
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_labels, child_metadata, child_name
 from taskgroup.cluster.workers import certificates
-from taskgroup.cluster.workers.command import arguments, command
+from taskgroup.cluster.workers.command import arguments, command, stop_command
 from taskgroup.cluster.workers.containers import (
     SCRATCH,
     Manifest,
@@ -102,6 +102,7 @@ def _container(pool: PoolSpec) -> Manifest:
         "envFrom": [source.dump() for source in workers.env_from or ()],
         "resources": workers.resources.dump() if workers.resources else None,
         "volumeMounts": [*mounts(workers.volume_mounts, SCRATCH), *certificates.mounts(pool)],
+        "lifecycle": {"preStop": {"exec": {"command": stop_command()}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": container_security(workers),
     }
