@@ -1,7 +1,7 @@
-"""A worker that is told to stop at any instant of its start, as the first process of a container: it goes, and takes nothing.
+"""A worker that is told to stop at any instant of its start: it goes, and takes nothing.
 
-The container's own process namespace is real, so the kernel treats the worker's signals as it does in a pod. The pool is the default one: with
-solo and threads Celery also runs what arrives within the last second.
+It is the first process of a real process namespace, so the kernel treats its signals as in a pod. The pool is the
+default one: with solo and threads Celery also runs what arrives within the last second.
 """
 
 import os
@@ -38,11 +38,11 @@ class Pod:
         self._spec = container(worker_pool(pool="prefork"))
 
     @property
-    def first_process(self) -> int | None:
-        """Its id outside of the namespace; None while there is none."""
+    def first_process(self) -> int:
+        """Its id outside of the namespace; 0 while there is none."""
         parent = self.worker.process.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        return int(children[0]) if children else None
+        return int(children[0]) if children else 0
 
     def stop(self) -> None:
         """As the kubelet does: run the hook in the container, then send SIGTERM to its first process."""

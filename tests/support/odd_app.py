@@ -1,7 +1,7 @@
 """An app that sets everything in its own way: what a group needs from a worker, and what it leaves to the app.
 
-ODD_STYLE chooses where the settings come from: `plain`, `prefixed` (under CELERY_, as in Django) or `old` (the names before
-Celery 4, as far as there are some). Its tasks tell what became of it.
+ODD_STYLE chooses where the settings come from: `plain`, `prefixed` (under CELERY_, as in Django) or `old` (the names
+before Celery 4, as far as there are some). Its tasks tell what became of it.
 """
 
 # Celery publishes no types.
@@ -103,8 +103,21 @@ def again(self: Task, folder: str) -> str:
 
 @app.task(name="odd.settings")
 def settings() -> dict[str, str]:
-    """What the settings are in the process that runs tasks."""
-    return {name: repr(getattr(app.conf, name)) for name in KNOWN}
+    """Whose word counts: app or operator, for each setting, in the process that runs tasks."""
+    return {name: "app" if getattr(app.conf, name) == said else "operator" for name, said in KNOWN.items()}
+
+
+@app.task(name="odd.attributes")
+def attributes() -> dict[str, str]:
+    """Whose word counts: task or operator, for each attribute of a task that says everything itself."""
+    said = ATTRIBUTES | LEFT_ATTRIBUTES
+    return {name: "task" if getattr(declared, name) == value else "operator" for name, value in said.items()}
+
+
+@app.task(name="odd.variables")
+def variables(names: list[str]) -> dict[str, str]:
+    """The values of environment variables."""
+    return {name: os.environ[name] for name in names}
 
 
 @app.task(name="odd.late")

@@ -4,6 +4,7 @@
 # mypy: disable-error-code="no-untyped-call"
 
 import json
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,6 +56,8 @@ def test_has_exactly_the_fields_of_a_message_that_celery_publishes() -> None:
     assert ours["headers"].keys() == theirs["headers"].keys()
     assert ours["properties"].keys() == theirs["properties"].keys()
     assert ours["properties"]["delivery_info"] == theirs["properties"]["delivery_info"]
+    # Celery names the sender by a UUID; apps read it as one.
+    assert uuid.UUID(ours["properties"]["reply_to"])
     for field in ("content-encoding", "content-type"):
         assert ours[field] == theirs[field]
 
@@ -115,7 +118,17 @@ def test_arguments_in_logs_are_short() -> None:
     headers = rendered(Leaf(task="t"), args=["x" * 10_000], kwargs={"k": 1})["headers"]
 
     assert len(headers["argsrepr"]) < 100
-    assert headers["kwargsrepr"] == '{"k":1}'
+    assert headers["kwargsrepr"] == "{'k': 1}"
+
+
+@pytest.mark.parametrize("args", [[], [1], ["a", 2.5, None, True], [[1, {"a": "it's"}]], ["é\n"]])
+def test_short_arguments_look_in_logs_as_those_that_celery_sends(args: list[Any]) -> None:
+    app = Celery(broker="memory://", set_as_current=False)
+    theirs = app.amqp.as_task_v2("x", "t", args=tuple(args), kwargs={"k": args}).headers
+    headers = rendered(Leaf(task="t"), args=args, kwargs={"k": args})["headers"]
+
+    assert headers["argsrepr"] == theirs["argsrepr"]
+    assert headers["kwargsrepr"] == theirs["kwargsrepr"]
 
 
 @pytest.mark.parametrize("name", ["id", "task", "retries", "chord", "compression", "is_eager"])

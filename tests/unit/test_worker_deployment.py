@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from support.odd_values import NEEDED
 from taskgroup.api.spec import Backend, SecretKeyRef, TransportOptions
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_name
@@ -346,3 +347,9 @@ def test_certificates_are_mounted_where_the_settings_name_them() -> None:
     assert files[options["ssl_keyfile"]] == ("client", "tls.key")
     assert options["ssl_cert_reqs"] == "required"
     assert "redis_backend_use_ssl" not in "".join(container(manifest)["args"])
+
+
+def test_every_setting_of_the_command_line_is_tried_on_an_app_that_says_otherwise() -> None:
+    settings = {part.partition("=")[0] for part in container(build())["args"] if "=" in part and part[0] != "-"}
+
+    assert settings <= NEEDED.keys()

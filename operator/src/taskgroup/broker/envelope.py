@@ -67,8 +67,8 @@ class MessageTemplate:
             self._expires(),
             index,
             name,
-            _short(encoded_args),
-            _short(encoded_kwargs),
+            _short(encoded_args, tuple(args)),
+            _short(encoded_kwargs, kwargs),
             name,
             b"%b%b%d" % (name, self._unique, next(self._counter)),
             b2a_base64(b"[%b,%b,%b" % (encoded_args, encoded_kwargs, _EMBED), newline=False),
@@ -90,11 +90,11 @@ def _encode(value: object) -> bytes:
         return json.dumps(value).encode()
 
 
-def _short(encoded: bytes) -> bytes:
-    """What logs and monitors show of the arguments, as a JSON string."""
+def _short(encoded: bytes, value: object) -> bytes:
+    """What logs and monitors show of the arguments, as a JSON string: Python's text of them, unless they are long."""
     if len(encoded) > _REPR_LENGTH:
         return orjson.dumps(encoded[:_REPR_LENGTH].decode(errors="ignore") + "...")
-    return orjson.dumps(encoded.decode())
+    return orjson.dumps(repr(value))
 
 
 class _Marks:
@@ -119,7 +119,7 @@ def _pattern(leaf: Leaf, uid: str, queue: str) -> bytes:
     marks = _Marks()
     message = {
         "headers": _headers(leaf, uid, marks),
-        "properties": _properties(leaf, queue, marks),
+        "properties": _properties(leaf, uid, queue, marks),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "body": marks.text,
@@ -155,14 +155,14 @@ def _headers(leaf: Leaf, uid: str, marks: _Marks) -> dict[str, Any]:
     }
 
 
-def _properties(leaf: Leaf, queue: str, marks: _Marks) -> dict[str, Any]:
+def _properties(leaf: Leaf, uid: str, queue: str, marks: _Marks) -> dict[str, Any]:
     expires = leaf.options.expires_seconds
     # AMQP's name for a message's time to live, in milliseconds: `expires` begins anew when the message is given back.
     expiration = {} if expires is None else {"expiration": str(expires * 1000)}
     return {
         **expiration,
         "correlation_id": marks.text,
-        "reply_to": "",
+        "reply_to": uid,
         "delivery_mode": 2,
         "delivery_info": {"exchange": "", "routing_key": queue},
         "priority": kombu_priority(leaf.options.priority),

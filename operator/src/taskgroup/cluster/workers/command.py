@@ -53,7 +53,7 @@ def arguments(spec: PoolSpec) -> list[str]:
 
 
 def _pool(pool: Pool) -> str:
-    """As Celery's command line calls it. It takes `prefork` for its default, which the app's `worker_pool` overrides."""
+    """As the command line calls it: it takes `prefork` for its default, which an app's `worker_pool` overrides."""
     return "processes" if pool is Pool.PREFORK else pool.value
 
 

@@ -1,8 +1,8 @@
-"""Holds back the SIGTERM of a pod until its worker can hear it. Pods run this text by `python3 -c` before they are stopped.
+"""Holds back the SIGTERM of a pod until its worker can hear it. Pods run this text by `python3 -c` before they stop.
 
-The first process of a container ignores a signal for which it has no handler. A pod that is stopped between the start of
-its container and the first lines of boot.py would not notice, take items, and be killed at the end of its grace period.
-The kubelet sends SIGTERM when this program has ended.
+The first process of a container ignores a signal for which it has no handler. A pod that is stopped between the start
+of its container and the first lines of boot.py would not notice, take items, and be killed at the end of its grace
+period. The kubelet sends SIGTERM when this program has ended.
 """
 
 import time
@@ -14,7 +14,8 @@ SIGTERM_BIT = 1 << 14
 def hears_sigterm() -> bool:
     """Whether the first process handles SIGTERM; true when that cannot be known, or when it has ended."""
     try:
-        with open("/proc/1/status") as status:
+        # pathlib takes longer to import than all of this to run.
+        with open("/proc/1/status") as status:  # noqa: PTH123
             masks = [line.removeprefix(CAUGHT) for line in status if line.startswith(CAUGHT)]
     except OSError:
         return True
