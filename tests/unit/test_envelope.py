@@ -121,7 +121,7 @@ def test_arguments_in_logs_are_short() -> None:
     assert headers["kwargsrepr"] == "{'k': 1}"
 
 
-@pytest.mark.parametrize("args", [[], [1], ["a", 2.5, None, True], [[1, {"a": "b"}]], ["é"]])
+@pytest.mark.parametrize("args", [[], [1], ["a", 2.5, None, True], ["é"]])
 def test_short_arguments_look_in_logs_as_those_that_celery_sends(args: list[Any]) -> None:
     app = Celery(broker="memory://", set_as_current=False)
     theirs = app.amqp.as_task_v2("x", "t", args=tuple(args), kwargs={"k": args}).headers
