@@ -88,6 +88,12 @@ def killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@app.task(name="odd.unstorable")
+def unstorable() -> set[int]:
+    """Give a value that is no JSON."""
+    return {1}
+
+
 @app.task(name="odd.again", bind=True, **ATTRIBUTES)
 def again(self: Task, folder: str) -> str:
     """Send a task, say that it runs, wait until it may go on, and be run again once."""

@@ -83,6 +83,13 @@ def test_several_arguments_are_shown_as_python_does() -> None:
     assert found.message == "[Errno 2] No such file or directory: 'a'"
 
 
+def test_a_value_that_is_no_json_comes_with_what_to_return_instead() -> None:
+    reason = failure(stored("EncodeError", ["TypeError('Object of type set is not JSON serializable')"]))
+
+    assert reason.message.startswith("TypeError('Object of type set is not JSON serializable'). Only JSON can be")
+    assert reason.message.endswith("return a list, a dict, a number or a text instead")
+
+
 def test_a_read_only_file_system_comes_with_what_to_do() -> None:
     end = "OSError: [Errno 30] Read-only file system: '/app/cache'"
 

@@ -22,6 +22,7 @@ _WRITABLE = (
     ". Only /tmp and mounted volumes can be written: mount a volume there, or set"
     " workers.securityContext.readOnlyRootFilesystem to false"
 )
+_NO_JSON = ". Only JSON can be stored: return a list, a dict, a number or a text instead"
 _LIMITS = {"TimeLimitExceeded": "timeLimitSeconds", "SoftTimeLimitExceeded": "softTimeLimitSeconds"}
 UNREADABLE = Failure(
     "UnreadableResult",
@@ -70,4 +71,5 @@ def _in_words(reason: str, message: str) -> str:
     if limit is not None:
         seconds = message.strip("(),")
         return f"The task ran longer than {limit}{f' ({seconds} s)' if seconds.isdecimal() else ''}."
-    return shortened(message, MESSAGE_LENGTH) + (_WRITABLE if _READ_ONLY in message else "")
+    remedy = _NO_JSON if reason == "EncodeError" else _WRITABLE if _READ_ONLY in message else ""
+    return shortened(message, MESSAGE_LENGTH) + remedy
