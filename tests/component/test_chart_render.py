@@ -68,6 +68,7 @@ def test_the_operator_is_told_where_it_is_and_what_it_serves() -> None:
         Environment.LEASE_SECONDS: "15",
         Environment.HEALTH_ADDRESS: "",
         Environment.HEALTH_PORT: "8080",
+        Environment.MAX_MESSAGE_BYTES: "1048576",
     }
 
 

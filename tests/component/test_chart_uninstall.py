@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from support.helm import CHART, FULLNAME, of_kind, render
-from support.kubectl import Kubectl, new_namespace
-from support.wait import PATIENCE
+from support.helm import CHART, FULLNAME, RELEASE, HelmError, helm, of_kind, render
+from support.kubectl import Kubectl, kubeconfig, new_namespace
+from support.wait import PATIENCE, eventually
 from taskgroup.api.names import API_VERSION, FINALIZER, KIND, LABEL_MANAGED_BY, LABEL_UID, MANAGER
 from taskgroup.cli import uninstall as command
 from taskgroup.cluster.client import connect
 from taskgroup.cluster.errors import ForbiddenError
 
-ACCOUNT = f"{FULLNAME}-uninstall"
+HOOK = f"{FULLNAME}-uninstall"
 WORKERS = "squares-0123abcd"
 DEFINITIONS = ("crd/taskgroups.taskgroups.dev", "crd/taskgroupledgers.taskgroups.dev")
 
@@ -62,18 +62,15 @@ def task_group() -> dict[str, Any]:
 
 
 def account(home: Kubectl, team: Kubectl, folder: Path) -> str:
-    """Path of a kubeconfig of the hook's ServiceAccount, made with its rights as Helm would make them."""
+    """Path of a kubeconfig of the hook's account, the operator's, made with its rights as Helm would make them."""
     values = {"crds": {"install": False}, "watchNamespaces": [team.namespace]}
-    kinds = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-    hooks = [m for m in of_kind(render(values, home.namespace), *kinds) if m["metadata"]["name"].startswith(ACCOUNT)]
-    for manifest in hooks:
-        # Rights that lie in no namespace could only be the whole cluster's.
-        assert manifest["kind"] == "ServiceAccount" or "namespace" in manifest["metadata"]
+    manifests = of_kind(render(values, home.namespace), "ServiceAccount", "Role", "RoleBinding")
+    for manifest in (m for m in manifests if m["metadata"]["name"] in (FULLNAME, HOOK)):
         kubectl = Kubectl(manifest["metadata"].get("namespace", home.namespace))
         assert kubectl.create(manifest) == ""
     config = yaml.safe_load(Path(home.kubeconfig).read_text(encoding="utf-8"))
     config["users"] = [
-        {"name": user["name"], "user": {"token": home("create", "token", ACCOUNT).stdout.strip()}}
+        {"name": user["name"], "user": {"token": home("create", "token", FULLNAME).stdout.strip()}}
         for user in config["users"]
     ]
     path = folder / "kubeconfig"
@@ -102,3 +99,38 @@ async def test_the_rights_end_at_the_watched_namespaces(
     with pytest.raises(ForbiddenError, match="deployments"):
         await command.uninstall(FULLNAME, home.namespace, ["default"], io.StringIO())
     assert team.get("taskgroup", "squares")["metadata"]["finalizers"] == [FINALIZER, "example.com/other"]
+
+
+def test_an_uninstall_that_fails_leaves_no_right_behind(home: Kubectl) -> None:
+    """Where the hook's Job is refused, Helm ends at once and removes nothing of what it made for the Job."""
+    home("delete", "deployment", FULLNAME)
+    place = ("--namespace", home.namespace)
+    # A name of its own: what reaches beyond the namespace is told apart by it.
+    values = {"crds": {"install": False}, "redis": {"enabled": False}, "nameOverride": home.namespace}
+    helm("install", RELEASE, str(CHART), *place, values=values, kubeconfig=kubeconfig())
+    before = _rights(home)
+    assert before
+    done = home("create", "quota", "no-jobs", "--hard=count/jobs.batch=0")
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: "status" in home.get("quota", "no-jobs") and home.get("quota", "no-jobs")["status"].get("hard"))
+
+    with pytest.raises(HelmError, match="exceeded quota"):
+        helm("uninstall", RELEASE, *place, kubeconfig=kubeconfig())
+
+    left = _rights(home) - before
+    assert {entry for entry in left if not entry.startswith("role")} == set(), "it reaches beyond the namespace"
+    for entry in (entry for entry in left if entry.startswith("role.")):
+        rules = home.get(*entry.split("/"))["rules"]
+        assert [(rule["resources"], rule["verbs"], rule.get("resourceNames")) for rule in rules] == [
+            (["deployments"], ["get", "patch"], [f"{RELEASE}-{home.namespace}"]),
+            (["pods"], ["list"], None),
+        ]
+    helm("uninstall", RELEASE, "--no-hooks", *place, kubeconfig=kubeconfig())
+
+
+def _rights(home: Kubectl) -> set[str]:
+    """Every account, role and binding of the release, as kubectl names them."""
+    kinds = "clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts"
+    return {
+        name for name in home("get", kinds, "--output", "name").stdout.split() if f"{RELEASE}-{home.namespace}" in name
+    }

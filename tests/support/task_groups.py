@@ -124,18 +124,35 @@ class Bench:
         """A client of the group's Redis."""
         return self.server.client()
 
+    def is_gone(self, name: str) -> bool:
+        """The object does not exist any more."""
+        return "NotFound" in self.kubectl("get", "taskgroup", name).stderr
+
+    def is_leaving(self, name: str) -> bool:
+        """It is being deleted."""
+        return bool(self.kubectl("get", "taskgroup", name, "--output", "jsonpath={.metadata.deletionTimestamp}").stdout)
+
     def clear(self) -> None:
         """Delete all TaskGroups and wait until they are gone."""
         self.kubectl("delete", "taskgroups", "--all", "--wait=true", f"--timeout={PATIENCE}s")
 
 
+Account = Callable[[Kubectl, Path], str]
+"""Makes an account in the namespace; returns the path of its kubeconfig, in the folder."""
+
+
 @contextmanager
-def running_bench(folder: Path, operators_kubeconfig: str | None = None) -> Iterator[Bench]:
-    """A namespace with a Redis, its Secret and a running operator; everything is removed at the end."""
+def running_bench(
+    folder: Path, operators_kubeconfig: str | None = None, account: Account | None = None
+) -> Iterator[Bench]:
+    """A namespace with a Redis, its Secret and a running operator; everything is removed at the end.
+
+    Without an account of its own the operator has all rights.
+    """
     shared_task_groups()
     with redis_server(password="secret") as server, new_namespace() as kubectl:
         assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0
-        kubeconfig = operators_kubeconfig or kubectl.kubeconfig
+        kubeconfig = account(kubectl, folder) if account else operators_kubeconfig or kubectl.kubeconfig
         operator = OperatorProcess(kubectl.namespace, kubeconfig, folder, {"TASKGROUP_RESYNC_SECONDS": "2"})
         operator.start()
         bench = Bench(kubectl, operator, server, folder)

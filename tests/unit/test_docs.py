@@ -134,3 +134,13 @@ def test_variables_exist() -> None:
     search = ["git", "grep", "--untracked", "-hoE", r"\bTASKGROUP_[A-Z_]+\b", "--"]
     named, known = (set(_output([*search, files]).split()) for files in ("*.md", ":!*.md"))
     assert named <= known
+
+
+@each_document
+def test_named_tests_exist(path: Path) -> None:
+    """A claim that names the test which tries it."""
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", _prose(path)))
+    known = set(
+        re.findall(r"def (test_\w+)\(", _output(["git", "grep", "--untracked", "-hE", r"def test_", "--", "tests"]))
+    )
+    assert named <= known

@@ -1,18 +1,15 @@
-{{/* Rules of the operator where TaskGroups live. */}}
+{{/* Rules of the operator where TaskGroups live: what it uses, and nothing else; a test compares them with what it asked for. */}}
 {{- define "taskgroup.operatorRules" -}}
 - apiGroups: [taskgroups.dev]
   resources: [taskgroups]
   verbs: [get, list, watch, patch, delete]
 - apiGroups: [taskgroups.dev]
   resources: [taskgroups/status]
-  verbs: [get, patch]
-# Needed to own children with blockOwnerDeletion.
-- apiGroups: [taskgroups.dev]
-  resources: [taskgroups/finalizers]
-  verbs: [update]
+  verbs: [patch]
 - apiGroups: [taskgroups.dev]
   resources: [taskgroupledgers]
   verbs: [get, create, update]
+# create: server-side apply makes the object, too.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
@@ -20,7 +17,7 @@
 # deaf, and all workers at once in a namespace that goes.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch, delete]
+  verbs: [list, watch, patch, delete]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
@@ -36,23 +33,13 @@
   verbs: [get, list, watch]
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- end }}
 
 {{- define "taskgroup.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, create, update]
-{{- end }}
-
-{{/* Rules of the uninstall Job where TaskGroups live. */}}
-{{- define "taskgroup.uninstallRules" -}}
-- apiGroups: [taskgroups.dev]
-  resources: [taskgroups]
-  verbs: [list, patch]
-- apiGroups: [apps]
-  resources: [deployments]
-  verbs: [list, patch]
 {{- end }}
 
 {{/* What the uninstall Job may do to the operator itself: stop it, and see that its pod is gone. */}}

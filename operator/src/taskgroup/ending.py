@@ -34,7 +34,8 @@ def stop_at_signals(stop: asyncio.Event, release: Callable[[], None]) -> None:
         last.start()
 
     for number in _SIGNALS:
-        loop.remove_signal_handler(number)
+        # Twice: the loop may have noted a signal and not handled it yet, and a held loop handles none.
+        loop.add_signal_handler(number, end)
         signal.signal(number, end)
 
 

@@ -64,10 +64,24 @@ E
   )
 }
 
+# What service accounts ask for, but those of Kubernetes itself: a test compares it with the rights that the chart gives.
+audit_policy() {
+  cat > audit.yaml << E
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {level: None, userGroups: ["system:serviceaccounts:kube-system"]}
+  - {level: Metadata, userGroups: ["system:serviceaccounts"]}
+  - {level: None}
+E
+}
+
 control_plane() {
   local etcd=http://127.0.0.1:$ETCD_PORT peer=http://127.0.0.1:$ETCD_PEER_PORT
   free_port 127.0.0.1 "$ETCD_PORT"
   free_port "$API_ADDRESS" "$API_PORT"
+  audit_policy
   start etcd etcd --data-dir etcd --unsafe-no-fsync --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "default=$peer"
   start kube-apiserver kube-apiserver --etcd-servers="$etcd" --secure-port="$API_PORT" --bind-address="$API_ADDRESS" \
@@ -79,7 +93,8 @@ control_plane() {
     --proxy-client-cert-file=pki/front-proxy.crt --proxy-client-key-file=pki/front-proxy.key --enable-aggregator-routing \
     --service-cluster-ip-range="$SERVICE_CIDR" --allow-privileged --authorization-mode=Node,RBAC --token-auth-file=pki/tokens.csv \
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file=pki/sa.pub \
-    --service-account-signing-key-file=pki/sa.key
+    --service-account-signing-key-file=pki/sa.key --audit-policy-file=audit.yaml --audit-log-path=log/audit.log \
+    --audit-log-maxsize=200 --audit-log-maxbackup=1
   wait_for 90 "the API server" answers kube-apiserver kubectl get --raw /readyz
   wait_for 30 "the namespace default" kubectl get namespace default
 }

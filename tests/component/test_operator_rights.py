@@ -1,0 +1,90 @@
+"""The operator lives with the rights that the chart gives it: it lacks none, and each of them is used."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.audit import Right, asked, granted
+from support.helm import FULLNAME, Manifest, of_kind, render
+from support.kubectl import Kubectl
+from support.task_groups import Bench, running_bench
+from support.wait import PATIENCE, eventually
+
+UNUSED = {
+    Right("apps", "deployments", "create"): "server-side apply makes the object with it; the log calls that patch",
+    Right("", "pods", "delete"): "only for a worker that an outage has left deaf, and in a namespace that goes",
+}
+"""What this life does not show, each with the reason why it is given."""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """An operator with an account of its own, in a namespace that it watches."""
+    with running_bench(tmp_path, account=_account) as bench:
+        yield bench
+        kinds = "clusterroles,clusterrolebindings"
+        bench.kubectl("delete", kinds, f"{FULLNAME}-discovery:{bench.kubectl.namespace}")
+
+
+def _account(kubectl: Kubectl, folder: Path) -> str:
+    """Make the account with its rights, as Helm would; returns the path of its kubeconfig."""
+    for manifest in (*_roles(kubectl.namespace), *of_kind(_rendered(kubectl.namespace), "ServiceAccount")):
+        assert kubectl.create(manifest) == ""
+    config = yaml.safe_load(Path(kubectl.kubeconfig).read_text(encoding="utf-8"))
+    token = kubectl("create", "token", FULLNAME).stdout.strip()
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return str(path)
+
+
+def _rendered(namespace: str) -> list[Manifest]:
+    """What the release makes, without the hooks of uninstall and test."""
+    manifests = render({"crds": {"install": False}, "watchNamespaces": [namespace]}, namespace)
+    return [manifest for manifest in manifests if "helm.sh/hook" not in manifest["metadata"].get("annotations", {})]
+
+
+def _roles(namespace: str) -> list[Manifest]:
+    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    manifests = of_kind(_rendered(namespace), *kinds)
+    return [
+        manifest for manifest in manifests if "rbac.authorization.k8s.io" not in str(manifest["metadata"]["labels"])
+    ]
+
+
+def test_the_operator_uses_each_of_its_rights_and_lacks_none(bench: Bench) -> None:
+    """A group that shrinks its workers, outlives an operator, ends and expires."""
+    _live(bench)
+
+    namespace = bench.kubectl.namespace
+    allowed, refused = asked(bench.kubectl.kubeconfig, f"system:serviceaccount:{namespace}:{FULLNAME}")
+    assert refused == set(), "it asks for what it has no right to"
+    given = granted([role for role in _roles(namespace) if role["kind"].endswith("Role")])
+    assert given - allowed - UNUSED.keys() == set(), "rights that nothing uses"
+    assert UNUSED.keys() & allowed == set(), "these are used after all"
+
+
+def _live(bench: Bench) -> None:
+    template = {"task": "demo.gate", "args": ["$(index)"]}
+    uid = bench.apply("life", sequence={"count": 3}, template=template, workers=_workers(), ttlSecondsAfterFinished=1)
+    with bench.worker(uid), bench.redis() as client:
+        eventually(lambda: _replicas(bench) == 3, state=lambda: bench.operator.log[-3000:])
+        client.mset({f"open:{index}": 1 for index in range(2)})
+        bench.until("life", lambda status: status.get("succeeded") == 2)
+        eventually(lambda: _replicas(bench) == 1, state=lambda: bench.operator.log[-3000:])
+        bench.operator.kill()
+        bench.operator.start()
+        client.set("open:2", 1)
+        eventually(lambda: bench.is_gone("life") or bench.is_leaving("life"), state=lambda: bench.operator.log[-3000:])
+    eventually(lambda: bench.is_gone("life"), PATIENCE, state=lambda: bench.operator.log[-3000:])
+
+
+def _workers() -> dict[str, object]:
+    return {"image": "localhost/none:1", "app": "support.celery_app", "maxReplicas": 3, "concurrency": 1}
+
+
+def _replicas(bench: Bench) -> int:
+    process = bench.kubectl("get", "deployments", "--output", "jsonpath={.items[*].spec.replicas}")
+    return int(process.stdout or 0)
