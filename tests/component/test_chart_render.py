@@ -69,6 +69,7 @@ def test_the_operator_is_told_where_it_is_and_what_it_serves() -> None:
         Environment.HEALTH_ADDRESS: "",
         Environment.HEALTH_PORT: "8080",
         Environment.MAX_MESSAGE_BYTES: "1048576",
+        Environment.WRITES_PER_SECOND: "50",
     }
 
 
