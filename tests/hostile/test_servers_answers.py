@@ -190,6 +190,11 @@ async def _lies(seed: int, values: list[Any]) -> None:
         await asyncio.gather(*(call(name, port) for name in METHODS))
 
 
+@pytest.mark.parametrize("value", [1, b"x", [], None, [[1], 2], 10**18, b"[" * 50_000])
+async def test_the_same_answer_to_each_command_is_that_backends_trouble_only(value: Any) -> None:
+    await _lies(0, [value])
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.integers(), st.lists(_VALUES, min_size=1, max_size=8))
 def test_lies_of_any_shape_are_that_backends_trouble_only(seed: int, values: list[Any]) -> None:
