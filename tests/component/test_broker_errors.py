@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 import redis
+from pyroaring import FrozenBitMap
 
 from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
@@ -194,13 +195,15 @@ async def test_books_that_no_script_has_written(
 @pytest.mark.parametrize(
     "entry", [b"[" * 50_000, b'[{"headers": {"id": "\\ud800"}}]', b"[1]", b'[{"headers": [], "properties": 1}]']
 )
-async def test_an_unacked_entry_that_no_worker_has_written_stays_where_it_is(redis_url: str, entry: bytes) -> None:
+async def test_an_unacked_entry_that_no_worker_has_written_goes_with_its_pod(redis_url: str, entry: bytes) -> None:
     broker, key = RedisBroker(redis_url), PoolKeys("", "u").unacked("pod")
     with redis.Redis.from_url(redis_url) as client:
         client.delete(key)
         client.hset(key, "tag", entry)
-        await broker.pools.requeue("u", "pod", ["u"], before=None, count_loss=True, loss_limit=3)
-        assert client.hget(key, "tag") == entry
+        await broker.pools.requeue(
+            "u", "pod", {"u": FrozenBitMap()}, before=None, count_loss=True, loss_limit=3, suspect_losses=0
+        )
+        assert not client.exists(key)
     await broker.close()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyroaring import FrozenBitMap
 
 from support.hostile.servers import Behaviour, answering, deaf, dripping, flooding, serving, silent
 from taskgroup.api.spec import TransportOptions
@@ -49,6 +50,10 @@ METHODS: dict[str, Method] = {
     "discard": lambda broker, _: broker.pools.discard(ROUTE.pool, "pod", frozenset({"tag"})),
     "claims": lambda broker, _: broker.inspection.claims(["pod"], 0.1),
     "strays": lambda broker, _: broker.pools.stray_pods(ROUTE.pool),
+    "skip": lambda broker, _: broker.groups.skip(ROUTE.uid, FENCE, 0, 0, FrozenBitMap([0, 1])),
+    "remember": lambda broker, _: broker.pools.remember_pods(ROUTE.pool, ["pod"]),
+    "forget": lambda broker, _: broker.pools.forget_pods(ROUTE.pool, ["pod"]),
+    "pods": lambda broker, _: broker.pools.unacked_pods(),
     "pool erase": lambda broker, _: broker.pools.erase(ROUTE.pool, ["pod"]),
     "active": lambda broker, _: broker.inspection.active_ids(["pod"], 0.1),
     "early": lambda broker, _: broker.inspection.early_ack_tasks("pod", 0.1),

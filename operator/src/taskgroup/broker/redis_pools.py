@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from redis.exceptions import InvalidResponse
+
 from taskgroup.api.spec import MAX_COUNT
 from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.broker.port import Requeued
@@ -114,6 +116,8 @@ class RedisPools:
         wanted, now = [tag.encode(errors="surrogateescape") for tag in sorted(tags)], time.time()
         with broker_errors(self._redis.address):
             raws: list[Any] = await self._redis.client.hmget(self._keys(pool).unacked(pod), wanted)
+            if len(raws) != len(wanted):
+                raise InvalidResponse("another number of values than was asked for")
         read = {tag: read_entry(tag, raw, now) for tag, raw in zip(wanted, raws, strict=True) if raw is not None}
         await self._move(pool, pod, groups, [entry for entry in read.values() if entry], (0, 0, 0), _NONE)
         await self._remove(pool, pod, [tag for tag, entry in read.items() if entry is None])

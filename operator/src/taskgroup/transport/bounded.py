@@ -14,7 +14,7 @@ from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse
+from redis.exceptions import InvalidResponse, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from taskgroup.transport.answers import INCOMPLETE, AnswerReader
@@ -145,14 +145,24 @@ class BoundedConnection(Connection):
         self._deadline = asyncio.get_running_loop().time() + _REQUEST_FACTOR * self._answer_seconds
         await super().send_packed_command(command, check_health=check_health)
 
-    async def read_response(self, *args: Any, **options: Any) -> Any:
-        """One answer."""
+    async def read_response(self, *_: Any, **__: Any) -> Any:
+        """One answer, within the time of one and the rest of the time of all."""
+        until = min(self._deadline, asyncio.get_running_loop().time() + self._answer_seconds)
         try:
-            async with asyncio.timeout_at(self._deadline):
-                return await super().read_response(*args, **options)
+            async with asyncio.timeout_at(until):
+                answer = await self._parser.read_response()
         except TimeoutError:
             await self.disconnect()
             raise RedisTimeoutError("the answers take too long") from None
+        except BaseException:
+            # As redis-py: nobody knows what comes next.
+            await self.disconnect()
+            raise
+        if self.health_check_interval:
+            self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval
+        if isinstance(answer, ResponseError):
+            raise answer from None
+        return answer
 
     async def disconnect(self, *args: Any, **options: Any) -> None:
         """Close without waiting for the server, which could keep the operator from ending."""
@@ -184,6 +194,12 @@ async def _checked(connection: Any, reading: Awaitable[Any]) -> Any:
         raise
 
 
+def _require_shape(command: Any) -> None:
+    """A command whose answer nobody checks must not be sent."""
+    if command not in CALLBACKS and command != "EVALSHA":
+        raise NotImplementedError(f"shapes.CALLBACKS does not say what {command} answers")
+
+
 class BoundedRedis(Redis):
     """A client whose commands raise RedisError or OSError only, whatever the server answers."""
 
@@ -195,6 +211,7 @@ class BoundedRedis(Redis):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Run one command."""
+        _require_shape(args[0])
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except _MISSHAPEN:
@@ -214,6 +231,8 @@ class BoundedPipeline(Pipeline):
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Run what was collected; with `raise_on_error` no answer is an exception."""
+        for args, _ in self.command_stack:
+            _require_shape(args[0])
         try:
             answers: list[Any] = await super().execute(raise_on_error=raise_on_error)
         except _MISSHAPEN:

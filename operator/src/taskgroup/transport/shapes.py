@@ -163,9 +163,10 @@ CALLBACKS: Mapping[str, Callable[..., Any]] = {
     "SCRIPT EXISTS": _one_count,
     "SCRIPT LOAD": _digest,
     "SMEMBERS": _members,
+    "SRANDMEMBER": texts,
     "SREM": count,
     "UNLINK": count,
     "ZRANGE": _range,
     "ZREM": count,
 }
-"""Every command that the operator sends, except scripts, whose callers say the shape."""
+"""Every command that the operator may send, except scripts, whose callers say the shape."""
