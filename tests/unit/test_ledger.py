@@ -11,7 +11,7 @@ from support.builders import BAD, NOW, indexes, ledger
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.items.work import Lane
-from taskgroup.core.ledger import MAX_FAILURE_GROUPS, FailureGroup, Ledger
+from taskgroup.core.ledger import MAX_FAILURE_GROUPS, MAX_REASONS, OTHER, FailureGroup, Ledger
 from taskgroup.core.snapshot import decode, encode
 
 TOTAL = 12
@@ -63,6 +63,16 @@ def test_too_many_different_failures_are_put_together_without_losing_an_item() -
 
     assert len(kept.failures) <= MAX_FAILURE_GROUPS + 2
     assert sum(len(group.indexes) for group in kept.failures) == len(kept.failed) == 1_000
+
+
+def test_an_app_that_invents_a_reason_for_each_failure_keeps_a_ledger_that_can_be_read() -> None:
+    kept = Ledger(total=1_500)
+    for index in range(1_500):
+        kept = kept.failed_with(Failure(f"Error{index}", "No."), indexes(index), NOW)
+
+    assert len(kept.failures) == MAX_REASONS + 1
+    assert kept.failure_of(1_499) == FailureGroup(OTHER, indexes(range(MAX_REASONS, 1_500)), NOW)
+    assert decode(encode(kept)) == kept
 
 
 def test_indexes_that_do_not_exist_are_not_counted() -> None:

@@ -159,6 +159,9 @@ class Ledger:
 
 MAX_FAILURE_GROUPS = 100
 """Distinct failures kept apart; later ones are put together under the reason alone."""
+MAX_REASONS = 200
+"""Most failure groups at all: reasons are class names, of which an app can make any number."""
+OTHER = Failure("Other", "(further reasons, put together because there are too many different ones)")
 
 
 def _without(group: FailureGroup, indexes: Indexes) -> FailureGroup:
@@ -166,11 +169,20 @@ def _without(group: FailureGroup, indexes: Indexes) -> FailureGroup:
 
 
 def _added(groups: tuple[FailureGroup, ...], new: FailureGroup) -> tuple[FailureGroup, ...]:
+    """With the failure among the first of the forms below that has a group already, or still gets one."""
+    rest = Failure(new.failure.reason, "(further messages, put together because there are too many different ones)")
+    for failure, limit in ((new.failure, MAX_FAILURE_GROUPS), (rest, MAX_REASONS)):
+        added = _joined(groups, replace(new, failure=failure))
+        if added is not None or len(groups) < limit:
+            return added or (*groups, replace(new, failure=failure))
+    other = replace(new, failure=OTHER)
+    return _joined(groups, other) or (*groups, other)
+
+
+def _joined(groups: tuple[FailureGroup, ...], new: FailureGroup) -> tuple[FailureGroup, ...] | None:
+    """With `new` in the group of the same failure; None when there is none."""
     for position, group in enumerate(groups):
         if group.failure == new.failure:
             merged = replace(group, indexes=group.indexes | new.indexes, last_time=new.last_time)
             return (*groups[:position], merged, *groups[position + 1 :])
-    if len(groups) < MAX_FAILURE_GROUPS:
-        return (*groups, new)
-    rest = Failure(new.failure.reason, "(further messages, put together because there are too many different ones)")
-    return (*groups, new) if new.failure == rest else _added(groups, replace(new, failure=rest))
+    return None
