@@ -21,7 +21,7 @@ MAX_MISSED = 3
 HOPELESS = Failure(
     Reason.LOST,
     f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
-    " A task with ignore_result=True stores nothing on Celery before 5.6.3; one that raises Ignore never does.",
+    " A task that raises Ignore stores no result: return a value instead.",
 )
 SILENCE_SECONDS = 300.0
 """How long workers that say nothing can keep items from being missing."""
