@@ -169,4 +169,4 @@ def test_a_retry_is_sent_when_redis_is_back(tmp_path: Path, version: str) -> Non
 
         # Whether this worker takes it is another matter: on 5.3 it may wait for what its first run has left behind.
         eventually(lambda: is_sent(server, item.id) or item.state in ("SUCCESS", "FAILURE"))
-        assert item.state in ("RETRY", "SUCCESS")
+        assert item.state != "FAILURE"
