@@ -78,16 +78,20 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
         redis.url, folder, version, lambda: operator.meeting.change_workers(), {"RUNS_FILE": str(runs)}
     )
     operator = Operator(UID, store, workers, SystemClock(), open_redis, read_url)
+    is_over = asyncio.Event()
     loops = [
-        asyncio.create_task(operator.groups.run(body, lambda: False)),
-        asyncio.create_task(operator.pools.run(UID, lambda: False)),
-        asyncio.create_task(workers.kubelet()),
+        asyncio.create_task(operator.groups.run(body, is_over.is_set)),
+        asyncio.create_task(operator.pools.run(UID, is_over.is_set)),
     ]
+    kubelet = asyncio.create_task(workers.kubelet())
     try:
         yield LiveGroup(store, workers, runs)
     finally:
-        for task in loops:
-            task.cancel()
-        for task in loops:
-            with suppress(asyncio.CancelledError):
-                await task
+        # They end by themselves: redis-py may lose a cancellation (see Sweeper.run).
+        is_over.set()
+        operator.meeting.group.wake()
+        operator.meeting.pool.wake()
+        await asyncio.gather(*loops)
+        kubelet.cancel()
+        with suppress(asyncio.CancelledError):
+            await kubelet
