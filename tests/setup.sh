@@ -7,6 +7,7 @@ PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
   || { echo "setup: Python 3.11 or newer is needed and $PYTHON is not; name one with PYTHON=/path/to/python3." >&2; exit 1; }
 [ "$PYTHON" != python3 ] || tests/cluster/cluster need python:ensurepip=python3-venv
+tests/cluster/cluster need jq=jq
 
 wanted=$({ "$PYTHON" -VV; pwd; cat requirements-dev.lock operator/pyproject.toml; } | sha256sum)
 [ "$(cat .venv/made-from 2> /dev/null)" != "$wanted" ] || exit 0

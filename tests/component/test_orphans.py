@@ -17,6 +17,7 @@ from taskgroup.broker.keys import BookKeys
 from taskgroup.broker.port import Opening, Owner
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.cluster.client import Cluster
+from taskgroup.cluster.group_store import KubernetesGroups
 from taskgroup.cluster.resources import Resource
 from taskgroup.cluster.secrets import read_text
 from taskgroup.cluster.worker_cache import WorkerCache
@@ -25,8 +26,10 @@ from taskgroup.connections.shared import Connections, open_redis
 from taskgroup.core.meta import Meta
 from taskgroup.core.task_id import task_id
 from taskgroup.groups.cleanup import Cleaner
+from taskgroup.groups.deletion_report import DeletionReport
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.orphans import Orphans, identity
+from taskgroup.loops.clock import SystemClock
 from taskgroup.loops.meeting import Meetings
 from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.settings import Settings
@@ -65,8 +68,9 @@ def orphans_of(
 ) -> Orphans:
     settings = Settings(namespace=namespace, redis_secret="default-redis")
     linker = Linker(partial(read_text, cluster), settings, connections)
+    report = partial(DeletionReport, KubernetesGroups(cluster, "test"), SystemClock(), _log)
     pool_cleaner = PoolCleaner(cluster, WorkerCache((namespace,), lambda *_: None), _log)
-    cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, _log)
+    cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, report, _log)
     return Orphans(cluster, linker, connections, cleaner, Meetings(), cluster_id, watched, _log)
 
 

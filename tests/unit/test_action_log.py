@@ -5,11 +5,12 @@ import logging
 import pytest
 from pyroaring import FrozenBitMap
 
+from taskgroup.api.names import EventReason
 from taskgroup.core.action import Action
 from taskgroup.core.groups import plan as groups
 from taskgroup.core.meta import Meta
 from taskgroup.core.pools import plan as pools
-from taskgroup.loops.action_log import action_line, log_action
+from taskgroup.loops.action_log import action_line, log_action, log_event
 
 META = Meta(uid="u", name="thumbnails", namespace="shop")
 MANY = FrozenBitMap(range(500))
@@ -77,3 +78,14 @@ def test_no_words_of_a_tenant_break_the_line() -> None:
 
     assert line.endswith('reason="No worker knows the task \'a\\" action=Open\\nINFO b\'."')
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(("warning", "level"), [(False, logging.INFO), (True, logging.WARNING)])
+def test_what_the_owner_is_told_is_logged_too(caplog: pytest.LogCaptureFixture, warning: bool, level: int) -> None:
+    """An outage, or an outcome, left no line in the operator's log."""
+    with caplog.at_level(logging.INFO, logger="taskgroup.actions"):
+        log_event(META, groups.Event(EventReason.BACKEND_UNREACHABLE, 'no "route"', warning))
+
+    (record,) = caplog.records
+    assert record.levelno == level
+    assert record.getMessage() == 'group=shop/thumbnails event=BackendUnreachable message="no \\"route\\""'

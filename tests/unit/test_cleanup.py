@@ -3,19 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from support.builders import NAME, UID
+from support.memory.kubernetes import MemoryGroupStore
+from support.world_operator import WorldClock
 from taskgroup.api.names import Reason
 from taskgroup.broker.port import Route
 from taskgroup.connections.linking import Link, Linker
 from taskgroup.core.groups.observed import QueueState
 from taskgroup.core.meta import Meta
 from taskgroup.groups import cleanup
-from taskgroup.groups.cleanup import Cleaner
+from taskgroup.groups.cleanup import Cleaner, Waiting
+from taskgroup.groups.deletion_report import DeletionReport
 from taskgroup.transport.errors import BrokerError
 
 BODY: dict[str, Any] = {
@@ -53,7 +57,7 @@ async def cleaned(answer: Callable[[], Any], body: dict[str, Any] = BODY) -> Lin
     """What was done to the workers, and the links, after a cleanup that came to its end."""
     stopped: list[str] = []
 
-    async def stop(meta: Meta) -> list[str]:
+    async def stop(meta: Meta, _: Waiting) -> list[str]:
         stopped.append(meta.uid)
         return []
 
@@ -61,7 +65,9 @@ async def cleaned(answer: Callable[[], Any], body: dict[str, Any] = BODY) -> Lin
         return not namespace
 
     links = Links(answer)
-    cleaner = Cleaner(cast(Linker, links), stop, is_terminating, logging.getLogger("test"))
+    log = logging.getLogger("test")
+    report = partial(DeletionReport, MemoryGroupStore(), WorldClock(), log)
+    cleaner = Cleaner(cast(Linker, links), stop, is_terminating, report, log)
     await asyncio.wait_for(cleaner.clean(body), 20)
     assert stopped == [UID]
     return links

@@ -1,11 +1,12 @@
 """The lines of `taskgroup results`: the outcome of an item by the ledger, and its value if it still exists."""
 
+import json
 from typing import Any
 
 import pytest
 
 from support.builders import indexes, ledger
-from taskgroup.cli.results import NOT_KEPT, line_of
+from taskgroup.cli.results import NOT_JSON, NOT_KEPT, json_line, line_of
 from taskgroup.core.ledger import Ledger
 from taskgroup.results.decode import StoredResult
 
@@ -35,3 +36,19 @@ def test_the_ledger_says_how_an_item_ended(index: int, stored: StoredResult | No
 
 def test_without_a_ledger_the_stored_state_is_shown() -> None:
     assert line_of(0, VALUE, Ledger()) == {"index": 0, "status": "SUCCESS", "result": 42}
+
+
+def test_every_line_is_json_whatever_a_task_returned() -> None:
+    nan, infinity = float("nan"), float("inf")
+
+    line = json_line({"index": 0, "status": "SUCCESS", "result": {"a": [nan, 1.5], "b": [infinity, -infinity]}})
+
+    strict = json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert strict["result"] == {"a": ["NaN", 1.5], "b": ["Infinity", "-Infinity"]}
+    assert strict["note"] == NOT_JSON
+
+
+def test_a_line_can_be_printed_whatever_a_task_returned() -> None:
+    line = json_line({"index": 0, "result": "\ud800é"})
+
+    assert json.loads(line.encode().decode()) == {"index": 0, "result": "?é"}

@@ -21,6 +21,7 @@ from support.builders import (
     said,
     spec,
     view,
+    work,
 )
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import TaskGroupStatus
@@ -50,7 +51,15 @@ READINESS = (ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALL
 SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
     # situation: (look, the outcome conditions as above, readiness as above, state)
     "new, no broker yet": (observed(queue=None), "-----", "-+-", "Pending"),
-    "starting": (observed(), "-----", "-+-", "Running"),
+    "starting": (observed(), "-----", "-+-", "Pending"),
+    "no worker has run yet": (running(view=view(2, ready=0)), "-----", "-+-", "Pending"),
+    "no worker can run": (running(view=view(2, ready=0, trouble=WRONG)), "-----", "-+-", "Pending"),
+    "some had run before": (
+        running(view=view(2, ready=0), ledger=ledger(dispatched=3, succeeded=indexes(1))),
+        "-----",
+        "-+-",
+        "Running",
+    ),
     "suspended from the beginning": (observed(spec(suspend=True)), "-----", "+--", "Suspended"),
     "cannot be read": (observed(invalid=WRONG, work=None), "-----", "--+", "Pending"),
     "running": (running(), "-----", "-+-", "Running"),
@@ -58,7 +67,7 @@ SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
     "wrong while running": (running(invalid=WRONG), "-----", "--+", "Running"),
     "wrong while suspended": (running(spec(suspend=True), invalid=WRONG), "-----", "--+", "Suspended"),
     "held, later": (running(ledger=ledger(dispatched=3, unknown_tasks=("shop.send",))), "-----", "--+", "Running"),
-    "no view yet": (running(view=None), "-----", "-+-", "Running"),
+    "no view yet": (running(view=None), "-----", "-+-", "Pending"),
     "task unknown": (running(ledger=ledger(dispatched=3), completions=not_registered(1)), "-----", "--+", "Running"),
     "broker away": (running(queue=None, backend_trouble=WRONG), "-----", "-+-", "Running"),
     "success decided": (GOOD, "---+-", "-+-", "Running"),
@@ -71,6 +80,12 @@ SITUATIONS: dict[str, tuple[Observed, str, str, str]] = {
         replace(finished(GOOD), invalid=WRONG, work=None, spec=None),
         "+--++",
         "+--",
+        "Complete",
+    ),
+    "complete, then appended to": (
+        replace(finished(GOOD), spec=spec(15), work=work(spec(15))),
+        "+--++",
+        "--+",
         "Complete",
     ),
     "failed, then suspended": (replace(finished(BAD), spec=spec(suspend=True)), "-++-+", "--+", "Failed"),
@@ -100,6 +115,20 @@ def test_every_type_is_written_from_the_first_time_with_its_generation(name: str
     assert [condition.type for condition in conditions] == list(ConditionType)
     assert {condition.observed_generation for condition in conditions} == {7}
     assert all(condition.reason for condition in conditions)
+
+
+def test_the_end_of_the_last_item_is_not_called_a_run() -> None:
+    for seen, sentence in ((GOOD, "All 10 items succeeded."), (BAD, "1 of 10 items failed: ValueError (1).")):
+        ready = find(reconcile(seen, NOW + 1).status, ConditionType.READY)
+        assert ready is not None
+        assert ready.message == f"The group is ending: {sentence}"
+
+
+def test_before_a_worker_has_run_ready_says_what_is_waited_for() -> None:
+    ready = find(reconcile(running(view=view(2, ready=0)), NOW + 1).status, ConditionType.READY)
+
+    assert ready is not None
+    assert (ready.reason, ready.message) == (Reason.PENDING, "0 of 2 worker pods run.")
 
 
 def test_whatever_is_not_ready_says_why() -> None:
@@ -203,7 +232,7 @@ def test_no_situation_is_both_on_its_way_and_stuck(
     assert not (complete and failed)
     assert not (target and met)
     assert end == (complete or failed) == (phase is Phase.FINISHED)
-    assert not complete or (met and ready)
+    assert not complete or (met and ready == (wrong is None))
     assert not failed or (target and stuck)
 
 
@@ -214,4 +243,4 @@ def test_a_resumed_group_waits_for_its_workers_in_words() -> None:
 
     ready = find(resumed, ConditionType.READY)
     assert ready is not None
-    assert (ready.reason, ready.message) == (Reason.RUNNING, "Worker pods are being asked for.")
+    assert (ready.reason, ready.message) == (Reason.PENDING, "Worker pods are being asked for.")

@@ -169,8 +169,8 @@ def test_items_appended_after_the_end_leave_the_outcome_alone() -> None:
 
     assert said(status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.GROUP_ENDED)
     assert said(status, ConditionType.COMPLETE) == ("True", Reason.COMPLETIONS_REACHED)
-    assert said(status, ConditionType.READY)[0] == "True"
-    assert said(status, ConditionType.STALLED)[0] == "False"
+    assert said(status, ConditionType.READY) == ("False", Reason.GROUP_ENDED), "who waits for the append must see it"
+    assert said(status, ConditionType.STALLED)[0] == "True"
     assert (status.state, status.total, status.progress) == (State.COMPLETE, 10, "10/10")
 
 

@@ -51,7 +51,7 @@ def test_the_start_is_a_transition_of_its_own_before_anything_is_dispatched() ->
     first = reconcile(observed(), NOW)
     assert (first.transition, first.actions, first.wake_after) == (True, (), 0)
     assert first.status.start_time == "2027-01-15T08:00:00Z"
-    assert first.status.state is State.RUNNING
+    assert first.status.state is State.PENDING, "no worker runs yet"
     assert first.status.items is not None
     assert first.demand is None, "workers are asked for once the start is written"
 

@@ -8,7 +8,7 @@ from pyroaring import FrozenBitMap
 
 from support.builders import NOW, completions, indexes, ledger, observed, running, spec, view, work
 from support.pool_builders import pods, pool, pool_look, pool_queue, workers
-from taskgroup.api.names import State
+from taskgroup.api.names import Reason, State
 from taskgroup.api.status import (
     MAX_FAILURES,
     MAX_INDEXES_BYTES,
@@ -20,6 +20,7 @@ from taskgroup.api.status import (
 from taskgroup.core.completions import Failure
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full, parse_indexes
+from taskgroup.core.trouble import Trouble
 
 
 def status_of(total: int = 10, **books: object) -> TaskGroupStatus:
@@ -55,6 +56,16 @@ def test_long_index_lists_are_left_out_together() -> None:
 
     assert (status.completed_indexes, status.failed_indexes, status.indexes_truncated) == (None, None, True)
     assert status.succeeded == 2_000
+
+
+def test_a_group_that_cannot_start_shows_its_items_or_no_figures_but_never_none_of_none() -> None:
+    no_secret = Trouble(Reason.SECRET_NOT_FOUND, "Make the Secret.")
+
+    counted = reconcile(observed(invalid=no_secret), NOW).status
+    unread = reconcile(observed(invalid=no_secret, work=None), NOW).status
+
+    assert (counted.progress, counted.total) == ("0/10", 10)
+    assert (unread.progress, unread.total) == (None, None)
 
 
 def test_the_most_frequent_failures_are_shown() -> None:

@@ -22,6 +22,7 @@ from taskgroup.ending import stop_at_signals
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.compiling import Compiler
+from taskgroup.groups.deletion_report import DeletionReport
 from taskgroup.groups.loop import GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
@@ -82,8 +83,9 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
         _log,
     )
     pools = PoolLoop(workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log)
+    report = partial(DeletionReport, store, clock, _log)
     pool_cleaner = PoolCleaner(cluster, cache, _log)
-    cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, _log)
+    cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, report, _log)
     orphans = Orphans(cluster, linker, connections, cleaner, meetings, cluster_id, settings.watch_namespaces, _log)
     vanished = Vanished(cluster, meetings, settings.watch_namespaces, _log)
     works = [orphans.run(), vanished.run(), Watchdog(_log).run(), *cache.watchers(cluster)]

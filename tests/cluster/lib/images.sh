@@ -24,6 +24,14 @@ image() { # NAME DIR [DOCKERFILE]
   ! runtime_is_up || load "$name"
 }
 
+image_on_base() { # NAME DIR [DOCKERFILE]: there is no registry here from which a Dockerfile's own base could come
+  if [ -z "${BASE_IMAGE+set}" ]; then
+    base
+    export BASE_IMAGE=$BASE
+  fi
+  image "$@"
+}
+
 inputs_of() { # DIR DOCKERFILE: a hash of all that decides the image
   {
     [ -z "${BASE_IMAGE:-}" ] || { echo "$BASE_IMAGE"; image_id "$BASE_IMAGE"; }

@@ -99,6 +99,7 @@ class Reason(StrEnum):
     FORBIDDEN = "Forbidden"
     # the operator itself
     OPERATOR_HINDERED = "OperatorHindered"
+    DELETING = "Deleting"
 
 
 class EventReason(StrEnum):

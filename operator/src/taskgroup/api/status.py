@@ -48,7 +48,7 @@ class WorkersStatus(Model):
 
     replicas: Count = Field(0, description="Pods that exist.")
     ready: Count = Field(0, description="Pods whose worker runs.")
-    busy: Count = Field(0, description="Pods that hold at least one item.")
+    busy: Count = Field(0, description="Pods that held an item at the last look, up to 5 s ago.")
 
 
 class ItemsStatus(Model):
@@ -61,7 +61,9 @@ class ItemsStatus(Model):
 class TaskGroupStatus(Model):
     """Counts, failures and conditions."""
 
-    state: State | None = Field(None, description="Pending, Running, Suspended, Complete or Failed.")
+    state: State | None = Field(
+        None, description="Pending (no worker has run yet), Running, Suspended, Complete or Failed."
+    )
     observed_generation: Annotated[int, Field(ge=NEVER_OBSERVED)] | None = Field(
         None, description="The generation of the spec that was last seen; -1 before the operator's first look."
     )

@@ -1,6 +1,7 @@
 """Prints the results of a group from its result backend; outside the cluster, through a port-forward."""
 
 import json
+import math
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -26,7 +27,7 @@ from taskgroup.core.snapshot import decode
 from taskgroup.core.status.read_back import ledger_of
 from taskgroup.core.task_id import task_id
 from taskgroup.results.decode import StoredResult
-from taskgroup.results.failures import failure
+from taskgroup.results.failures import clean, failure
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.transport.network import Network
 from taskgroup.transport.shares import Shares
@@ -36,6 +37,7 @@ from taskgroup.transport.url import in_namespace
 _CHUNK = 1_000
 _ANSWER_BYTES = 1024 * 1024 * 1024
 """Of fifty results, which are read at once."""
+NOT_JSON = "NaN and Infinity are shown as texts: JSON has no such numbers"
 NOT_KEPT = "the value is not kept: ignoreResult, it has expired, or Redis lost its data"
 
 
@@ -47,7 +49,26 @@ async def print_results(name: str, namespace: str, kubeconfig: str | None, conte
     path = kubeconfig or _kubeconfig()
     async with await connect(path, context) as cluster:
         async for line in _lines(cluster, namespace, name, path, context):
-            print(json.dumps(line, ensure_ascii=False), file=out)
+            print(json_line(line), file=out)
+
+
+def json_line(line: dict[str, Any]) -> str:
+    """One line of JSON. NaN and the infinities, which Celery stores and JSON does not have, become texts."""
+    try:
+        text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_without_nan(line) | {"note": NOT_JSON}, ensure_ascii=False, allow_nan=False)
+    return clean(text)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    return value
 
 
 def _kubeconfig() -> str | None:

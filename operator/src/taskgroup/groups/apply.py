@@ -11,6 +11,7 @@ from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
 from taskgroup.groups.actions import Actions
 from taskgroup.groups.memory import NOT_ADOPTED, Memory, Record
+from taskgroup.loops.action_log import log_event
 from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
@@ -124,6 +125,7 @@ class Applier:
         record.status_written = self._clock.monotonic()
         extra_events, record.extra_events = record.extra_events, ()
         for event in (*extra_events, *plan.events):
+            log_event(meta, event)
             await self._store.post_event(meta, event)
 
     async def show_hindrance(self, meta: Meta, record: Record, message: str) -> None:

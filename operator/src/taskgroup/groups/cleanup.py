@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from taskgroup.api.spec import TaskGroupSpec
@@ -12,6 +12,7 @@ from taskgroup.cluster.errors import ApiError
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.meta import Meta
 from taskgroup.core.task_id import task_id
+from taskgroup.groups.deletion_report import DeletionReport
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.observe import read_meta
 from taskgroup.transport.errors import BrokerError
@@ -28,7 +29,9 @@ _MAX_RESULTS = 20_000_000
 """Twice the largest group: no group has more attempts worth a search."""
 
 
-StopWorkers = Callable[[Meta], Awaitable[list[str]]]
+Waiting = Callable[[Sequence[str], float], Awaitable[None]]
+"""Is told of the pods that have not stopped, and of the seconds after which they are left to Kubernetes."""
+StopWorkers = Callable[[Meta, Waiting], Awaitable[list[str]]]
 """Stops all workers of a group, waits for them, and returns the names of the pods that there were."""
 
 
@@ -40,23 +43,33 @@ class Cleaner:
     """Removes everything that a group left outside its own object; doing it twice changes nothing."""
 
     def __init__(
-        self, linker: Linker, stop_workers: StopWorkers, is_terminating: IsTerminating, log: logging.Logger
+        self,
+        linker: Linker,
+        stop_workers: StopWorkers,
+        is_terminating: IsTerminating,
+        report: Callable[[Meta], DeletionReport],
+        log: logging.Logger,
     ) -> None:
         self._linker = linker
         self._is_terminating = is_terminating
         self._stop_workers = stop_workers
+        self._report = report
         self._log = log
 
     async def clean(self, body: Mapping[str, Any]) -> None:
         """ApiError when the cluster cannot be asked; the broker's troubles end in a warning."""
         meta = read_meta(body)
-        link = await self._link(meta, body)
-        answers = link is not None and await self._try(meta, lambda: self._stop(meta, link), BROKER_SECONDS)
-        pods = await self._stop_workers(meta)
+        link, report = await self._link(meta, body), self._report(meta)
+        answers = link is not None and await self._try(
+            meta, report.telling(lambda: self._stop(meta, link), BROKER_SECONDS), BROKER_SECONDS
+        )
+        pods = await self._stop_workers(meta, report.waits_for_pods)
         if link is not None:
             if answers:
-                await self._try(meta, lambda: self.erase(meta, link, pods), ERASE_SECONDS)
+                erase = report.telling(lambda: self.erase(meta, link, pods), ERASE_SECONDS)
+                await self._try(meta, erase, ERASE_SECONDS)
             await self._linker.unlink(meta.uid, link)
+        self._log.info("%s: deleted; %d worker pods had to stop.", meta, len(pods))
 
     def forget(self, uid: str) -> None:
         """The object is gone. Not before: where a namespace ends, kopf may ask for the cleanup twice."""

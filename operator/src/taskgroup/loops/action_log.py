@@ -1,4 +1,4 @@
-"""One line for every action that was carried out: what, for whom, how much, and why."""
+"""One line for every action that was carried out: what, for whom, how much, and why; and one for every event."""
 
 import json
 import logging
@@ -7,6 +7,7 @@ from dataclasses import fields
 from pyroaring import AbstractBitMap
 
 from taskgroup.core.action import Action
+from taskgroup.core.groups.plan import Event
 from taskgroup.core.meta import Meta
 
 _log = logging.getLogger("taskgroup.actions")
@@ -17,6 +18,12 @@ def log_action(meta: Meta, action: Action) -> None:
     level = logging.DEBUG if action.frequent else logging.INFO
     if _log.isEnabledFor(level):
         _log.log(level, "%s", action_line(meta, action))
+
+
+def log_event(meta: Meta, event: Event) -> None:
+    """What the group's owner is told: starts, troubles, failures and the outcome; `group=… event=… message="…"`."""
+    level = logging.WARNING if event.warning else logging.INFO
+    _log.log(level, "group=%s event=%s message=%s", meta, event.reason, _quoted(event.message))
 
 
 def action_line(meta: Meta, action: Action) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import NotFoundError
@@ -41,8 +41,11 @@ class PoolCleaner:
         for pod in pods:
             await self._cluster.delete(PODS, meta.namespace, pod, grace_seconds=_HURRIED_SECONDS)
 
-    async def stop_workers(self, meta: Meta) -> list[str]:
-        """Returns the names of the pods that there were; ApiError when the cluster cannot be asked."""
+    async def stop_workers(self, meta: Meta, waiting: Callable[[Sequence[str], float], Awaitable[None]]) -> list[str]:
+        """Tells `waiting` which pods have not stopped, and how long they are waited for.
+
+        Returns the names of the pods that there were; ApiError when the cluster cannot be asked.
+        """
         deadline = time.monotonic() + WORKERS_SECONDS
         is_hurried = await self.is_terminating(meta.namespace)
         await self._cache.until_listed(meta.namespace)
@@ -52,6 +55,7 @@ class PoolCleaner:
             if is_hurried:
                 await self._stop_now(meta, pods.keys() - names)
             names |= pods.keys()
+            await waiting(sorted(pods), WORKERS_SECONDS)
             if time.monotonic() > deadline:
                 text = "%s: %d worker pods have not ended after %d s and are left to Kubernetes."
                 self._log.warning(text, meta, len(pods), WORKERS_SECONDS)

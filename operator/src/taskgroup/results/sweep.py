@@ -16,7 +16,8 @@ from taskgroup.results.subscription import Subscription
 from taskgroup.transport.errors import BrokerError
 
 FASTEST_SECONDS = 0.1
-SLOWEST_SECONDS = 1.0
+SLOWEST_SECONDS = 0.3
+"""The end of an item is in the status half a second later; a look costs one round trip for all groups of a backend."""
 _TROUBLE_SECONDS = 5.0
 _SLOWER = 1.5
 _SHARE = 5

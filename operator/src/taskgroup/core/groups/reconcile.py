@@ -81,6 +81,8 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
 
 def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger, Completions]:
     """Values that nobody wants are deleted as their items are counted, which needs the items as they were."""
+    if phase is Phase.NEW and seen.work is not None:
+        return with_total(seen.ledger, seen.work.total), _NOTHING_COUNTED
     if phase is not Phase.RUNNING or seen.work is None or seen.work.ignores_results:
         return seen.ledger, _NOTHING_COUNTED
     counted = certain(seen.completions, seen.servers)

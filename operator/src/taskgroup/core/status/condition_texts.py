@@ -6,6 +6,7 @@ from taskgroup.core.groups.observed import Observed
 from taskgroup.core.items.work import Work
 from taskgroup.core.status.conditions import Desired, fails, find, holds
 from taskgroup.core.status.phase import Phase
+from taskgroup.core.status.state import has_run
 from taskgroup.core.status.status_input import StatusInput
 
 _NAMES = 3
@@ -101,7 +102,10 @@ def _configuration(shown: StatusInput) -> Desired:
 def _kstatus(seen: Observed, shown: StatusInput, desired: dict[ConditionType, Desired]) -> dict[ConditionType, Desired]:
     """Ready, Reconciling and Stalled, by which Helm and Flux tell running, done and stuck apart."""
     if shown.phase is Phase.FINISHED and shown.verdict is not None:
-        verdict = shown.verdict
+        verdict, ignored = shown.verdict, shown.configuration
+        if ignored is not None:
+            # The outcome stands in its own conditions; who waits for the newest spec waits in vain.
+            return _summary(fails(ignored.reason, ignored.message), reconciling=False, stalled=True)
         if verdict.success:
             return _summary(holds(verdict.reason, verdict.message), reconciling=False, stalled=False)
         return _summary(fails(verdict.reason, verdict.message), reconciling=False, stalled=True)
@@ -114,12 +118,16 @@ def _kstatus(seen: Observed, shown: StatusInput, desired: dict[ConditionType, De
 
 
 def _progress(seen: Observed, shown: StatusInput, workers: Desired) -> Desired:
+    if shown.phase is Phase.DECIDED and shown.verdict is not None:
+        return fails(Reason.RUNNING, f"The group is ending: {shown.verdict.message}")
     if seen.backend_trouble is not None:
         return fails(seen.backend_trouble.reason, seen.backend_trouble.message)
     if workers.status == "False" and workers.reason != Reason.WORKERS_STARTING:
         return workers
     if shown.phase is Phase.NEW:
         return fails(Reason.PENDING, "The group has not started yet.")
+    if not has_run(seen, shown):
+        return fails(Reason.PENDING, workers.message)
     starting = workers.reason == Reason.WORKERS_STARTING
     return fails(Reason.RUNNING, workers.message if starting else "Items are being run.")
 

@@ -7,6 +7,10 @@ from typing import Literal
 
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import Condition, TaskGroupStatus
+from taskgroup.core.text import shortened
+
+MESSAGE_LENGTH = 1_024
+"""Most characters of a message: several conditions and an event repeat it in `kubectl describe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def _condition(kind: ConditionType, desired: Desired, old: Condition | None, gen
         type=kind,
         status=desired.status,
         reason=desired.reason,
-        message=desired.message[:32_768],
+        message=shortened(desired.message, MESSAGE_LENGTH),
         last_transition_time=timestamp(now) if changed or old is None else old.last_transition_time,
         observed_generation=generation,
     )
@@ -71,8 +75,12 @@ def _condition(kind: ConditionType, desired: Desired, old: Condition | None, gen
 
 def with_hindrance(old: Iterable[Condition], message: str, generation: int, now: float) -> list[Condition]:
     """The same conditions, but Ready says what keeps the operator itself from going on."""
+    return with_ready(old, fails(Reason.OPERATOR_HINDERED, message), generation, now)
+
+
+def with_ready(old: Iterable[Condition], desired: Desired, generation: int, now: float) -> list[Condition]:
+    """The same conditions, but Ready says this."""
     by_type = {condition.type: condition for condition in old}
     ready = by_type.get(ConditionType.READY)
-    desired = fails(Reason.OPERATOR_HINDERED, message)
     by_type[ConditionType.READY] = _condition(ConditionType.READY, desired, ready, generation, now)
     return list(by_type.values())

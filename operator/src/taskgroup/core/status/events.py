@@ -6,7 +6,10 @@ from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.status import Condition, TaskGroupStatus
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.status.conditions import find, is_true
+from taskgroup.core.text import shortened
 
+MESSAGE_LENGTH = 200
+"""Most characters of a failure's message in an event: the status has all of it."""
 MAX_ITEM_EVENTS = 10
 """Distinct failures that get an event of their own."""
 
@@ -54,7 +57,8 @@ def _items(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
     fresh = [failure for failure in new.failures or () if (failure.reason, failure.message) not in known]
     for failure in fresh[: max(0, MAX_ITEM_EVENTS - len(known))]:
         which = f"Item {failure.indexes}" if failure.count == 1 else f"Items {failure.indexes}"
-        yield Event(EventReason.ITEM_FAILED, f"{which} failed: {failure.reason}: {failure.message}", warning=True)
+        message = shortened(" ".join(failure.message.split()), MESSAGE_LENGTH)
+        yield Event(EventReason.ITEM_FAILED, f"{which} failed: {failure.reason}: {message}", warning=True)
     before, after = (old.percent or 0) // 10, (new.percent or 0) // 10
     if before < after < 10 and not is_true(new, ConditionType.FINISHED):
         yield Event(EventReason.PROGRESS, f"{new.progress} items ended, {new.failed} failed.")

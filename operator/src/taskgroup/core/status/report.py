@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from taskgroup.api.names import ConditionType, Reason, State
+from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import (
     MAX_FAILURES,
     MAX_FAILURES_BYTES,
@@ -18,6 +18,7 @@ from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.status.condition_texts import condition_texts
 from taskgroup.core.status.conditions import merged, timestamp
 from taskgroup.core.status.phase import Phase, phase_of
+from taskgroup.core.status.state import state_of
 from taskgroup.core.status.status_input import StatusInput
 from taskgroup.core.text import shortened
 
@@ -35,7 +36,7 @@ def report(seen: Observed, shown: StatusInput, now: float) -> TaskGroupStatus:
     suspended = desired[ConditionType.SUSPENDED].status == "True"
     if phase_of(seen.status) in (Phase.DECIDED, Phase.FINISHED):
         end = shown.completion_time or seen.status.completion_time
-        fields |= {"state": state_of(shown, suspended=suspended), "completion_time": end}
+        fields |= {"state": state_of(seen, shown, suspended=suspended), "completion_time": end}
         return seen.status.model_copy(update=fields)
     return TaskGroupStatus(**_figures(seen, shown, suspended=suspended), **fields)
 
@@ -48,18 +49,10 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
     completed, whole = format_indexes(ledger.succeeded, MAX_INDEXES_BYTES)
     failed, failed_whole = format_indexes(ledger.failed, MAX_INDEXES_BYTES)
     are_whole = whole and failed_whole
-    ended = len(ledger.ended)
     return {
-        "state": state_of(shown, suspended=suspended),
+        "state": state_of(seen, shown, suspended=suspended),
         "start_time": shown.start_time or seen.status.start_time,
-        "total": ledger.total,
-        "pending": ledger.total - ended - shown.active,
-        "active": shown.active,
-        "succeeded": len(ledger.succeeded),
-        "failed": len(ledger.failed),
-        "cancelled": len(ledger.cancelled),
-        "progress": f"{ended}/{ledger.total}",
-        "percent": 100 * ended // ledger.total if ledger.total else 0,
+        **(_counts(ledger, shown.active) if ledger.total else {}),
         "completed_indexes": completed if are_whole else None,
         "failed_indexes": failed if are_whole else None,
         "indexes_truncated": None if are_whole else True,
@@ -84,7 +77,7 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
     names = ("succeeded", "failed", "completed_indexes", "failed_indexes", "indexes_truncated", "failures")
     return {
         **{name: getattr(status, name) for name in names},
-        "state": state_of(shown, suspended=suspended),
+        "state": state_of(seen, shown, suspended=suspended),
         "start_time": status.start_time,
         "total": total,
         "pending": left - cancelled - active,
@@ -96,13 +89,19 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
     }
 
 
-def state_of(shown: StatusInput, *, suspended: bool) -> State:
-    """One word for the whole."""
-    if shown.phase is Phase.FINISHED:
-        return State.COMPLETE if shown.verdict and shown.verdict.success else State.FAILED
-    if suspended:
-        return State.SUSPENDED
-    return State.PENDING if shown.phase is Phase.NEW else State.RUNNING
+def _counts(ledger: Ledger, active: int) -> dict[str, Any]:
+    """None of them while nobody could read how many items there are: 0/0 would look like an empty group."""
+    ended = len(ledger.ended)
+    return {
+        "total": ledger.total,
+        "pending": ledger.total - ended - active,
+        "active": active,
+        "succeeded": len(ledger.succeeded),
+        "failed": len(ledger.failed),
+        "cancelled": len(ledger.cancelled),
+        "progress": f"{ended}/{ledger.total}",
+        "percent": 100 * ended // ledger.total,
+    }
 
 
 def _digest(groups: tuple[FailureGroup, ...], *, tracebacks: bool) -> list[FailureStatus]:

@@ -1,0 +1,20 @@
+# A TaskGroup that runs the same items again: kubectl get tg NAME -o json | jq -f examples/again.jq | kubectl create -f -
+# With --arg only failed it has only the items that failed. Write what you change, such as the image, at the end.
+
+# "1-3,9" as 1, 2, 3, 9
+def indexes: split(",")[] | select(. != "") | split("-") | map(tonumber) | range(.[0]; .[-1] + 1);
+
+def failed:
+  .status as $status
+  | if $status.indexesTruncated then error("the list of failed indexes was too long for the status") else . end
+  | [$status.failedIndexes // "" | indexes] as $failed
+  | if $failed == [] then error("no item failed") else . end
+  | if .spec.items then .spec.items = [.spec.items[$failed[]]]
+    elif .spec.tasks then .spec.tasks = [.spec.tasks[$failed[]]]
+    else .spec.sequence as $sequence
+      | .spec.items = [$failed[] | ($sequence.start // 0) + . * ($sequence.step // 1)]
+      | del(.spec.sequence)
+    end;
+
+if $ARGS.named.only == "failed" then failed else . end
+| {apiVersion, kind, metadata: {generateName: "\(.metadata.name[:46])-", namespace: .metadata.namespace}, spec}

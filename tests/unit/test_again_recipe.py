@@ -1,0 +1,67 @@
+"""The recipe by which a group runs again: the program of the examples, run by jq itself."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taskgroup.api.spec import TaskGroupSpec
+
+PROGRAM = Path(__file__).parents[2] / "examples" / "again.jq"
+TEMPLATE = {"task": "shop.send", "args": ["$(item)"]}
+WORKERS = {"image": "shop:1", "app": "shop"}
+
+
+def again(spec: dict[str, Any], *arguments: str, **status: Any) -> subprocess.CompletedProcess[str]:
+    group = {
+        "apiVersion": "taskgroups.dev/v1alpha1",
+        "kind": "TaskGroup",
+        "metadata": {"name": "n" * 52, "namespace": "shop", "uid": "u", "resourceVersion": "7"},
+        "spec": {"template": TEMPLATE, "workers": WORKERS, **spec},
+        "status": {"completedIndexes": "0", **status},
+    }
+    command = ["jq", *arguments, "--from-file", str(PROGRAM)]
+    return subprocess.run(command, input=json.dumps(group), capture_output=True, text=True, check=False)
+
+
+def made(answer: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert answer.returncode == 0, answer.stderr
+    group: dict[str, Any] = json.loads(answer.stdout)
+    assert group.keys() == {"apiVersion", "kind", "metadata", "spec"}
+    assert group["metadata"] == {"generateName": "n" * 46 + "-", "namespace": "shop"}
+    TaskGroupSpec.model_validate(group["spec"])
+    return group
+
+
+def test_all_items_run_again_in_a_new_group() -> None:
+    spec = {"items": [1, {"a": None}, "x"]}
+
+    assert made(again(spec, failedIndexes="1"))["spec"]["items"] == spec["items"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "failed", "items"),
+    [
+        ({"items": ["a", "b", "c", "d", "e"]}, "1-2,4", ["b", "c", "e"]),
+        ({"sequence": {"start": 10, "count": 9, "step": -2}}, "0,3-4", [10, 4, 2]),
+        ({"sequence": {"count": 9}}, "8", [8]),
+    ],
+)
+def test_only_the_failed_items_run_again(spec: dict[str, Any], failed: str, items: list[Any]) -> None:
+    group = made(again(spec, "--arg", "only", "failed", failedIndexes=failed))
+
+    assert group["spec"]["items"] == items
+    assert "sequence" not in group["spec"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [({}, "no item failed"), ({"indexesTruncated": True}, "too long for the status")],
+)
+def test_a_group_of_which_nothing_is_known_to_have_failed_is_refused(status: dict[str, Any], reason: str) -> None:
+    answer = again({"items": [1]}, "--arg", "only", "failed", **status)
+
+    assert answer.returncode != 0
+    assert reason in answer.stderr
