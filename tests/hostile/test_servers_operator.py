@@ -14,9 +14,9 @@ from support.wait import PATIENCE, eventually
 LIMIT_BYTES = 512 * 1024 * 1024
 ATTACKS: dict[str, Behaviour] = {
     "huge": answering(b"*1000000000\r\n"),
-    "arrays": flooding(b"*200000\r\n", b"*0\r\n" * 10_000),
-    "bytes": flooding(b"$30000000\r\n", b"x" * 1_000_000),
-    "drip": dripping(b"$20000000\r\n" + b"x" * 4_000_000),
+    "arrays": flooding(b"*120000\r\n", b"*0\r\n" * 10_000),
+    "bytes": flooding(b"$15000000\r\n", b"x" * 1_000_000),
+    "drip": dripping(b"$15000000\r\n" + b"x" * 4_000_000),
     "slow": dripping(b"$1000\r\n"),
     "silent": silent,
     "deaf": deaf,

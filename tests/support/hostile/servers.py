@@ -39,12 +39,12 @@ async def _start(behaviour: Behaviour) -> asyncio.Server:
 async def _end(server: asyncio.Server) -> None:
     server.close()
     # What was accepted a moment ago starts after the listening has ended.
-    await asyncio.sleep(0.05)
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+    for _ in range(10):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
 
 
 def answering(answer: bytes) -> Behaviour:

@@ -152,7 +152,9 @@ class AnswerReader:
         end = self._at + self._text_bytes
         if len(self._buffer) < end + len(_CRLF):
             return INCOMPLETE
-        text = bytes(self._buffer[self._at : end])
+        # A slice of the buffer would be a second copy.
+        with memoryview(self._buffer) as view:
+            text = bytes(view[self._at : end])
         self._at, self._text_bytes = end + len(_CRLF), -1
         return text
 

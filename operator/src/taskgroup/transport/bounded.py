@@ -43,8 +43,8 @@ class BoundedParser(BaseParser):
         self._stream, self._reader = connection._reader, AnswerReader(self._limit)  # noqa: SLF001 - as redis-py's own
 
     def on_disconnect(self) -> None:
-        """The stream is of no use any more."""
-        self._stream = None
+        """The stream is of no use any more, nor is what came of an answer: the pool keeps the connection."""
+        self._stream, self._reader = None, AnswerReader(self._limit)
         self.rest()
 
     def begin(self) -> None:

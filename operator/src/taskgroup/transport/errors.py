@@ -36,7 +36,7 @@ _SENTENCES = {
     "unknown command": "lacks a command that Celery needs; Redis 6.2 or newer is required",
     "MOVED": "is a Redis Cluster, which Celery does not support",
     "PROTOCOL": "does not speak Redis's protocol; check host and port",
-    "TOO LONG": "sends more than the operator reads in one answer (32 MiB); remove what was stored by others, or use a"
+    "TOO LONG": "sends more than the operator reads in one answer (16 MiB); remove what was stored by others, or use a"
     " Redis of its own",
     "CROSSSLOT": "is a Redis Cluster, which Celery does not support",
 }

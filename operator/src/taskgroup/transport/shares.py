@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 FREE_BYTES = 128 * 1024
 """Up to here an answer needs no place."""
-ANSWER_BYTES = 32 * 1024 * 1024
-"""The longest answer: what a group's largest window takes."""
+ANSWER_BYTES = 16 * 1024 * 1024
+"""The longest answer: what a pod of ten slots holds of the longest messages, or the ids of some 80,000 messages."""
+_MEDIUM_BYTES = 2 * 1024 * 1024
 PLACE_SECONDS = 2.0
 """How long an answer may hold a place before it is given up."""
 
@@ -25,10 +26,13 @@ class Places:
 
 @dataclass(slots=True)
 class Shares:
-    """The places of one process: 16 of 4 MiB and 2 for the longest answers, 128 MiB in all."""
+    """The places of one process: 16 of 2 MiB and 2 for the longest answers, 64 MiB in all.
+
+    For a moment a text takes twice its length, as what came and as what is handed on.
+    """
 
     longest_bytes: int = ANSWER_BYTES
-    medium: Places = field(default_factory=lambda: Places(4 * 1024 * 1024, asyncio.Semaphore(16)))
+    medium: Places = field(default_factory=lambda: Places(_MEDIUM_BYTES, asyncio.Semaphore(16)))
     large: Places = field(init=False)
 
     def __post_init__(self) -> None:
