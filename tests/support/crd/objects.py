@@ -111,6 +111,7 @@ WORKERS: Final[dict[str, Json]] = {
     "sidecars": [PROXY],
 }
 COMMON: Final[dict[str, Json]] = {
+    "onUnknownTask": "FailItem",
     "parallelism": 50,
     "activeDeadlineSeconds": 600,
     "ttlSecondsAfterFinished": 60,
