@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from support.api_server import cluster as cluster
 from support.api_server import group as group
@@ -24,3 +25,10 @@ def redis_url(shared_redis: RedisServer) -> str:
     with shared_redis.client() as client:
         client.flushall()
     return shared_redis.url
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of that Redis."""
+    with redis.Redis.from_url(redis_url) as found:
+        yield found

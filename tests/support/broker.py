@@ -139,3 +139,10 @@ def consumer(url: str, pool: PoolKeys, pod: str) -> Iterator[Consumer]:
         # Not release(): closing a channel would restore what it holds, and these stand for pods that died.
         connection.default_channel.qos._delivered.clear()  # noqa: SLF001
         connection.release()
+
+
+async def take_and_die(group: Group, url: str, count: int, pod: str = "pod-a") -> None:
+    """A worker takes `count` messages and is never heard of again."""
+    with consumer(url, group.pool, pod) as worker:
+        for _ in range(count):
+            assert worker.take()

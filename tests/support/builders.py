@@ -53,6 +53,10 @@ def spec(count: int = 10, **fields: Any) -> TaskGroupSpec:
     return TaskGroupSpec.model_validate(base | fields)
 
 
+MIXED = spec(tasks=[{"task": "good"} for _ in range(10)] + [{"task": "bad"} for _ in range(10)])
+"""Ten items of the task `good`, then ten of the task `bad`."""
+
+
 def work(wanted: TaskGroupSpec | None = None) -> Work:
     """The spec's items, compiled."""
     return compile_work(wanted or spec(), NAME)
