@@ -118,7 +118,7 @@ async def test_nothing_is_there_before_open(redis_url: str) -> None:
 
     assert await broker.groups.observe(Route("u", "u"), ["p"]) == QueueState(None)
     assert await broker.groups.books("u") == BrokerBooks()
-    assert await broker.pools.observe("u", ["p"]) == PoolQueue(0, {"p": 0})
+    assert await broker.pools.observe("u", ["p"]) == PoolQueue(0, {"p": 0}, server=1)
     await broker.close()
 
 

@@ -42,6 +42,7 @@ def test_scalars_get_defaults_and_absent_parts_stay_absent(groups: TaskGroups) -
         **LEAST,
         "suspend": False,
         "failureTracebacks": True,
+        "onUnknownTask": "Wait",
         "workers": {**LEAST["workers"], "concurrency": 4, "maxReplicas": 1, "pool": "prefork"},
     }
 
