@@ -17,26 +17,35 @@ def serving(behaviour: Behaviour) -> Iterator[int]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(_start(behaviour), loop).result()
+    writers = list[asyncio.StreamWriter]()
+    server = asyncio.run_coroutine_threadsafe(_start(behaviour, writers), loop).result()
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
-        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
+        asyncio.run_coroutine_threadsafe(_end(server, writers), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-async def _start(behaviour: Behaviour) -> asyncio.Server:
+async def _start(behaviour: Behaviour, writers: list[asyncio.StreamWriter]) -> asyncio.Server:
+    tasks = set[asyncio.Task[None]]()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.CancelledError):
+        with suppress(OSError):
             await behaviour(reader, writer)
         writer.transport.abort()
 
-    return await asyncio.start_server(serve, "127.0.0.1", 0)
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        task = asyncio.create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return await asyncio.start_server(accepted, "127.0.0.1", 0)
 
 
-async def _end(server: asyncio.Server) -> None:
+async def _end(server: asyncio.Server, writers: list[asyncio.StreamWriter]) -> None:
     server.close()
     # What was accepted a moment ago starts after the listening has ended.
     for _ in range(10):
@@ -44,6 +53,8 @@ async def _end(server: asyncio.Server) -> None:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for writer in writers:
+            writer.transport.abort()
         await asyncio.sleep(0.05)
 
 
