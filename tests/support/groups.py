@@ -215,6 +215,11 @@ class Group:
         indexes: Any = self.redis.lrange(f"probe:{self.uid}:order", 0, -1)
         return [int(index) for index in indexes]
 
+    def most_at_once(self) -> int:
+        """The most held items that ran at one moment, as the probe noted it."""
+        most: Any = self.redis.zscore(f"probe:{self.uid}:at_once", "most")
+        return int(most or 0)
+
     def queued(self) -> int:
         """Messages that no worker has taken."""
         return sum(int(self.redis.llen(name)) for name in self.pool.lists)

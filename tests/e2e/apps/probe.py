@@ -9,6 +9,8 @@ the group's own where a test kills that one.
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,8 @@ def count(self: Task, n: int) -> int:
 def hold(self: Task, n: int) -> int:
     """Note that item n begins, wait until the test lets it go, return n."""
     _note(self, n)
-    _wait_at(f"{_key(self)}:gate")
+    with _counted(_key(self)):
+        _wait_at(f"{_key(self)}:gate")
     return n
 
 
@@ -96,6 +99,17 @@ def _wait_at(gate: str) -> None:
         store.expire(gate, SECONDS_KEPT)
 
 
+@contextmanager
+def _counted(key: str) -> Iterator[None]:
+    """Note how many of the group's items run at this moment at most."""
+    running = store.incr(f"{key}:running")
+    store.zadd(f"{key}:at_once", {"most": running}, gt=True)
+    try:
+        yield
+    finally:
+        store.decr(f"{key}:running")
+
+
 def _key(task: Task) -> str:
     """The root of every task of a group is one of its items."""
     return f"probe:{task.request.root_id.rpartition('.')[0]}"
@@ -105,5 +119,5 @@ def _note(task: Task, n: int) -> None:
     key = _key(task)
     store.hincrby(f"{key}:runs", str(n), 1)
     store.rpush(f"{key}:order", n)
-    for name in ("runs", "order"):
+    for name in ("runs", "order", "running", "at_once"):
         store.expire(f"{key}:{name}", SECONDS_KEPT)
