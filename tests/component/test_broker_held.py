@@ -10,7 +10,7 @@ from support.celery_worker import CeleryWorker
 from support.group_worker import ended, notes, send, worker
 from support.group_worker import worked_group as worked_group
 from support.group_worker import worked_results as worked_results
-from support.wait import PATIENCE, eventually_async
+from support.wait import eventually_async
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.port import Requeued
 from taskgroup.core.indexes import NONE
@@ -140,15 +140,6 @@ async def test_workers_tell_what_they_claim_and_what_waits_for_its_turn(
     assert (claims["pod-a"].ids & {ids[0], slow[1]}, claims["pod-a"].running) == (frozenset({ids[0]}), 1)
     assert claims["pod-a"].rates == {"demo.slow": 1 / 60}
     assert {entry.id for entry in entries} >= {ids[0], slow[1]}
-
-
-async def test_a_worker_tells_which_tasks_it_acknowledges_early(group: Group, redis_url: str, tmp_path: Path) -> None:
-    with worker(group, redis_url, tmp_path, arguments=("--pool", "prefork", "-c", "1")):
-        early = await group.broker.inspection.early_ack_tasks("pod-a", PATIENCE)
-        silent = await group.broker.inspection.early_ack_tasks("nobody", 0.2)
-
-    assert early == frozenset({"demo.early"})
-    assert silent is None
 
 
 async def _count(url: str, number: int) -> bool:

@@ -57,7 +57,6 @@ METHODS: dict[str, Method] = {
     "pods": lambda broker, _: broker.pools.unacked_pods(),
     "pool erase": lambda broker, _: broker.pools.erase(ROUTE.pool, ["pod"]),
     "active": lambda broker, _: broker.inspection.active_ids(["pod"], 0.1),
-    "early": lambda broker, _: broker.inspection.early_ack_tasks("pod", 0.1),
     "ping": lambda _, results: results.ping(),
     "ended": lambda _, results: results.ended(IDS),
     "values": lambda _, results: results.values(IDS),

@@ -103,11 +103,6 @@ def slow() -> None:
     """One may run each minute; the others wait for their turn inside the worker."""
 
 
-@app.task(name="demo.early", acks_late=False)
-def early() -> None:
-    """A task that is acknowledged before it runs, whatever the worker's settings are."""
-
-
 @app.task(name="demo.busy")
 def busy() -> None:
     """Run until the worker is stopped."""

@@ -9,7 +9,7 @@ from taskgroup.core.action import Action
 from taskgroup.core.exchange import Demand
 from taskgroup.core.pools.claim_history import ClaimLook, Claims, Unacked
 from taskgroup.core.pools.observed import DeploymentFacts, PodFacts, PoolObserved, PoolQueue, WorkerFacts
-from taskgroup.core.pools.plan import ApplyWorkers, AskClaims, AskWorker, Discard, PoolPlan, PutBack, Requeue, StopPod
+from taskgroup.core.pools.plan import ApplyWorkers, AskClaims, Discard, PoolPlan, PutBack, Requeue, StopPod
 from taskgroup.core.pools.reconcile import reconcile_pool
 
 
@@ -61,12 +61,11 @@ def ended(**fields: Any) -> Demand:
 
 
 def pool(**fields: Any) -> PoolObserved:
-    """A pool of a running group whose broker answers; it has no Deployment yet, and its workers were asked."""
+    """A pool of a running group whose broker answers; it has no Deployment yet."""
     base: dict[str, Any] = {
         "workers_spec": spec().workers,
         "demand": demand(),
         "queue": pool_queue(),
-        "early_ack_tasks": frozenset(),
     }
     return PoolObserved(**base | fields)
 
@@ -88,8 +87,6 @@ def _done(seen: PoolObserved, action: Action) -> PoolObserved:
         return replace(seen, workers=workers(action.replicas, members=seen.workers.pods, trouble=seen.workers.trouble))
     if isinstance(action, Requeue):
         return _given_back(seen, action)
-    if isinstance(action, AskWorker):
-        return replace(seen, early_ack_tasks=frozenset())
     if isinstance(action, AskClaims):
         return replace(seen, claims=replace(seen.claims, asked_at=NOW))
     if isinstance(action, Discard | PutBack):

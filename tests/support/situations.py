@@ -162,7 +162,6 @@ def pools(draw: st.DrawFn) -> PoolObserved:
         workers=draw(st.sampled_from([deployment, replace(deployment, deployment=None)])),
         queue=draw(st.none() | st.builds(PoolQueue, st.integers(0, 30), st.just(held), oldest_entries(held))),
         requeued=draw(st.frozensets(st.sampled_from([pod.container for pod in members]))) if members else frozenset(),
-        early_ack_tasks=draw(st.sampled_from([None, frozenset({"shop.send"})])),
         claims=draw(claim_histories(held)),
         outages=draw(st.sampled_from([(), (), (Outage(NOW - 350, NOW - 301),), (Outage(NOW - 60, NOW - 50),)])),
     )

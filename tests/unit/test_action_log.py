@@ -49,7 +49,6 @@ def test_a_line_ends_with_the_reason() -> None:
         (groups.Redispatch(MANY), logging.DEBUG),
         (groups.Search(), logging.DEBUG),
         (pools.MarkPods((), ()), logging.DEBUG),
-        (pools.AskWorker("w-1"), logging.DEBUG),
         (pools.AskClaims(("w-1",)), logging.DEBUG),
         (pools.Discard("w-1", frozenset()), logging.DEBUG),
         (pools.PutBack("w-1", frozenset()), logging.INFO),

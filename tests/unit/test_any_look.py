@@ -33,7 +33,6 @@ from taskgroup.core.pools.observed import Outage, PoolObserved
 from taskgroup.core.pools.plan import (
     ApplyWorkers,
     AskClaims,
-    AskWorker,
     Discard,
     MarkPods,
     PoolPlan,
@@ -140,7 +139,6 @@ POOLS: dict[type[Action], PoolObserved] = {
     ApplyWorkers: pool(),
     MarkPods: pool(workers=BUSY, queue=pool_queue(a=1)),
     Requeue: pool(workers=BUSY, queue=pool_queue(b=1)),
-    AskWorker: pool(workers=BUSY, early_ack_tasks=None),
     AskClaims: pool(workers=BUSY, queue=pool_queue(a=1, oldest=NOW - 100)),
     Discard: pool(workers=BUSY, queue=pool_queue(a=1), claims=claimed(ended={"x"})),
     PutBack: pool(workers=BUSY, queue=pool_queue(a=1), claims=claimed()),

@@ -12,7 +12,7 @@ from taskgroup.core.exchange import Demand, View
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.pools.claims import LEAST_SECONDS
 from taskgroup.core.pools.observed import PoolObserved, WorkerFacts
-from taskgroup.core.pools.plan import ApplyWorkers, AskWorker, MarkPods, Requeue
+from taskgroup.core.pools.plan import ApplyWorkers, AskClaims, MarkPods, Requeue
 from taskgroup.core.pools.reconcile import FOLLOW_SECONDS, WORKING_SECONDS
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
@@ -20,7 +20,6 @@ from taskgroup.core.trouble import Trouble
 CRASH = Trouble(Reason.WORKER_CRASHES, "Look at its log.")
 MEMBERS = (*pods("a", "b"), *pods("c", ready=False, restarts=2), *pods("d", ended=True, ready=False))
 TWO = workers(2, members=pods("a", "b"))
-UNASKED: dict[str, Any] = {"workers": workers(10, members=pods("a", started_at=NOW - 50)), "early_ack_tasks": None}
 
 
 def test_the_view_says_what_the_group_may_know() -> None:
@@ -29,7 +28,6 @@ def test_the_view_says_what_the_group_may_know() -> None:
         workers=replace(workers(4, members=MEMBERS), trouble=CRASH),
         queue=pool_queue(queued=7, a=4, b=0, d=1),
         given_up=frozenset({TaskId(UID, 3)}),
-        early_ack_tasks=frozenset({"shop.send"}),
     )
 
     assert pool_look(seen).view == View(
@@ -39,7 +37,6 @@ def test_the_view_says_what_the_group_may_know() -> None:
         ready=4,
         busy=2,
         trouble=CRASH,
-        early_ack_tasks=frozenset({"shop.send"}),
         pods=("a", "b", "c", "d"),
         containers=frozenset({"a/0", "b/0", "c/2"}),
         given_up=frozenset({TaskId(UID, 3)}),
@@ -71,13 +68,14 @@ def test_without_a_broker_the_view_still_says_what_runs() -> None:
 def test_what_is_given_back_comes_first_and_questions_last() -> None:
     """Else a pod more would be wanted, or marked, for what lies with a dead one."""
     members = (*pods("a", started_at=NOW - 100), *pods("b", ended=True))
-    seen = pool(demand=demand(4), workers=workers(3, members=members), queue=pool_queue(a=2, b=1), early_ack_tasks=None)
+    queue = pool_queue(a=2, b=1, oldest=NOW - 100)
+    seen = pool(demand=demand(4), workers=workers(3, members=members), queue=queue)
 
     assert pool_look(seen).actions == (
         Requeue("b", 0, None, count_loss=True),
         MarkPods((), ("a",)),
         ApplyWorkers(1),
-        AskWorker("a"),
+        AskClaims(("a",)),
     )
 
 
@@ -97,7 +95,6 @@ def test_what_an_ended_pool_gives_back_is_what_is_left_to_run() -> None:
     [
         ({"demand": demand(100)}, WORKING_SECONDS),
         ({"workers": workers(3, members=pods("a", ended=True)), "queue": pool_queue(a=1)}, FOLLOW_SECONDS),
-        (UNASKED, WORKING_SECONDS),
         ({"workers": workers(3), "workers_spec": None}, WORKING_SECONDS),
         ({"demand": demand(40), "workers": workers(10)}, WORKING_SECONDS),
         ({"demand": demand(0), "workers": workers(0)}, 30.0),
@@ -114,7 +111,6 @@ def test_what_an_ended_pool_gives_back_is_what_is_left_to_run() -> None:
     ids=[
         "a Deployment is applied",
         "something is given back",
-        "a question is asked",
         "workers that cannot be described",
         "items are run",
         "suspended",
@@ -140,9 +136,8 @@ def test_the_next_look_comes_when_something_may_have_changed(fields: dict[str, A
         pool(workers=workers(3, members=MEMBERS), demand=ended(give_back=False), queue=pool_queue(d=3)),
         pool(workers=workers(3, members=MEMBERS, settled=False), demand=demand(12)),
         pool(workers=workers(3), workers_spec=None, demand=ended()),
-        pool(workers=workers(1, members=pods("a", started_at=NOW - 50)), early_ack_tasks=None),
     ],
-    ids=["new", "too many", "suspended", "leftovers", "cancelled", "changed", "no spec", "unasked"],
+    ids=["new", "too many", "suspended", "leftovers", "cancelled", "changed", "no spec"],
 )
 def test_done_once_there_is_nothing_more_to_do(seen: PoolObserved) -> None:
     plan = pool_look(seen)

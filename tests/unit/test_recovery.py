@@ -265,10 +265,3 @@ def test_workers_that_never_answer_do_not_hang_a_group() -> None:
     """An app can switch off remote control: an item that left neither message nor result then hung its group."""
     assert missing(silent_for(SILENCE_SECONDS - 1), IN_FLIGHT) == NONE
     assert missing(silent_for(SILENCE_SECONDS), IN_FLIGHT) == indexes(2)
-
-
-def test_a_silent_worker_hides_no_item_that_it_acknowledges_late() -> None:
-    late, early = (view(early_ack_tasks=frozenset(names)) for names in ((), ("shop.send",)))
-
-    assert missing(silent_for(0.0, view=late), IN_FLIGHT) == indexes(1, 2)
-    assert missing(silent_for(0.0, view=early), IN_FLIGHT) == NONE

@@ -185,11 +185,6 @@ class MemoryInspection:
         """See Inspection."""
         return {pod: Claims(ids=frozenset(ids)) for pod, ids in (await self.active_ids(pods, wait_seconds)).items()}
 
-    async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
-        """See Inspection."""
-        del wait_seconds
-        return frozenset() if pod in set(self._live_pods()) else None
-
     def _ids(self, pod: str) -> set[str]:
         hands = (hand for (_, name), hand in self._store.hands.items() if name == pod)
         return {held.message.id for hand in hands for held in hand if not held.dropped}

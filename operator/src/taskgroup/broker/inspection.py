@@ -14,7 +14,6 @@ from taskgroup.transport.answers import TooLongError
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
 
-_EARLY = " [acks_late=False]"
 _NODE = "celery@"
 """Workers are started under this name and their pod's."""
 _MOST_BYTES = 8 * 1024 * 1024
@@ -53,11 +52,6 @@ class RedisInspection:
     async def _lists(self, pods: Sequence[str], wait_seconds: float) -> list[dict[str, list[Any]]]:
         """In the order in which a task moves on, so that none is missed between two answers."""
         return [await self._ask(method, {}, pods, wait_seconds) for method in ("scheduled", "reserved", "active")]
-
-    async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
-        """See Inspection."""
-        answers = await self._ask("registered", {"taskinfoitems": ["acks_late"]}, [pod], wait_seconds)
-        return _early(answers[pod]) if pod in answers else None
 
     async def _ask(
         self, method: str, arguments: Mapping[str, Any], pods: Sequence[str], wait_seconds: float
@@ -102,12 +96,6 @@ class RedisInspection:
                 pipe.srem(bindings, question.binding)
             pipe.delete(question.answers)
             await pipe.execute()
-
-
-def _early(registered: Sequence[Any]) -> frozenset[str]:
-    """Celery writes `name [acks_late=False]`."""
-    lines = (line for line in registered if isinstance(line, str))
-    return frozenset(line.removesuffix(_EARLY) for line in lines if line.endswith(_EARLY))
 
 
 def _ids(entries: Sequence[Any]) -> set[str]:

@@ -226,6 +226,3 @@ class Inspection(Protocol):
 
         `wait_seconds` bounds each of four questions.
         """
-
-    async def early_ack_tasks(self, pod: str, wait_seconds: float) -> frozenset[str] | None:
-        """Tasks whose messages this worker acknowledges before it runs them; None when it is silent."""

@@ -50,8 +50,6 @@ class View:
     """Pods that hold unacknowledged messages."""
     trouble: Trouble | None = None
     """What keeps workers from running."""
-    early_ack_tasks: frozenset[str] | None = None
-    """Tasks whose messages workers acknowledge before they run them; None while no worker was asked."""
     pods: tuple[str, ...] = ()
     """Names of all pods that may hold messages, ended ones whose messages are not given back yet included."""
     containers: frozenset[str] = frozenset()

@@ -72,7 +72,7 @@ async def _without_result(link: Link, ids: Iterable[str]) -> set[str]:
 
 
 async def _claimed(link: Link, containers: frozenset[str]) -> tuple[set[str], frozenset[str]]:
-    """Task ids that workers say they have: tasks that are acknowledged early are only known to their worker."""
+    """Task ids that workers say they have: they may run what the broker has lost."""
     pods = {container.rpartition("/")[0]: container for container in containers}
     answers = await link.connection.inspection.active_ids(list(pods), _INSPECT_SECONDS)
     silent = frozenset(container for pod, container in pods.items() if pod not in answers)

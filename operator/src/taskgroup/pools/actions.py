@@ -14,7 +14,7 @@ from taskgroup.core.trouble import Trouble
 from taskgroup.loops.action_log import log_action
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
-from taskgroup.pools import asking, claiming
+from taskgroup.pools import claiming
 from taskgroup.pools.memory import PoolMemory
 from taskgroup.transport.errors import BrokerError
 
@@ -36,7 +36,6 @@ class PoolActions:
             plan.ApplyWorkers: self._apply_workers,
             plan.MarkPods: self._mark_pods,
             plan.Requeue: self._requeue,
-            plan.AskWorker: self._ask_worker,
             plan.AskClaims: self._ask_claims,
             plan.Discard: self._discard,
             plan.PutBack: self._put_back,
@@ -100,9 +99,6 @@ class PoolActions:
     def _over(self) -> Indexes:
         demand = self._assignment.demand
         return demand.over if demand else NONE
-
-    async def _ask_worker(self, action: plan.AskWorker) -> bool:
-        return asking.start(self._memory, self._assignment, self._meeting, action.pod, self._clock.monotonic())
 
     async def _ask_claims(self, action: plan.AskClaims) -> bool:
         return claiming.start(self._memory, self._assignment, self._meeting, action.pods, self._clock)

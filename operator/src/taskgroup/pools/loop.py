@@ -19,7 +19,6 @@ from taskgroup.loops.meeting import Assignment, Meeting, Meetings
 from taskgroup.loops.watchdog import name_task
 from taskgroup.pools import claiming
 from taskgroup.pools.actions import PoolActions
-from taskgroup.pools.asking import forget_other_image
 from taskgroup.pools.memory import PoolMemory
 from taskgroup.pools.observe import PoolObserver
 from taskgroup.transport.errors import BrokerError
@@ -101,7 +100,6 @@ class PoolLoop:
     async def look(self, assignment: Assignment, meeting: Meeting, following: PoolFollowing) -> PoolPlan:
         """Observe, decide, tell the group, act; returns what was decided."""
         memory = following.memory
-        forget_other_image(memory.question, assignment)
         seen = await self._observer.observe(memory, assignment, meeting)
         plan = reconcile_pool(seen, self._clock.now())
         if assignment.demand is None:
@@ -125,8 +123,6 @@ class PoolLoop:
 
     async def detach(self, uid: str, following: PoolFollowing) -> None:
         """The loop ends."""
-        if following.memory.question.task is not None:
-            following.memory.question.task.cancel()
         claiming.forget(following.memory)
         await self._observer.disconnect(following.memory.intake, uid)
 

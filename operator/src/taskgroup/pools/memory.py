@@ -54,19 +54,6 @@ class Done:
 
 
 @dataclass(slots=True)
-class Question:
-    """Written by `asking` alone: how workers acknowledge tasks."""
-
-    early_ack_tasks: frozenset[str] | None = None
-    """None while no worker of this image has said so."""
-    image: tuple[str, str] | None = None
-    """Image and app that the answer speaks of."""
-    asked: float = NEVER
-    task: asyncio.Task[None] | None = None
-    """The question under way."""
-
-
-@dataclass(slots=True)
 class Claiming:
     """Written by `claiming` alone: what workers say of what they hold."""
 
@@ -81,5 +68,4 @@ class PoolMemory:
 
     intake: PoolIntake = field(default_factory=PoolIntake)
     done: Done = field(default_factory=Done)
-    question: Question = field(default_factory=Question)
     claiming: Claiming = field(default_factory=Claiming)

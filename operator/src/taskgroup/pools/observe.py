@@ -51,7 +51,6 @@ class PoolObserver:
             claims=memory.claiming.history.without(memory.done.settled),
             given_up=memory.done.given_up,
             set_aside=memory.done.set_aside,
-            early_ack_tasks=memory.question.early_ack_tasks,
             resync_seconds=self._resync,
         )
 

@@ -69,10 +69,9 @@ def _items(numbers: Iterable[int], ledger: Ledger) -> Indexes:
 def missing(seen: Observed, in_flight: Indexes) -> Indexes:
     """Items absent in two searches far enough apart.
 
-    A silent container that lived through both may run one whose message it acknowledged early. That is out of the
-    question for tasks which workers of this image acknowledge late; and after some minutes it is not waited for any
-    more, because an app may have switched off for good what the questions need. None while the broker is away: it has
-    to be told of them.
+    A silent container that lived through both may run one whose message the broker lost. After some minutes it is not
+    waited for any more, because an app may have switched off for good what the questions need. None while the broker
+    is away: it has to be told of them.
     """
     if len(seen.suspicions) < 2 or seen.queue is None:
         return NONE
@@ -82,12 +81,7 @@ def missing(seen: Observed, in_flight: Indexes) -> Indexes:
     absent = first.absent & second.absent & in_flight
     if not first.silent & second.silent:
         return absent
-    return FrozenBitMap(index for index in absent if _is_late(seen, index) or _is_long_absent(second, index))
-
-
-def _is_late(seen: Observed, index: int) -> bool:
-    early = seen.view.early_ack_tasks if seen.view else None
-    return early is not None and seen.work is not None and seen.work.leaf(index).task not in early
+    return FrozenBitMap(index for index in absent if _is_long_absent(second, index))
 
 
 def _is_long_absent(last: Suspicion, index: int) -> bool:

@@ -107,7 +107,5 @@ class PoolObserved:
     """Items that too many workers died with, since the operator started."""
     set_aside: int = 0
     """How often suspects were taken off the queue, since the operator started."""
-    early_ack_tasks: frozenset[str] | None = None
-    """None while no worker was asked."""
     resync_seconds: float = 30.0
     """Longest time between two looks."""

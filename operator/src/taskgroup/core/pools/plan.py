@@ -39,14 +39,6 @@ class Requeue(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class AskWorker(Action):
-    """Ask one worker which tasks it acknowledges before it runs them."""
-
-    frequent: ClassVar[bool] = True
-    pod: str
-
-
-@dataclass(frozen=True, slots=True)
 class AskClaims(Action):
     """Ask the workers of these pods which of the messages that they hold they really have."""
 

@@ -3,7 +3,6 @@
 from taskgroup.core.action import Action
 from taskgroup.core.exchange import View
 from taskgroup.core.pools import claims
-from taskgroup.core.pools.early_acks import ask
 from taskgroup.core.pools.giving_back import requeues
 from taskgroup.core.pools.observed import PoolObserved
 from taskgroup.core.pools.plan import Discard, PoolPlan, PutBack, Requeue
@@ -19,8 +18,7 @@ WORKING_SECONDS = 5.0
 def reconcile_pool(seen: PoolObserved, now: float) -> PoolPlan:
     """What to do now; `now` is in seconds since the epoch."""
     wanted = pods_wanted(seen)
-    questions = (*ask(seen, now), *claims.ask(seen, now))
-    actions = (*requeues(seen), *claims.settle(seen, now), *scale(seen, wanted), *questions)
+    actions = (*requeues(seen), *claims.settle(seen, now), *scale(seen, wanted), *claims.ask(seen, now))
     wake_after = _wake_after(seen, wanted, actions, now)
     return PoolPlan(view=_view(seen, wanted, actions), actions=actions, wake_after=wake_after)
 
@@ -35,7 +33,6 @@ def _view(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> View:
         ready=deployment.ready if deployment else 0,
         busy=sum(1 for count in held.values() if count),
         trouble=seen.workers.trouble,
-        early_ack_tasks=seen.early_ack_tasks,
         pods=tuple(pod.name for pod in pods),
         containers=frozenset(pod.container for pod in pods if not pod.ended),
         given_up=seen.given_up,

@@ -1,16 +1,11 @@
 """What each condition says, in words for the group's owner."""
 
 from taskgroup.api.names import ConditionType, Reason
-from taskgroup.core.exchange import View
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.items.work import Work
 from taskgroup.core.status.conditions import Desired, fails, find, holds
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.status.state import has_run
 from taskgroup.core.status.status_input import StatusInput
-
-_NAMES = 3
-"""Tasks that a message names at most."""
 
 
 def condition_texts(seen: Observed, shown: StatusInput) -> dict[ConditionType, Desired]:
@@ -67,21 +62,7 @@ def _workers(seen: Observed, shown: StatusInput) -> Desired:
         return fails(Reason.WORKERS_STARTING, "Worker pods are being asked for.")
     if not view.ready:
         return fails(Reason.WORKERS_STARTING, f"0 of {view.wanted} worker pods run.")
-    return holds(Reason.WORKERS_READY, " ".join(["Workers run.", *_early_acks(view, seen.work)]))
-
-
-def _early_acks(view: View, work: Work | None) -> list[str]:
-    """At most one sentence, about tasks of this group only."""
-    if not view.early_ack_tasks or work is None:
-        return []
-    names = sorted({leaf.task for leaf in work.kinds} & view.early_ack_tasks)
-    if not names:
-        return []
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return [
-        f"Acknowledged before they run: {', '.join(names[:_NAMES])}{more}. When a worker dies, their items are missed"
-        " only after half a minute or more, then run again: set acks_late=True on the task to have them back at once."
-    ]
+    return holds(Reason.WORKERS_READY, "Workers run.")
 
 
 def _backend(seen: Observed, shown: StatusInput) -> Desired:
