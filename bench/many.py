@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bench.consumer import Consumer, consumer
 from bench.load import api_requests, redis_calls, slowness
-from bench.stage import Stage, stage
+from bench.stage import Object, Stage, stage
 from bench.table import Bound, show_bounds
 
 from taskgroup.broker.keys import PoolKeys
@@ -30,7 +30,6 @@ _KEYS_A_STEP = 1000
 _CALM_SECONDS = 20.0
 _MOST_CALMS = 12
 _MAX_REQUESTS = 20
-_POLL_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +48,10 @@ async def main() -> int:
         slower = slowness()
         with consumer(environment.server.url) as queue_consumer:
             storm = await _storm(environment, queue_consumer)
+            _show_requests(storm)
             idle = await _idle(environment)
             restart, reads = await _restart(environment, queue_consumer)
         slower = max(slower, slowness())
-    _show_requests(storm)
     title = (
         f"{GROUPS:,} TaskGroups of {ITEMS} items at once, on a machine {slower:.1f} times slower than the reference."
     )
@@ -93,7 +92,7 @@ async def _idle(environment: Stage) -> float:
 async def _restart(environment: Stage, queue_consumer: Consumer) -> tuple[float, float]:
     """Seconds from the start until all groups that ran have ended, and how often Redis was read as a whole."""
     uids = await _create(environment, "running", RUNNING)
-    await environment.until_all(lambda states: states.count("Running") == RUNNING)
+    await environment.until_all(lambda statuses: _count(statuses, "active", ITEMS) == RUNNING)
     environment.operator.stop()
     with environment.server.client() as client:
         scans = redis_calls(client, "scan")
@@ -123,18 +122,23 @@ async def _complete(environment: Stage, count: int) -> float:
     """The highest memory of the operator, in MB, until so many groups are complete."""
     megabytes = 0.0
 
-    def are_complete(states: list[str | None]) -> bool:
+    def are_complete(statuses: list[Object]) -> bool:
         nonlocal megabytes
         megabytes = max(megabytes, environment.operator_megabytes)
-        return states.count("Complete") == count
+        return _count(statuses, "state", "Complete") == count
 
-    await environment.until_all(are_complete, step=_POLL_SECONDS)
+    await environment.until_all(are_complete)
     return megabytes
+
+
+def _count(statuses: list[Object], field: str, value: object) -> int:
+    return sum(status.get(field) == value for status in statuses)
 
 
 def _show_requests(storm: Storm) -> None:
     each = ", ".join(f"{kind} {count / GROUPS:.1f}" for kind, count in storm.requests.most_common())
-    print(f"\nThe operator used {storm.cpu_seconds:.0f} s of processor time. Requests for each group: {each}.")
+    print(f"\nAll were Complete after {storm.seconds:.0f} s, with {storm.megabytes:.0f} MB.")
+    print(f"The operator used {storm.cpu_seconds:.0f} s of processor time. Requests for each group: {each}.")
 
 
 if __name__ == "__main__":

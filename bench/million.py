@@ -42,7 +42,7 @@ async def _watch(environment: Stage, pool: PoolKeys) -> tuple[float, int, int]:
     memory, queue, size = 0.0, 0, 0
     with redis.Redis.from_url(environment.server.url) as client:
         while True:
-            (status,) = await environment.statuses()
+            (status,) = environment.statuses.by_name.values()
             memory = max(memory, environment.operator_megabytes)
             queue = max(queue, sum(int(client.llen(name)) for name in pool.lists))
             size = max(size, len(json.dumps(status)))

@@ -1,10 +1,11 @@
 """The environment of the benchmarks: one Redis, and the operator as a process on a real API server."""
 
+import asyncio
 import os
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
 from taskgroup.cluster.client import Cluster, connect
+from taskgroup.cluster.errors import ApiError
 from taskgroup.cluster.resources import NAMESPACES, SECRETS, TASK_GROUPS
+from taskgroup.cluster.watching import Watcher
 
 _CLUSTER = str(Path(__file__).parents[1] / "tests/cluster/cluster")
 _BROKER = "redis"
@@ -29,6 +32,31 @@ _POLL_SECONDS = 0.2
 Object = dict[str, Any]
 
 
+class Statuses:
+    """The status of each TaskGroup, as a watch tells it: to list them again and again would be a load of its own."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Object] = {}
+
+    def replace(self, scope: str, objects: Sequence[Object], version: str) -> None:
+        """See Receiver."""
+        del scope, version
+        self.by_name.clear()
+        for new in objects:
+            self.put(new)
+
+    def put(self, new: Object) -> None:
+        """See Receiver."""
+        self.by_name[new["metadata"]["name"]] = new.get("status", {})
+
+    def remove(self, old: Object) -> None:
+        """See Receiver."""
+        self.by_name.pop(old["metadata"]["name"], None)
+
+    def fail(self, scope: str, error: ApiError) -> None:
+        """See Receiver. The watch is begun anew."""
+
+
 @dataclass(slots=True)
 class Stage:
     """A namespace that the operator watches, and the Redis that its TaskGroups and Celery use."""
@@ -37,6 +65,7 @@ class Stage:
     namespace: str
     server: RedisServer
     operator: OperatorProcess
+    statuses: Statuses
 
     async def create(self, name: str, **spec: Any) -> str:
         """Create a TaskGroup of no-op tasks and return its uid."""
@@ -56,19 +85,15 @@ class Stage:
         await self._until("warm-up", lambda status: status.get("state") == "Suspended")
         await self.remove("warm-up")
 
-    async def statuses(self) -> list[Object]:
-        """The status of each TaskGroup."""
-        return [group.get("status", {}) for group in await self.cluster.list_all(TASK_GROUPS, self.namespace)]
-
-    async def until_all(self, holds: Callable[[list[str | None]], bool], step: float = _POLL_SECONDS) -> None:
-        """Wait until this is true of the states of all TaskGroups; RuntimeError with its log when the operator ends."""
+    async def until_all(self, holds: Callable[[list[Object]], bool]) -> None:
+        """Wait until this is true of all TaskGroups' statuses; RuntimeError with its log when the operator ends."""
 
         async def is_reached() -> bool:
             if not self.operator.is_running:
                 raise RuntimeError(f"The operator has ended. The end of its log:\n{self.operator.log[-3000:]}")
-            return holds([status.get("state") for status in await self.statuses()])
+            return holds(list(self.statuses.by_name.values()))
 
-        await eventually_async(is_reached, _LONG_SECONDS, lambda: self.operator.log[-3000:], step=step)
+        await eventually_async(is_reached, _LONG_SECONDS, lambda: self.operator.log[-3000:], step=_POLL_SECONDS)
 
     @property
     def operator_cpu(self) -> float:
@@ -108,15 +133,29 @@ async def stage() -> AsyncIterator[Stage]:
     """Start everything; stop at the end of the block what was started."""
     with _api_server() as kubeconfig, redis_server() as server, tempfile.TemporaryDirectory() as folder:
         TaskGroups(kubeconfig).install()
-        async with await connect(kubeconfig) as cluster, _namespace(cluster, server) as namespace:
+        async with (
+            await connect(kubeconfig, watches=1) as cluster,
+            _namespace(cluster, server) as namespace,
+            _watched(cluster, namespace) as statuses,
+        ):
             operator = OperatorProcess(namespace, kubeconfig, Path(folder))
             operator.start()
             try:
-                environment = Stage(cluster, namespace, server, operator)
+                environment = Stage(cluster, namespace, server, operator, statuses)
                 await environment.warm_up()
                 yield environment
             finally:
                 operator.stop()
+
+
+@asynccontextmanager
+async def _watched(cluster: Cluster, namespace: str) -> AsyncIterator[Statuses]:
+    statuses = Statuses()
+    watch = asyncio.create_task(Watcher(cluster, TASK_GROUPS, namespace, "", statuses).run())
+    try:
+        yield statuses
+    finally:
+        watch.cancel()
 
 
 @contextmanager
