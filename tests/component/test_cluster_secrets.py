@@ -9,7 +9,7 @@ from taskgroup.api.spec import SecretKeyRef
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
 from taskgroup.cluster.resources import SECRETS
-from taskgroup.cluster.secrets import read_text
+from taskgroup.cluster.secrets import KEPT_SECONDS, RecentSecrets, read_text
 
 URL = "redis://:geheim@redis:6379/0"
 REF = SecretKeyRef(name="redis", key="url")
@@ -56,3 +56,21 @@ async def test_a_secret_that_the_operator_may_not_read(namespace: str) -> None:
     async with connected(user="nobody") as powerless:
         with pytest.raises(ForbiddenError, match=r'may not read Secret "redis" .* grant it the verb get on secrets'):
             await read_text(powerless, namespace, REF)
+
+
+async def test_a_thousand_groups_of_one_secret_read_it_once_and_a_new_one_is_seen_soon(
+    cluster: Cluster, namespace: str
+) -> None:
+    now = 100.0
+    secrets = RecentSecrets(cluster, lambda: now)
+    with pytest.raises(SecretMissingError):
+        await secrets.read_text(namespace, REF)
+
+    await store(cluster, namespace, url=URL.encode())
+    assert await secrets.read_text(namespace, REF) == URL, "what was missing is asked for again at once"
+    await cluster.delete(SECRETS, namespace, "redis")
+    await store(cluster, namespace, url=b"redis://other:6379/0")
+
+    assert await secrets.read_text(namespace, REF) == URL, "no request was made"
+    now += KEPT_SECONDS + 1
+    assert await secrets.read_text(namespace, REF) == "redis://other:6379/0"

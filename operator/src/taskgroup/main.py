@@ -3,17 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import kopf
 
-from taskgroup.cluster.client import CONNECTIONS, Cluster, connect
+from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.group_store import KubernetesGroups
 from taskgroup.cluster.lease import Lease
 from taskgroup.cluster.lease_thread import LeaseThread
-from taskgroup.cluster.secrets import read_text
+from taskgroup.cluster.secrets import RecentSecrets
 from taskgroup.cluster.worker_cache import WATCHES, WorkerCache
 from taskgroup.cluster.workers.deployments import WorkerDeployments
 from taskgroup.connections.linking import Linker
@@ -41,7 +40,6 @@ from taskgroup.serve.health import HealthServer
 from taskgroup.settings import Settings
 from taskgroup.transport.network import Network
 
-THREADS = 32
 _log = logging.getLogger("taskgroup")
 
 
@@ -51,25 +49,23 @@ async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
     def make(cluster: Cluster) -> Lease:
         return Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
 
-    connections = CONNECTIONS + WATCHES * max(len(settings.watch_namespaces), 1)
+    watches = WATCHES * max(len(settings.watch_namespaces), 1)
     leadership = Leadership(LeaseThread(kubeconfig, make, settings.lease_seconds))
     stop_at_signals(leadership.stop, leadership.release_now)
     async with (
         HealthServer(settings.health_address, settings.health_port, leadership.health),
-        await connect(kubeconfig, connections=connections) as cluster,
+        await connect(kubeconfig, watches=watches) as cluster,
     ):
         await leadership.run(partial(_serve, cluster, settings, kubeconfig))
 
 
 async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, leadership: Leadership) -> None:
-    # Specs are compiled in them; what waits for tenants' servers has its own (see transport.network).
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     network = Network(settings.brokers_allowed)
     clock, meetings, connections = SystemClock(), Meetings(), Connections(partial(open_redis, network=network))
     cluster_id = await identity(cluster)
     cache = WorkerCache(settings.watch_namespaces, meetings.change_workers)
     store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster, cache)
-    linker = Linker(partial(read_text, cluster), settings, connections)
+    linker = Linker(RecentSecrets(cluster).read_text, settings, connections)
     compiler = Compiler(settings.max_message_bytes)
     groups = GroupLoop(
         store,

@@ -15,18 +15,19 @@ from kubernetes import aio
 
 from taskgroup.api.names import MANAGER
 from taskgroup.cluster.errors import ApiError, from_response
-from taskgroup.cluster.resources import Resource
-from taskgroup.cluster.wire import api_errors, decoded, lines
+from taskgroup.cluster.resources import LEDGERS, Resource
+from taskgroup.cluster.turns import Turns
+from taskgroup.cluster.wire import api_errors, decoded, lines, proxy_of
 
 REQUEST_SECONDS = 10.0
 CONNECTIONS = 32
 """Most connections at once. Each takes up to 256 KB for its TLS buffers, and more of them are not faster."""
 PAGE = 500
 """Most objects in one page of a list."""
-WATCH_SECONDS = 240
-"""After which the API server ends a watch."""
-SILENT_SECONDS = 100.0
-"""A watch that tells nothing for this time is broken: the API server sends a bookmark about every minute."""
+WATCH_SECONDS = 90
+"""After which the API server ends a watch. Of a kind that never changes it tells nothing until then, no bookmark."""
+SILENT_SECONDS = WATCH_SECONDS + 15.0
+"""A watch that tells nothing for this time, not even its end, is broken."""
 
 Object = dict[str, Any]
 _Body = Object | Sequence[Object] | None
@@ -41,14 +42,14 @@ _METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSO
 
 
 async def connect(
-    kubeconfig: str | None = None, context: str | None = None, *, connections: int = CONNECTIONS
+    kubeconfig: str | None = None, context: str | None = None, *, connections: int = CONNECTIONS, watches: int = 0
 ) -> "Cluster":
     """Return a client of the cluster in the kubeconfig; without one, of the cluster that this pod runs in.
 
-    It opens at most `connections`. Raises ApiError when the configuration cannot be read. The user's default kubeconfig
-    is never used.
+    It opens at most `connections`, and as many more as there may be watches. Raises ApiError when the configuration
+    cannot be read. The user's default kubeconfig is never used.
     """
-    settings = _client.Configuration(connection_pool_maxsize=connections)
+    settings = _client.Configuration(connection_pool_maxsize=connections + watches)
     try:
         if kubeconfig:
             for path in kubeconfig.split(os.pathsep):
@@ -59,7 +60,9 @@ async def connect(
     except (_config.ConfigException, OSError) as error:
         source = f"the kubeconfig {kubeconfig}" if kubeconfig else "this pod's service account"
         raise ApiError(f"The cluster's address cannot be read from {source}: {error}") from None
-    return Cluster(_client.ApiClient(settings))
+    settings.proxy = settings.proxy or proxy_of(settings.host)
+    settings.client_session_kwargs = {"trust_env": False}
+    return Cluster(_client.ApiClient(settings), connections)
 
 
 def _check_kubeconfig(path: str) -> None:
@@ -76,9 +79,11 @@ def _check_kubeconfig(path: str) -> None:
 class Cluster:
     """A client for the kinds in `resources`. Close it after use, or use it as an asynchronous context manager."""
 
-    def __init__(self, api: Any, timeout: float = REQUEST_SECONDS) -> None:
+    def __init__(self, api: Any, connections: int, timeout: float = REQUEST_SECONDS) -> None:
         self._api = api
         self._timeout = timeout
+        # A request's time begins when it has its connection: in a storm a thousand wait for one.
+        self._turns = Turns(connections)
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,10 +153,13 @@ class Cluster:
             "create", "POST", resource, namespace, body=_typed(resource, body), query=query, accept=accept
         )
 
-    async def apply(self, resource: Resource, body: Object) -> Object:
-        """Server-side apply: set the fields of `body`, also those that others changed, and leave all other fields."""
+    async def apply(self, resource: Resource, body: Object, *, force: bool = True) -> Object:
+        """Server-side apply: set the fields of `body`, also those that others changed, and leave all other fields.
+
+        Without `force`, raises ConflictError when another has set one of them to something else.
+        """
         meta = body["metadata"]
-        query = {"fieldManager": MANAGER, "force": "true"}
+        query = {"fieldManager": MANAGER, "force": str(force).lower()}
         return await self._call(
             "patch",
             "PATCH",
@@ -250,14 +258,15 @@ class Cluster:
         accept: str = _JSON,
     ) -> Object:
         label = resource.label(namespace, name or _name(body))
-        status, data = await self._send(
-            f"{verb} {label}",
-            method,
-            resource.path(namespace, name, subresource),
-            [(key, value) for key, value in (query or {}).items() if value],
-            body,
-            {"Accept": accept, "Content-Type": media, "User-Agent": MANAGER},
-        )
+        async with self._turns.turn(namespace, begins=method == "POST" and resource is LEDGERS):
+            status, data = await self._send(
+                f"{verb} {label}",
+                method,
+                resource.path(namespace, name, subresource),
+                [(key, value) for key, value in (query or {}).items() if value],
+                body,
+                {"Accept": accept, "Content-Type": media, "User-Agent": MANAGER},
+            )
         if not 200 <= status <= 299:
             plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
             raise from_response(status, data, verb, plural, label)

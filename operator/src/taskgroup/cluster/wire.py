@@ -4,6 +4,8 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
@@ -20,6 +22,15 @@ def api_errors(action: str, seconds: float) -> Iterator[None]:
         raise ApiError(f"The Kubernetes API did not answer within {seconds:g} s ({action}).") from None
     except (aiohttp.ClientError, OSError) as error:
         raise ApiError(f"The Kubernetes API cannot be reached ({action}): {error}.") from None
+
+
+def proxy_of(server: str) -> str | None:
+    """The proxy that the environment names for a URL; None without one.
+
+    Asked once: the client's own way reads environment and ~/.netrc again for every request, in threads.
+    """
+    parts = urlsplit(server)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 async def lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

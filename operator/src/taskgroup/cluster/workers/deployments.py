@@ -11,7 +11,7 @@ import orjson
 from taskgroup.api.names import ANNOTATION_DELETION_COST
 from taskgroup.cluster.children import child_name, refuse_foreign
 from taskgroup.cluster.client import Cluster, Object
-from taskgroup.cluster.errors import NotFoundError
+from taskgroup.cluster.errors import ConflictError, NotFoundError
 from taskgroup.cluster.object_cache import Cached
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
 from taskgroup.cluster.worker_cache import WorkerCache, keep_deployment
@@ -67,9 +67,7 @@ class WorkerDeployments:
     async def apply(self, meta: Meta, spec: PoolSpec, replicas: int) -> None:
         """See WorkerStore. Fields that are not in the manifest are left as they are."""
         manifest = worker_deployment(meta, spec, replicas)
-        if self._deployment(meta) is None:
-            await self._refuse_foreign(meta)
-        deployment = await self._cluster.apply(DEPLOYMENTS, manifest)
+        deployment = await self._apply(meta, manifest)
         self._cache.deployments.put(deployment)
         self._applied[meta.uid] = _Applied(_digest(manifest), keep_deployment(deployment).digest)
 
@@ -104,13 +102,14 @@ class WorkerDeployments:
             refuse_foreign(meta, cached.kept, DEPLOYMENTS.kind)
         return cached
 
-    async def _refuse_foreign(self, meta: Meta) -> None:
-        """An object of that name without our labels is in no watch of ours."""
+    async def _apply(self, meta: Meta, manifest: Manifest) -> Object:
+        """An object of that name without our labels is in no watch of ours; its selector is another in any case."""
         try:
+            return await self._cluster.apply(DEPLOYMENTS, manifest, force=self._deployment(meta) is not None)
+        except ConflictError:
             found = await self._cluster.get(DEPLOYMENTS, meta.namespace, worker_name(meta), metadata_only=True)
-        except NotFoundError:
-            return
-        refuse_foreign(meta, found, DEPLOYMENTS.kind)
+            refuse_foreign(meta, found, DEPLOYMENTS.kind)
+            return await self._cluster.apply(DEPLOYMENTS, manifest)
 
     async def _mark(self, meta: Meta, pod: str, cost: str) -> None:
         patch = {"metadata": {"annotations": {ANNOTATION_DELETION_COST: cost}}}
