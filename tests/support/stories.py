@@ -192,9 +192,10 @@ mixed_specs = st.builds(
 )
 
 
-def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, Step]) -> World:
-    """The world after a story, and after the calm that follows it."""
+def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, Step], *, late: bool = False) -> World:
+    """The world after a story, and after the calm that follows it; `late`: each operator is told of the past late."""
     world = World(wanted)
+    world.is_watch_late = late
     for name, number in story:
         steps[name](world, number)
         check(world)

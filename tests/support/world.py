@@ -66,6 +66,8 @@ class World:
         self._ticks = 0
         self._generation = 0
         self.change(spec)
+        self.is_watch_late = False
+        """The operator's watch tells the object as it was created."""
         self.deaths = 0
         """How often the operator died."""
         self.operator = self._start()
@@ -220,7 +222,7 @@ class World:
         operator = self.operator
         try:
             await self._sweep()
-            plan, _ = await operator.groups.look(self.body, operator.meeting, operator.following)
+            plan, _ = await operator.groups.look(self._told(), operator.meeting, operator.following)
             check_plan(self, plan)
             if pool:
                 await self._look_at_workers()
@@ -233,6 +235,12 @@ class World:
                 self.kill()
             return None
         return plan
+
+    def _told(self) -> dict[str, Any]:
+        """The object as the watch tells it."""
+        status = {"observedGeneration": -1} if self.is_watch_late else self.status.dump()
+        version = "1" if self.is_watch_late else self.store.version
+        return self.body | {"metadata": self.body["metadata"] | {"resourceVersion": version}, "status": status}
 
     async def _sweep(self) -> None:
         memory = self.operator.following.memory

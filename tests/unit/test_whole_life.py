@@ -78,6 +78,15 @@ def test_every_item_ends_whatever_becomes_of_the_deployment(
     assert not world.status.cancelled
 
 
+@settings(max_examples=60)
+@given(specs, stories(STORM))
+def test_an_operator_that_is_told_late_what_was_written_loses_nothing(
+    wanted: TaskGroupSpec, story: list[tuple[str, int]]
+) -> None:
+    """Its watch shows the object as it was created, and it takes it for a new one."""
+    check_end(lived(wanted, story, STORM, late=True))
+
+
 def test_what_a_pod_holds_that_the_pool_has_not_seen_yet_is_not_missing() -> None:
     """The pool hangs in a request while the pod starts that another one asked for."""
     world = World(spec(2, workers={"concurrency": 1, "maxReplicas": 2}))

@@ -31,7 +31,12 @@ class MemoryGroupStore:
     async def read_status(self, meta: Meta) -> StoredStatus:
         """See GroupStore."""
         del meta
-        return StoredStatus(self.status, str(self._versions["status"]))
+        return StoredStatus(self.status, self.version)
+
+    @property
+    def version(self) -> str:
+        """Of the TaskGroup."""
+        return str(self._versions["status"])
 
     async def write_status(self, meta: Meta, status: TaskGroupStatus, version: str) -> str:
         """See GroupStore."""

@@ -67,7 +67,7 @@ class ObjectCache:
         """See Receiver; also for the answer to a write."""
         key, name, entry = _key(new), str(new["metadata"]["name"]), self._keep(new)
         before = self._objects.get(key, {}).get(name)
-        if before is not None and before.uid == entry.uid and not _is_newer(entry.version, before.version):
+        if before is not None and before.uid == entry.uid and not is_newer(entry.version, before.version):
             return
         self._objects.setdefault(key, {})[name] = entry
         if before is None or replace(before, version=entry.version) != entry:
@@ -87,7 +87,7 @@ class ObjectCache:
             for key, entries in self._objects.items()
             if scope in ("", key[0])
             for name, entry in entries.items()
-            if entry.uid not in there and not _is_newer(entry.version, version)
+            if entry.uid not in there and not is_newer(entry.version, version)
         ]
         for key, name, entry in gone:
             self._drop(key, name, entry.uid)
@@ -113,8 +113,8 @@ def _key(obj: dict[str, Any]) -> tuple[str, str]:
     return str(metadata["namespace"]), str((metadata.get("labels") or {}).get(LABEL_UID, ""))
 
 
-def _is_newer(version: str, than: str) -> bool:
-    """The API server's versions are numbers that grow; where they were not, what is told last would count."""
+def is_newer(version: str, than: str) -> bool:
+    """Whether a resourceVersion is. They are numbers that grow; where they were not, what is told last would count."""
     if version.isdecimal() and than.isdecimal():
         return int(version) > int(than)
     return version != than

@@ -8,7 +8,8 @@ from typing import Any
 from taskgroup.api.names import EventReason
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.errors import ApiError, ConflictError, NotFoundError
-from taskgroup.cluster.port import GroupStore, WorkerStore
+from taskgroup.cluster.object_cache import is_newer
+from taskgroup.cluster.port import GroupStore, StoredStatus, WorkerStore
 from taskgroup.connections.linking import Linker
 from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.reconcile import reconcile
@@ -47,6 +48,10 @@ class Following:
     """A spec has to be read only once."""
     known: Ledger | None = None
     """The ledger of the last memory: what it counted stays counted, whatever has become of the stored one."""
+    at_rest: StoredStatus | None = None
+    """What was written last when a finished group was let go: the watch may tell it later."""
+    is_first: bool = True
+    """There was no memory yet."""
     conflicts: Backoff = field(default_factory=lambda: Backoff(AGAIN_SECONDS))
     failures: Backoff = field(default_factory=lambda: Backoff(RETRY_SECONDS))
 
@@ -94,7 +99,7 @@ class GroupLoop:
     async def _step(self, body: Body, meeting: Meeting, following: Following) -> float:
         """One look, or what follows from its failure; returns the seconds until the next."""
         try:
-            if following.memory is None and (left := await self._rest_left(body)) > 0:
+            if following.memory is None and (left := await self._rest_left(body, following)) > 0:
                 meeting.rest()
                 return left
             plan, seconds = await self.look(body, meeting, following)
@@ -121,11 +126,11 @@ class GroupLoop:
         following.failures.reset()
         return seconds
 
-    async def _rest_left(self, body: Body) -> float:
+    async def _rest_left(self, body: Body, following: Following) -> float:
         """How long a finished group may stay as it is, as far as is known without a request; 0 when it may not."""
         if not body.get("status"):
             return 0.0
-        meta, status = read_meta(body), TaskGroupStatus.model_validate(body["status"])
+        meta, status = read_meta(body), _newest_status(body, following.at_rest)
         if not has_come_to_rest(meta, status) or not await self._workers.are_none(meta):
             return 0.0
         time_to_live = body["spec"].get("ttlSecondsAfterFinished")
@@ -135,6 +140,9 @@ class GroupLoop:
 
     async def _rest(self, body: Body, meeting: Meeting, following: Following) -> None:
         """All is written down: connection, memory and what was compiled are let go, but not what was counted."""
+        if following.memory is not None:
+            record = following.memory.record
+            following.at_rest = StoredStatus(record.status, record.version)
         await self.detach(body["metadata"]["uid"], following)
         following.compiled = None
         meeting.rest()
@@ -168,11 +176,13 @@ class GroupLoop:
     async def _attach(self, body: Body, following: Following) -> Memory:
         """Memory from what is written down: the object itself and the ledger."""
         meta = read_meta(body)
+        following.compiled = await self._compiler.compile(following.compiled, meta, body["spec"])
+        if following.is_first and _is_untouched(body):
+            return Memory(Intake(following.compiled), _new_record(body))
         saved = await self._store.load_ledger(meta)
         ledger, events = self._decode(saved.data, meta) if saved else (Ledger(), ())
         record = await self._record(meta, ledger, saved.version if saved else None)
         record.ledger, record.extra_events = _recalled(ledger, following.known, record.status), events
-        following.compiled = await self._compiler.compile(following.compiled, meta, body["spec"])
         return Memory(Intake(following.compiled), record)
 
     async def _record(self, meta: Meta, ledger: Ledger, ledger_version: str | None) -> Record:
@@ -195,11 +205,33 @@ class GroupLoop:
         memory, following.memory = following.memory, None
         if memory is None:
             return
-        following.compiled, following.known = memory.intake.compiled, memory.record.ledger
+        following.compiled, following.is_first = memory.intake.compiled, False
+        if memory.record.ledger_version is not None:
+            following.known = memory.record.ledger
         if memory.searches.task is not None:
             memory.searches.task.cancel()
         if memory.intake.link is not None:
             await self._linker.unlink(uid, memory.intake.link)
+
+
+def _newest_status(body: Body, written: StoredStatus | None) -> TaskGroupStatus:
+    if written is not None and is_newer(written.version, body["metadata"]["resourceVersion"]):
+        return written.status
+    return TaskGroupStatus.model_validate(body["status"])
+
+
+def _is_untouched(body: Body) -> bool:
+    """The API server itself puts an observed generation of -1 into a new object."""
+    return (body.get("status") or {}).keys() <= {"observedGeneration"}
+
+
+def _new_record(body: Body) -> Record:
+    """Of a group that nothing was written of, as far as the watch tells: no request, a thousand may come at once.
+
+    Else the first write, that of the ledger or of the status, is refused, and everything is read.
+    """
+    status = TaskGroupStatus.model_validate(body.get("status") or {})
+    return Record(status, body["metadata"]["resourceVersion"], Ledger(), Ledger(), None)
 
 
 def _recalled(stored: Ledger, known: Ledger | None, status: TaskGroupStatus) -> Ledger:

@@ -10,6 +10,7 @@ from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
 from taskgroup.core.groups.planning import plan_for
 from taskgroup.core.groups.resting import FOREVER, can_rest
 from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import seconds, timestamp
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.status.status_input import StatusInput
@@ -19,8 +20,10 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
     """First transition of the end: the ledger is saved, then the outcome is written; late results change nothing then.
 
     The rest counts as cancelled in the status only: a ledger in which everything has ended would look like a success if
-    the operator died between the two.
+    the operator died between the two. Where there is no rest, one transition does both.
     """
+    if not shown.ledger.unfinished:
+        return replace(_finished(seen, shown.ledger, verdict, now), save=True, forget=forget)
     ledger = shown.ledger.cancelled_rest()
     ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger, active=0)
     # At once, and not with the second transition: until then workers would go on taking items that count as cancelled.
@@ -30,9 +33,11 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
 
 
 def finish(seen: Observed, now: float) -> Plan:
-    """Second transition of the end: Complete or Failed, with the time."""
-    ledger = seen.ledger.cancelled_rest()
-    verdict = decided(seen.status)
+    """Second transition of the end, where there was a rest: Complete or Failed, with the time."""
+    return _finished(seen, seen.ledger.cancelled_rest(), decided(seen.status), now)
+
+
+def _finished(seen: Observed, ledger: Ledger, verdict: Verdict | None, now: float) -> Plan:
     shown = StatusInput(
         phase=Phase.FINISHED,
         ledger=ledger,

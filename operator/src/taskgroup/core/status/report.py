@@ -33,10 +33,10 @@ def report(seen: Observed, shown: StatusInput, now: float) -> TaskGroupStatus:
         "workers": _workers(seen),
         "conditions": merged(seen.status.conditions or (), desired, seen.meta.generation, now),
     }
+    fields["completion_time"] = shown.completion_time or seen.status.completion_time
     suspended = desired[ConditionType.SUSPENDED].status == "True"
     if phase_of(seen.status) in (Phase.DECIDED, Phase.FINISHED):
-        end = shown.completion_time or seen.status.completion_time
-        fields |= {"state": state_of(seen, shown, suspended=suspended), "completion_time": end}
+        fields["state"] = state_of(seen, shown, suspended=suspended)
         return seen.status.model_copy(update=fields)
     return TaskGroupStatus(**_figures(seen, shown, suspended=suspended), **fields)
 
