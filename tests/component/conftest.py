@@ -10,6 +10,7 @@ from support.api_server import group as group
 from support.api_server import namespace as namespace
 from support.api_server import restricted as restricted
 from support.redis_server import RedisServer, redis_server
+from support.task_groups import Bench, running_bench
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,13 @@ def shared_redis() -> Iterator[RedisServer]:
     """One Redis for the whole run; a test that kills it starts its own instead."""
     with redis_server() as server:
         yield server
+
+
+@pytest.fixture
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A running operator in a namespace of its own; files whose tests share one have their own fixture."""
+    with running_bench(tmp_path_factory.mktemp("bench")) as bench:
+        yield bench
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The scripts against a real Redis: each change happens once, or not at all, whoever repeats it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -20,12 +20,6 @@ async def group(redis_url: str) -> AsyncIterator[Group]:
     opened = await open_group(redis_url, prefix="shop:")
     yield opened
     await opened.broker.close()
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as found:
-        yield found
 
 
 async def test_open_begins_the_books_once(group: Group) -> None:

@@ -2,22 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 
-import pytest
-
-from support.task_groups import Bench, running_bench
+from support.task_groups import Bench
 from support.wait import eventually
 
 ITEMS = 24
 TEMPLATE = {"task": "demo.gate", "args": ["$(item)"], "options": {"ignoreResult": True}}
-
-
-@pytest.fixture
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A running operator in a namespace of its own."""
-    with running_bench(tmp_path_factory.mktemp("bench")) as bench:
-        yield bench
 
 
 def test_a_ledger_that_goes_or_ages_makes_no_counted_item_run_again(bench: Bench) -> None:

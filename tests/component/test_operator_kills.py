@@ -3,22 +3,12 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
 
-import pytest
-
-from support.task_groups import Bench, running_bench
+from support.task_groups import Bench
 from support.wait import eventually
 
 ITEMS = 1_500
 LIVES = 6
-
-
-@pytest.fixture
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A running operator in a namespace of its own."""
-    with running_bench(tmp_path_factory.mktemp("bench")) as bench:
-        yield bench
 
 
 def test_an_operator_killed_while_it_dispatches_and_while_items_run_loses_nothing(bench: Bench) -> None:

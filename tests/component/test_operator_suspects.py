@@ -2,26 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
-
 from support.celery_worker import CeleryWorker
-from support.task_groups import WORKERS, Bench, running_bench
+from support.task_groups import WORKERS, Bench
 from support.wait import PATIENCE, eventually
 from taskgroup.broker.keys import PoolKeys
 
 POD = "pod-a"
 POISON = 2
 MOST_LIVES = 8
-
-
-@pytest.fixture
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A running operator in a namespace of its own."""
-    with running_bench(tmp_path_factory.mktemp("bench")) as bench:
-        yield bench
 
 
 def test_of_four_items_only_the_one_that_kills_the_worker_is_lost(bench: Bench) -> None:

@@ -1,7 +1,6 @@
 """The pattern of a task id in Lua against the one in Python: a script and the operator must mean the same item."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -16,12 +15,6 @@ return cjson.encode({uid or cjson.null, index or cjson.null, attempt or cjson.nu
 """
 SEVERAL = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 texts = st.text(st.characters(codec="utf-8"))
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as opened:
-        yield opened
 
 
 def in_lua(client: redis.Redis, text: str) -> TaskId | None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
 from support.hostile.servers import Behaviour, answering, deaf, dripping, flooding, serving, silent
+from support.redis_wire import wire
 from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.port import ItemMessage, Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker
@@ -148,18 +149,6 @@ async def test_what_came_of_an_answer_is_dropped_with_its_connection() -> None:
     assert held < 8_000_000
 
 
-def _wire(value: Any) -> bytes:
-    if value is None:
-        return b"$-1\r\n"
-    if isinstance(value, int):
-        return b":%d\r\n" % value
-    if isinstance(value, bytes):
-        return b"$%d\r\n%b\r\n" % (len(value), value)
-    if isinstance(value, str):
-        return b"%b\r\n" % value.encode()
-    return b"*%d\r\n" % len(value) + b"".join(map(_wire, value))
-
-
 _TEXTS = st.one_of(
     st.binary(max_size=12),
     st.sampled_from(
@@ -196,9 +185,9 @@ def _lying(seed: int, values: list[Any]) -> Behaviour:
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
             for _ in range(data.count(b"*")):
-                writer.write(_wire(choose.choice(values)))
+                writer.write(wire(choose.choice(values)))
             if b"EXEC" in data:
-                writer.write(_wire([choose.choice(values) for _ in range(data.count(b"*") - 2)]))
+                writer.write(wire([choose.choice(values) for _ in range(data.count(b"*") - 2)]))
             await writer.drain()
 
     return behave

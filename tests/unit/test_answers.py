@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 
+from support.redis_wire import wire
 from taskgroup.transport.answers import INCOMPLETE, AnswerReader, TooLongError
 
 LIMIT = 100_000
@@ -21,17 +22,6 @@ def read_all(data: bytes, step: int = 10_000, limit: int = LIMIT) -> list[Any]:
         while (answer := reader.next()) is not INCOMPLETE:
             answers.append(answer)
     return answers
-
-
-def wire(value: Any) -> bytes:
-    """As Redis sends it."""
-    if value is None:
-        return b"$-1\r\n"
-    if isinstance(value, int):
-        return b":%d\r\n" % value
-    if isinstance(value, bytes):
-        return b"$%d\r\n%b\r\n" % (len(value), value)
-    return b"*%d\r\n" % len(value) + b"".join(map(wire, value))
 
 
 SCALARS = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.binary(max_size=50))

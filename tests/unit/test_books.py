@@ -10,7 +10,7 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Failure
 from taskgroup.core.groups.plan import Redispatch, Skip
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.merging import newest, with_ends
+from taskgroup.core.merging import newest, with_ends_of
 
 MEMORY = ledger(8, dispatched=8, succeeded=indexes(0, 1, 2), failed=indexes(3), attempts={4: 1})
 
@@ -41,8 +41,8 @@ def test_a_foreign_ledger_is_taken_only_when_it_knows_all_that_was_counted() -> 
 
 
 def test_what_adds_nothing_changes_nothing() -> None:
-    assert with_ends(MEMORY, MEMORY) == MEMORY
-    assert with_ends(MEMORY, Ledger()) == MEMORY
+    assert with_ends_of(MEMORY, MEMORY) == MEMORY
+    assert with_ends_of(MEMORY, Ledger()) == MEMORY
 
 
 def test_counts_stay_as_they_were_shown_until_as_many_are_known_again() -> None:

@@ -19,14 +19,14 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
     """
     if stored.nonce == memory.nonce:
         return replace(
-            with_ends(memory, stored),
+            with_ends_of(memory, stored),
             attempts=_larger(memory.attempts, stored.attempts),
             missed=_larger(memory.missed, stored.missed),
         )
     return stored if stored.nonce and memory.ended <= stored.ended else memory
 
 
-def with_ends(ledger: Ledger, other: Ledger) -> Ledger:
+def with_ends_of(ledger: Ledger, other: Ledger) -> Ledger:
     """The ledger, with the ends that only the other one knows."""
     if ledger.total < other.total:
         ledger = replace(ledger, total=other.total)

@@ -15,7 +15,7 @@ from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.groups.resting import FOREVER, has_come_to_rest
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.merging import newest, with_ends
+from taskgroup.core.merging import newest, with_ends_of
 from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
 from taskgroup.core.status.conditions import seconds as seconds_of
@@ -237,4 +237,4 @@ def _new_record(body: Body) -> Record:
 def _recalled(stored: Ledger, known: Ledger | None, status: TaskGroupStatus) -> Ledger:
     """What is stored, with what this operator has counted and what the status shows."""
     ledger = stored if known is None else newest(known, stored)
-    return with_ends(ledger, ledger_of(status)) if phase_of(status) is Phase.RUNNING else ledger
+    return with_ends_of(ledger, ledger_of(status)) if phase_of(status) is Phase.RUNNING else ledger

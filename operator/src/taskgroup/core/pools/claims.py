@@ -45,10 +45,10 @@ def due_at(seen: PoolObserved, now: float) -> float | None:
         return None
     asked, oldest = seen.claims.asked_at, _oldest(seen, now)
     back = seen.outages[-1].until if seen.outages else None
-    if back is not None and oldest < back and (asked is None or asked < back):
-        return now
     aged = oldest + (LEAST_SECONDS if seen.demand.ended else AGED_SECONDS)
     if back is not None and oldest < back:
+        if asked is None or asked < back:
+            return now
         aged = back
     if asked is None:
         return aged
@@ -102,17 +102,23 @@ def _put_back(seen: PoolObserved, now: float) -> Iterator[Action]:
     newest = seen.claims.looks[-1]
     for pod, entries in newest.held.items():
         open_entries = [entry for entry in entries if not _has_ended(seen, newest, entry)]
-        tags = frozenset(entry.tag for entry in open_entries if _is_dropped(seen, pod, entry, now))
+        before = _tags_before(seen, pod)
+        tags = frozenset(entry.tag for entry in open_entries if _is_dropped(seen, pod, entry, before, now))
         if tags:
             yield PutBack(pod, tags, reason="Its worker does not have them any more.")
 
 
-def _is_dropped(seen: PoolObserved, pod: str, entry: Unacked, now: float) -> bool:
+def _tags_before(seen: PoolObserved, pod: str) -> frozenset[str]:
+    """What the pod held in the look before the newest one."""
+    return frozenset(entry.tag for look in seen.claims.looks[-2:-1] for entry in look.held.get(pod, ()))
+
+
+def _is_dropped(seen: PoolObserved, pod: str, entry: Unacked, before: frozenset[str], now: float) -> bool:
     """Whether the worker surely will not run this delivery."""
     newest = seen.claims.looks[-1]
     if pod not in newest.claims:
         return _is_overdue(seen, newest.held[pod], entry, now)
-    if len(seen.claims.looks) < 2:
+    if entry.tag not in before:
         return False
     first = seen.claims.looks[-2]
     is_same = first.containers.get(pod) == newest.containers[pod] and newest.at - first.at >= CLAIM_SECONDS
@@ -121,7 +127,7 @@ def _is_dropped(seen: PoolObserved, pod: str, entry: Unacked, now: float) -> boo
 
 def _is_unclaimed(seen: PoolObserved, look: ClaimLook, pod: str, entry: Unacked) -> bool:
     claims = look.claims.get(pod)
-    if claims is None or entry.id in claims.ids or entry.tag not in {one.tag for one in look.held.get(pod, ())}:
+    if claims is None or entry.id in claims.ids:
         return False
     return not _may_wait(seen, look, pod, entry, claims)
 
