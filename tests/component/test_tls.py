@@ -26,6 +26,7 @@ from taskgroup.core.pools.pool_spec import PoolSpec
 from taskgroup.core.task_id import task_id
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.transport.errors import BrokerError
+from taskgroup.transport.network import Network
 from taskgroup.transport.tls import PLAIN, Certificates
 
 UID = "5a1c2c1e-2e0f-4a52-8f53-6f1a7c0d9b11"
@@ -49,9 +50,9 @@ class SecureRedis:
 
 
 @contextmanager
-def secure_redis(folder: Path, *, asks_clients: bool) -> Iterator[SecureRedis]:
+def secure_redis(folder: Path, *, asks_clients: bool, host: str = "IP:127.0.0.1") -> Iterator[SecureRedis]:
     authority = Authority.new(folder)
-    certificate, key = authority.sign("server")
+    certificate, key = authority.sign("server", host=host)
     server = SecureRedis(free_port(), authority, authority.sign("client"))
     command = ["redis-server", "--port", "0", "--tls-port", str(server.port), "--bind", "127.0.0.1", "--save", ""]
     command += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
@@ -88,9 +89,9 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureRedis]:
         yield server
 
 
-async def ping(url: str, certificates: Certificates) -> str:
+async def ping(url: str, certificates: Certificates, network: Network | None = None) -> str:
     """What is wrong; empty when nothing is."""
-    broker = RedisBroker(url, certificates=certificates)
+    broker = RedisBroker(url, network=network, certificates=certificates)
     try:
         await broker.ping()
     except BrokerError as error:
@@ -113,6 +114,15 @@ async def test_another_authority_is_not_trusted(private: SecureRedis, tmp_path: 
 
 async def test_a_certificate_for_another_host_is_refused(private: SecureRedis) -> None:
     assert "another name" in await ping(private.url.replace("127.0.0.1", "localhost"), private.certificates())
+
+
+async def test_a_forwarded_port_is_checked_for_the_name_of_the_server(tmp_path: Path) -> None:
+    """`taskgroup results` from outside of the cluster found a certificate for another name than 127.0.0.1."""
+    with secure_redis(tmp_path, asks_clients=False, host="DNS:redis.shop,IP:127.0.0.1") as server:
+        network = Network(forwards={("redis.shop", 6379): server.port, ("redis.other", 6379): server.port})
+
+        assert await ping("rediss://redis.shop:6379/0", server.certificates(), network) == ""
+        assert "another name" in await ping("rediss://redis.other:6379/0", server.certificates(), network)
 
 
 async def test_a_server_that_asks_for_a_client_certificate(strict: SecureRedis) -> None:

@@ -17,7 +17,7 @@ from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.errors import ForbiddenError, NotFoundError
 from taskgroup.cluster.ledger_store import load
-from taskgroup.cluster.port_forward import in_cluster, reachable
+from taskgroup.cluster.port_forward import forwarded, in_cluster
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
 from taskgroup.cluster.secrets import read_text
 from taskgroup.connections.linking import read_certificates
@@ -32,7 +32,7 @@ from taskgroup.results.redis_results import RedisResults
 from taskgroup.transport.network import Network
 from taskgroup.transport.shares import Shares
 from taskgroup.transport.tls import PLAIN
-from taskgroup.transport.url import in_namespace
+from taskgroup.transport.url import in_namespace, parse
 
 _CHUNK = 1_000
 _ANSWER_BYTES = 1024 * 1024 * 1024
@@ -93,15 +93,15 @@ async def _lines(
         for backend in (group.spec.broker, group.spec.result_backend or group.spec.broker)
     ]
     async with AsyncExitStack() as stack:
-        reachable_urls = {
-            url: await stack.enter_async_context(reachable(url, namespace, kubeconfig, context))
-            for url in {broker_url, results_url}
+        servers = {(url.host, url.port) for url in map(parse, (broker_url, results_url))}
+        ports = {
+            server: await stack.enter_async_context(forwarded(server, namespace, kubeconfig, context))
+            for server in servers
         }
-        attempts = await _attempts(
-            RedisBroker(reachable_urls[broker_url], broker_options, None, broker_certificates), uid
-        )
+        network = _roomy_network({server: port for server, port in ports.items() if port is not None})
+        attempts = await _attempts(RedisBroker(broker_url, broker_options, network, broker_certificates), uid)
         ledger = await _ledger(cluster, body, status)
-        backend = RedisResults(reachable_urls[results_url], results_options, _roomy_network(), results_certificates)
+        backend = RedisResults(results_url, results_options, network, results_certificates)
         stack.push_async_callback(backend.close)
         for start in range(0, status.total or 0, _CHUNK):
             indexes = range(start, min(start + _CHUNK, status.total or 0))
@@ -127,9 +127,9 @@ async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[
     return broker, backend
 
 
-def _roomy_network() -> Network:
+def _roomy_network(forwards: Mapping[tuple[str, int], int]) -> Network:
     """Whole results come in one answer, and only the memory of the person who asks is at stake."""
-    return Network(shares=Shares(longest_bytes=_ANSWER_BYTES))
+    return Network(shares=Shares(longest_bytes=_ANSWER_BYTES), forwards=forwards)
 
 
 async def _ledger(cluster: Cluster, body: dict[str, Any], status: TaskGroupStatus) -> Ledger:

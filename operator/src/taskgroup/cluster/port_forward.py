@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from taskgroup.cluster.errors import ApiError
 
@@ -21,26 +20,26 @@ def in_cluster() -> bool:
 
 
 @asynccontextmanager
-async def reachable(url: str, namespace: str, kubeconfig: str | None, context: str | None) -> AsyncIterator[str]:
-    """Yield a URL that this process can connect to: the given one, or a port of this machine that is forwarded to it.
+async def forwarded(
+    server: tuple[str, int], namespace: str, kubeconfig: str | None, context: str | None
+) -> AsyncIterator[int | None]:
+    """Yield a port of this machine that is forwarded to a server's host and port; None where it is reached directly.
 
     Inside a cluster nothing is forwarded. Outside, a host of the form NAME, NAME.NAMESPACE or NAME.NAMESPACE.svc…,
     except localhost, is taken for a Service, and its port is forwarded until the context ends. Raises ApiError when
     kubectl fails.
     """
-    parts = urlsplit(url)
-    service = _SERVICE.match(parts.hostname or "")
-    if in_cluster() or not service or parts.hostname == "localhost":
-        yield url
+    host, port = server
+    service = _SERVICE.match(host)
+    if in_cluster() or not service or host == "localhost":
+        yield None
         return
-    target = [f"service/{service['service']}", f":{parts.port or 6379}"]
+    target = [f"service/{service['service']}", f":{port}"]
     options = [*_option("--kubeconfig", kubeconfig), *_option("--context", context)]
     command = ["kubectl", *options, "port-forward", "-n", service["namespace"] or namespace, *target]
     process = await _start(command)
     try:
-        port = await _port(process, target[0])
-        login, _, _ = parts.netloc.rpartition("@")
-        yield parts._replace(netloc=f"{login}@127.0.0.1:{port}" if login else f"127.0.0.1:{port}").geturl()
+        yield await _port(process, target[0])
     finally:
         if process.returncode is None:
             process.terminate()

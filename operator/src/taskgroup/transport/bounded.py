@@ -23,6 +23,7 @@ from taskgroup.transport.shapes import CALLBACKS
 from taskgroup.transport.shares import Share
 
 _READ_BYTES = 65_536
+_HERE = "127.0.0.1"
 _REQUEST_FACTOR = 3
 """The answers to one request may together take so many times what one of them may."""
 _MISSHAPEN = (TypeError, ValueError, LookupError, AttributeError, RecursionError)
@@ -109,11 +110,15 @@ class BoundedConnection(Connection):
 
     def _connection_arguments(self) -> dict[str, Any]:
         tls = {"ssl": self._tls, "server_hostname": self.host} if self._tls else {}
-        return {"host": self._address, "port": self.port, **tls}
+        return {"host": self._address, "port": self._forwarded or self.port, **tls}
+
+    @property
+    def _forwarded(self) -> int | None:
+        return self._network.forwards.get((self.host, int(self.port)))
 
     async def _connect(self) -> None:
         async with asyncio.timeout(self._connect_seconds):
-            addresses = await self._network.addresses(self.host)
+            addresses = [_HERE] if self._forwarded else await self._network.addresses(self.host)
             for place, self._address in enumerate(addresses, start=1):
                 try:
                     await self._try(self._connect_seconds / len(addresses))

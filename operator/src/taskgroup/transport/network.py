@@ -5,6 +5,7 @@ client or another tenant needs. The address that was checked is the one that is 
 """
 
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -27,6 +28,8 @@ class Network:
 
     allowed: AllowedServers = ANY_SERVER
     shares: Shares = field(default_factory=Shares)
+    forwards: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """Server and port to the port of this machine that leads there. Its certificate is still that of the server."""
     _resolver: aiodns.DNSResolver | None = field(default=None, init=False)
 
     async def addresses(self, host: str) -> list[str]:
