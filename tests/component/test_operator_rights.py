@@ -6,17 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.audit import Right, asked, granted
+from support.audit import UNUSED, asked, granted
 from support.helm import FULLNAME, Manifest, of_kind, render
 from support.kubectl import Kubectl
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
-
-UNUSED = {
-    Right("apps", "deployments", "create"): "server-side apply makes the object with it; the log calls that patch",
-    Right("", "pods", "delete"): "only for a worker that an outage has left deaf, and in a namespace that goes",
-}
-"""What this life does not show, each with the reason why it is given."""
 
 
 @pytest.fixture

@@ -16,6 +16,13 @@ class Right(NamedTuple):
     verb: str
 
 
+UNUSED = {
+    Right("apps", "deployments", "create"): "server-side apply makes the object with it; the log calls that patch",
+    Right("", "pods", "delete"): "only for a worker that an outage has left deaf, and in a namespace that goes",
+}
+"""What the log need not show, each with the reason why it is given."""
+
+
 def granted(roles: Sequence[Manifest]) -> set[Right]:
     """Every right of these Roles and ClusterRoles."""
     return {
