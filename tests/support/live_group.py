@@ -65,7 +65,14 @@ class LiveGroup:
 @asynccontextmanager
 async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, version: str) -> AsyncIterator[LiveGroup]:
     """The group's and its pool's loops run until the block ends."""
-    metadata = {"uid": UID, "name": "live", "namespace": "shop", "finalizers": [FINALIZER], "generation": 1}
+    metadata = {
+        "uid": UID,
+        "name": "live",
+        "namespace": "shop",
+        "finalizers": [FINALIZER],
+        "generation": 1,
+        "resourceVersion": "1",
+    }
     body: dict[str, Any] = {"metadata": metadata, "spec": spec.dump()}
 
     async def read_url(namespace: str, reference: SecretKeyRef) -> str:
