@@ -29,7 +29,6 @@ from taskgroup.core.groups.recovery import (
     MAX_MISSED,
     POISON,
     SEARCH_SECONDS,
-    SILENCE_SECONDS,
     after_data_loss,
     give_up,
     mark_missing,
@@ -47,11 +46,8 @@ def group(books: Ledger | None = None, **fields: Any) -> Observed:
     return running(spec(100), books or ledger(100), **fields)
 
 
-def searched(*absent: Indexes, apart: float = SEARCH_SECONDS, silent: tuple[str, str] = ("", "")) -> Observed:
-    suspicions = tuple(
-        Suspicion(NOW + number * apart, members, frozenset(filter(None, [silent[number]])))
-        for number, members in enumerate(absent)
-    )
+def searched(*absent: Indexes, apart: float = SEARCH_SECONDS) -> Observed:
+    suspicions = tuple(Suspicion(NOW + number * apart, members) for number, members in enumerate(absent))
     return running(suspicions=suspicions)
 
 
@@ -63,11 +59,8 @@ def searched(*absent: Indexes, apart: float = SEARCH_SECONDS, silent: tuple[str,
         (searched(indexes(1, 2), indexes(2, 3)), indexes(2)),
         (searched(indexes(2, 9), indexes(2, 9)), indexes(2)),
         (searched(indexes(2), indexes(2), apart=SEARCH_SECONDS - 1), NONE),
-        (searched(indexes(2), indexes(2), silent=("p/0", "p/0")), NONE),
-        (searched(indexes(2), indexes(2), silent=("p/0", "p/1")), indexes(2)),
-        (searched(indexes(2), indexes(2), silent=("p/0", "")), indexes(2)),
     ],
-    ids=["never", "once", "twice", "not in flight", "too soon", "silent", "restarted since", "answered since"],
+    ids=["never", "once", "twice", "not in flight", "too soon"],
 )
 def test_missing_is_what_was_nowhere_twice(seen: Observed, expected: Indexes) -> None:
     assert missing(seen, IN_FLIGHT) == expected
@@ -252,16 +245,3 @@ def test_lost_data_are_no_loss_when_nothing_was_dispatched() -> None:
     plan = look(group(ledger(100)), queue=queue(nonce=None))
 
     assert (plan.actions, plan.events, plan.extra_events) == ((Open(),), (), ())
-
-
-def silent_for(seconds: float, **fields: Any) -> Observed:
-    """Two searches missed items 1 and 2, the second one for that long, while a container said nothing."""
-    since = {1: NOW, 2: NOW - seconds}
-    looks = (Suspicion(NOW - ago, indexes(1, 2), frozenset({"p/0"}), since) for ago in (SEARCH_SECONDS, 0.0))
-    return running(suspicions=tuple(looks), **fields)
-
-
-def test_workers_that_never_answer_do_not_hang_a_group() -> None:
-    """An app can switch off remote control: an item that left neither message nor result then hung its group."""
-    assert missing(silent_for(SILENCE_SECONDS - 1), IN_FLIGHT) == NONE
-    assert missing(silent_for(SILENCE_SECONDS), IN_FLIGHT) == indexes(2)

@@ -34,26 +34,19 @@ async def _search(memory: Memory, seen: Observed, link: Link, work: Work, now: f
     searches, view = memory.searches, seen.view or View()
     before = searches.suspicions
     try:
-        absent, silent = await _absent(memory, seen, view, link, work)
+        absent = await _absent(memory, seen, view, link, work)
     except BrokerError as error:
         _log.info("%s: the search for missing items stopped: %s", seen.meta, error)
         return
     # Items that were dispatched again meanwhile were absent before that, not after.
     if searches.suspicions is before:
-        since = before[-1].since if before else {}
-        absences = {index: since.get(index, now) for index in absent}
-        searches.suspicions = (*before[-1:], Suspicion(now, absent, silent, absences))
+        searches.suspicions = (*before[-1:], Suspicion(now, absent))
     if absent:
         link.subscription.wake()
 
 
-async def _absent(
-    memory: Memory, seen: Observed, view: View, link: Link, work: Work
-) -> tuple[FrozenBitMap, frozenset[str]]:
-    """In no list, in no worker's hands, without a result, asked in the order in which an item moves on.
-
-    And the containers that did not say what they run.
-    """
+async def _absent(memory: Memory, seen: Observed, view: View, link: Link, work: Work) -> FrozenBitMap:
+    """In no list, in no worker's hands, without a result, asked in the order in which an item moves on."""
     uid, ledger = seen.meta.uid, memory.record.ledger
     in_flight, attempts = ledger.in_flight(work.lanes), ledger.attempts
     present = await link.connection.groups.present(route_of(uid).pool, view.pods)
@@ -61,9 +54,9 @@ async def _absent(
     # Most of what is absent has ended by now; the workers are asked about the rest only, and then once more the
     # results, because an item may end between two questions.
     absent = await _without_result(link, ids.keys() - present)
-    claimed, silent = await _claimed(link, view.containers) if absent else (set[str](), frozenset[str]())
+    claimed = await _claimed(link, view.containers) if absent else set[str]()
     absent = await _without_result(link, absent - claimed)
-    return FrozenBitMap(ids[name] for name in absent), silent
+    return FrozenBitMap(ids[name] for name in absent)
 
 
 async def _without_result(link: Link, ids: Iterable[str]) -> set[str]:
@@ -71,9 +64,8 @@ async def _without_result(link: Link, ids: Iterable[str]) -> set[str]:
     return set(wanted) - (await link.connection.results.ended(wanted)).keys()
 
 
-async def _claimed(link: Link, containers: frozenset[str]) -> tuple[set[str], frozenset[str]]:
+async def _claimed(link: Link, containers: frozenset[str]) -> set[str]:
     """Task ids that workers say they have: they may run what the broker has lost."""
-    pods = {container.rpartition("/")[0]: container for container in containers}
-    answers = await link.connection.inspection.active_ids(list(pods), _INSPECT_SECONDS)
-    silent = frozenset(container for pod, container in pods.items() if pod not in answers)
-    return set[str]().union(*answers.values()), silent
+    pods = {container.rpartition("/")[0] for container in containers}
+    answers = await link.connection.inspection.active_ids(sorted(pods), _INSPECT_SECONDS)
+    return set[str]().union(*answers.values())

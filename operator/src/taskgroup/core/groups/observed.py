@@ -80,10 +80,6 @@ class Suspicion:
     at: float
     """Seconds since the epoch."""
     absent: Indexes
-    silent: frozenset[str] = frozenset()
-    """Live containers (pod/restarts) that did not say what they run."""
-    since: Mapping[int, float] = field(default_factory=dict)
-    """Index to the time of the first of the searches in a row that did not find it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from taskgroup.api.names import Reason
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Failure
 from taskgroup.core.exchange import MAX_LOSSES
-from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed, Suspicion
+from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
@@ -23,8 +23,6 @@ HOPELESS = Failure(
     f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
     " A task that raises Ignore stores no result: return a value instead.",
 )
-SILENCE_SECONDS = 300.0
-"""How long workers that say nothing can keep items from being missing."""
 SEARCH_SECONDS = 10.0
 """Between two searches; far longer than a worker needs from the list to its unacked entry."""
 
@@ -67,25 +65,16 @@ def _items(numbers: Iterable[int], ledger: Ledger) -> Indexes:
 
 
 def missing(seen: Observed, in_flight: Indexes) -> Indexes:
-    """Items absent in two searches far enough apart.
+    """Items absent in two searches far enough apart. None while the broker is away: it has to be told of them.
 
-    A silent container that lived through both may run one whose message the broker lost. After some minutes it is not
-    waited for any more, because an app may have switched off for good what the questions need. None while the broker
-    is away: it has to be told of them.
+    A worker that says nothing hides none: the message of a task stays in the broker until the task has ended.
     """
     if len(seen.suspicions) < 2 or seen.queue is None:
         return NONE
     first, second = seen.suspicions
     if second.at - first.at < SEARCH_SECONDS:
         return NONE
-    absent = first.absent & second.absent & in_flight
-    if not first.silent & second.silent:
-        return absent
-    return FrozenBitMap(index for index in absent if _is_long_absent(second, index))
-
-
-def _is_long_absent(last: Suspicion, index: int) -> bool:
-    return last.at - last.since.get(index, last.at) >= SILENCE_SECONDS
+    return first.absent & second.absent & in_flight
 
 
 def search(seen: Observed, in_flight: Indexes, now: float) -> tuple[Action, ...]:
