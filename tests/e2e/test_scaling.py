@@ -7,7 +7,8 @@ from support.space import Space
 
 def test_parallelism_bounds_what_is_in_flight(space: Space) -> None:
     group = space.create(parallelism=3, **holding(30, concurrency=4, maxReplicas=2))
-    space.kube.until(lambda: group.in_broker() == 3, state=group.in_broker)
+    space.kube.until(lambda: group.most_at_once() == 3, state=group.status)
+    assert group.in_broker() == 3
     group.open_gate()
 
     def has_ended() -> bool:
