@@ -1,6 +1,6 @@
 """Starts `celery` so that a group can rely on the worker, whatever its app says. Pods run this text by `python3 -c`.
 
-It does six things, in this order, and then hands over to Celery's own main:
+It does seven things, in this order, and then hands over to Celery's own main:
 
 1. SIGTERM ends the process. The first process of a container ignores a signal without a handler, and Celery sets its
    handlers only after the app is imported.
@@ -13,6 +13,8 @@ It does six things, in this order, and then hands over to Celery's own main:
    on tasks that are bound while the app is imported. docs/workers.md lists the attributes.
 6. A worker that has lost the broker remembers what it runs. Up to Celery 5.6 it forgets these tasks: it never notices
    their ends, lists them as active for ever, and takes less than it could.
+7. A worker goes on listening when a connection closes that it does not listen on. Before kombu 5.7 it stops to, and is
+   idle for ever while its queue is full: so it was after an outage.
 
 It must run on every supported version of Celery and Python, and uses nothing but them.
 """
@@ -36,10 +38,12 @@ if __name__ == "__main__":
     # For gevent and eventlet, which replace modules of the standard library: before anything else imports these.
     celery.maybe_patch_concurrency()
 
+import kombu
 from celery import Celery, Task
 from celery.bin.celery import main
 from celery.concurrency.asynpool import AsynPool
 from celery.signals import celeryd_after_setup
+from kombu.transport.redis import Channel
 
 TASK_ATTRIBUTES = {
     # A task of a killed worker is not lost: what is not acknowledged is given back.
@@ -59,6 +63,7 @@ TLS_SETTINGS = {"CELERY_BROKER_URL": "broker_use_ssl", "CELERY_RESULT_BACKEND": 
 CACHED = ("queues", "router", "default_queue", "default_exchange", "create_task_message", "send_task_message")
 stock_bind = Task.bind.__func__
 stock_flush = AsynPool.flush
+stock_disconnect: Any = Channel._on_connection_disconnect  # noqa: SLF001
 
 
 def apply_settings(app: Any, argv: list[str], namespace: str = "celery") -> None:
@@ -112,10 +117,18 @@ def keep_running(pool: Any) -> None:
     pool._cache.update(running)  # noqa: SLF001
 
 
+def keep_listening(channel: Any, connection: Any) -> None:
+    """Replaces `Channel._on_connection_disconnect`, which takes any connection for the one that the loop waits on."""
+    if connection in (channel._in_poll, channel._in_listen):  # noqa: SLF001
+        stock_disconnect(channel, connection)
+
+
 if __name__ == "__main__":
     Celery.config_from_cmdline = apply_settings
     Task.bind = classmethod(bind)
     AsynPool.flush = keep_running
+    if kombu.VERSION < (5, 7):
+        Channel._on_connection_disconnect = keep_listening  # type: ignore[method-assign]  # noqa: SLF001
     celeryd_after_setup.connect(apply_to_known_tasks, weak=False)
     sys.argv[0] = "celery"
     sys.exit(main())
