@@ -12,13 +12,15 @@ MAX_INTERRUPTIONS = 5
 """Of one item; the next such end counts as its failure."""
 _KINDS = ("OperationalError", "ConnectionError", "TimeoutError")
 """Of kombu and of redis-py. Other libraries use the same names, so the text must name a server of the group."""
+_REJECTED = ("OperationalError(", "AttributeError(\"'NoneType' object has no attribute 'client'\")")
+"""How the reason begins that Celery gives when a retry's message was not published; kombu says the latter of a channel
+that was closed under it."""
 
 
 def is_interruption(failure: Failure, servers: frozenset[str]) -> bool:
     """Whether the broker, and not the task, ended an attempt; `servers` as redis-py writes them: host:port."""
     if failure.reason == "Reject":
-        # What Celery raises when the message of a retry could not be published.
-        return failure.message.startswith("OperationalError(")
+        return failure.message.startswith(_REJECTED)
     return failure.reason in _KINDS and any(server in failure.message for server in servers)
 
 
