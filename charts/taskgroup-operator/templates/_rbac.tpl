@@ -26,11 +26,11 @@
   verbs: [create]
 {{- end }}
 
-{{/* What the operator reads of the cluster itself, also when it watches a few namespaces only. */}}
+{{/* What the operator reads of the cluster itself. It looks for the namespaces of a list, and needs no list of all. */}}
 {{- define "taskgroup.discoveryRules" -}}
 - apiGroups: [""]
   resources: [namespaces]
-  verbs: [get, list, watch]
+  verbs: [get{{ if .Values.watchNamespaces }}, list, watch{{ end }}]
 - apiGroups: [apiextensions.k8s.io]
   resources: [customresourcedefinitions]
   verbs: [list, watch]
