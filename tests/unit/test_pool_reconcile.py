@@ -38,7 +38,7 @@ def test_the_view_says_what_the_group_may_know() -> None:
         busy=2,
         trouble=CRASH,
         pods=("a", "b", "c", "d"),
-        containers=frozenset({"a/0", "b/0", "c/2"}),
+        live_pods=frozenset({"a", "b", "c"}),
         given_up=frozenset({TaskId(UID, 3)}),
         current=True,
     )

@@ -52,8 +52,8 @@ class View:
     """What keeps workers from running."""
     pods: tuple[str, ...] = ()
     """Names of all pods that may hold messages, ended ones whose messages are not given back yet included."""
-    containers: frozenset[str] = frozenset()
-    """The containers (pod/restarts) that may run items now."""
+    live_pods: frozenset[str] = frozenset()
+    """Names of those that may run items now."""
     given_up: frozenset[TaskId] = frozenset()
     """Attempts of this group that too many workers died with."""
     set_aside: int = 0

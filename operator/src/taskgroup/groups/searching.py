@@ -54,7 +54,7 @@ async def _absent(memory: Memory, seen: Observed, view: View, link: Link, work: 
     # Most of what is absent has ended by now; the workers are asked about the rest only, and then once more the
     # results, because an item may end between two questions.
     absent = await _without_result(link, ids.keys() - present)
-    claimed = await _claimed(link, view.containers) if absent else set[str]()
+    claimed = await _claimed(link, view.live_pods) if absent else set[str]()
     absent = await _without_result(link, absent - claimed)
     return FrozenBitMap(ids[name] for name in absent)
 
@@ -64,8 +64,7 @@ async def _without_result(link: Link, ids: Iterable[str]) -> set[str]:
     return set(wanted) - (await link.connection.results.ended(wanted)).keys()
 
 
-async def _claimed(link: Link, containers: frozenset[str]) -> set[str]:
+async def _claimed(link: Link, pods: frozenset[str]) -> set[str]:
     """Task ids that workers say they have: they may run what the broker has lost."""
-    pods = {container.rpartition("/")[0] for container in containers}
     answers = await link.connection.inspection.active_ids(sorted(pods), _INSPECT_SECONDS)
     return set[str]().union(*answers.values())

@@ -34,7 +34,7 @@ def _view(seen: PoolObserved, wanted: int, actions: tuple[Action, ...]) -> View:
         busy=sum(1 for count in held.values() if count),
         trouble=seen.workers.trouble,
         pods=tuple(pod.name for pod in pods),
-        containers=frozenset(pod.container for pod in pods if not pod.ended),
+        live_pods=frozenset(pod.name for pod in pods if not pod.ended),
         given_up=seen.given_up,
         set_aside=seen.set_aside,
         rests=not actions and _rests(seen),
