@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.audit import UNUSED, asked, granted
+from support.audit import UNUSED, asked, granted, not_for_people
 from support.helm import FULLNAME, Manifest, of_kind, render
 from support.kubectl import Kubectl
 from support.task_groups import Bench, running_bench
@@ -42,10 +42,7 @@ def _rendered(namespace: str) -> list[Manifest]:
 
 def _roles(namespace: str) -> list[Manifest]:
     kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-    manifests = of_kind(_rendered(namespace), *kinds)
-    return [
-        manifest for manifest in manifests if "rbac.authorization.k8s.io" not in str(manifest["metadata"]["labels"])
-    ]
+    return not_for_people(of_kind(_rendered(namespace), *kinds))
 
 
 def test_the_operator_uses_each_of_its_rights_and_lacks_none(bench: Bench) -> None:

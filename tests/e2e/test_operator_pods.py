@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.audit import UNUSED, asked, granted
+from support.audit import UNUSED, asked, granted, not_for_people
 from support.groups import counting, holding
 from support.kube import Kube
 from support.space import SYSTEM, Space
@@ -75,6 +75,5 @@ def _roles(system: Kube) -> list[dict[str, Any]]:
     roles: list[dict[str, Any]] = []
     for kind in ("roles", "clusterroles"):
         selector = "app.kubernetes.io/instance=taskgroup"
-        found = json.loads(system.run("get", kind, "--selector", selector, "--output", "json"))["items"]
-        roles += [role for role in found if "rbac.authorization.k8s.io" not in str(role["metadata"]["labels"])]
-    return roles
+        roles += json.loads(system.run("get", kind, "--selector", selector, "--output", "json"))["items"]
+    return not_for_people(roles)

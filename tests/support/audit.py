@@ -35,6 +35,11 @@ def granted(roles: Sequence[Manifest]) -> set[Right]:
     }
 
 
+def not_for_people(roles: Sequence[Manifest]) -> list[Manifest]:
+    """Without those that are added to the roles of people."""
+    return [role for role in roles if "rbac.authorization.k8s.io" not in str(role["metadata"]["labels"])]
+
+
 def asked(kubeconfig: str, account: str) -> tuple[set[Right], set[Right]]:
     """What the account was allowed, and what it was refused."""
     allowed, refused = set[Right](), set[Right]()
