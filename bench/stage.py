@@ -27,7 +27,7 @@ _BROKER = "redis"
 _TIMEOUT_SECONDS = 300.0
 _LONG_SECONDS = 1200.0
 """For a thousand groups on a slow machine."""
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.05
 
 Object = dict[str, Any]
 
@@ -82,18 +82,12 @@ class Stage:
     async def warm_up(self) -> None:
         """Wait until the operator works: it has written the status of a suspended group."""
         await self.create("warm-up", sequence={"count": 1}, suspend=True)
-        await self._until("warm-up", lambda status: status.get("state") == "Suspended")
+        await self._until(lambda: self._status("warm-up").get("state") == "Suspended")
         await self.remove("warm-up")
 
     async def until_all(self, holds: Callable[[list[Object]], bool]) -> None:
         """Wait until this is true of all TaskGroups' statuses; RuntimeError with its log when the operator ends."""
-
-        async def is_reached() -> bool:
-            if not self.operator.is_running:
-                raise RuntimeError(f"The operator has ended. The end of its log:\n{self.operator.log[-3000:]}")
-            return holds(list(self.statuses.by_name.values()))
-
-        await eventually_async(is_reached, _LONG_SECONDS, lambda: self.operator.log[-3000:], step=_POLL_SECONDS)
+        await self._until(lambda: holds(list(self.statuses.by_name.values())), _LONG_SECONDS)
 
     @property
     def operator_cpu(self) -> float:
@@ -108,24 +102,25 @@ class Stage:
 
     async def until_counted(self, name: str, succeeded: int) -> None:
         """Wait until the status has that many succeeded items."""
-        await self._until(name, lambda status: status.get("succeeded") == succeeded)
+        await self._until(lambda: self._status(name).get("succeeded") == succeeded)
 
     async def remove(self, name: str) -> None:
         """Delete the TaskGroup and wait until it is gone."""
         await self.cluster.delete(TASK_GROUPS, self.namespace, name)
+        await self._until(lambda: name not in self.statuses.by_name)
 
-        async def is_gone() -> bool:
-            return not await self.cluster.list_all(TASK_GROUPS, self.namespace)
+    def _status(self, name: str) -> Object:
+        return self.statuses.by_name.get(name, {})
 
-        await eventually_async(is_gone, _TIMEOUT_SECONDS, lambda: self.operator.log[-3000:])
-
-    async def _until(self, name: str, holds: Callable[[Object], bool]) -> None:
-        """Wait for a status. The polling is slow, because the API server shares the cores with what is measured."""
+    async def _until(self, holds: Callable[[], bool], seconds: float = _TIMEOUT_SECONDS) -> None:
+        """The watch tells: to ask the API server would be a load of its own, on the cores that are measured."""
 
         async def is_reached() -> bool:
-            return holds((await self.cluster.get(TASK_GROUPS, self.namespace, name)).get("status", {}))
+            if not self.operator.is_running:
+                raise RuntimeError(f"The operator has ended. The end of its log:\n{self.operator.log[-3000:]}")
+            return holds()
 
-        await eventually_async(is_reached, _TIMEOUT_SECONDS, lambda: self.operator.log[-3000:], step=_POLL_SECONDS)
+        await eventually_async(is_reached, seconds, lambda: self.operator.log[-3000:], step=_POLL_SECONDS)
 
 
 @asynccontextmanager

@@ -1,13 +1,14 @@
 """The order of an object's end: its loops first, then the cleanup."""
 
 import asyncio
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
 
 from taskgroup import kopf_handlers
-from taskgroup.kopf_handlers import Lives
+from taskgroup.kopf_handlers import Lives, trim
 from taskgroup.loops.meeting import Meetings
 
 UID = "u1"
@@ -122,3 +123,29 @@ async def test_an_object_that_is_gone_leaves_nothing(
     await following
 
     assert told[2:] == [f"connection forgotten {UID}", f"forgotten {UID}"]
+
+
+async def test_what_no_loop_reads_of_an_event_is_not_kept() -> None:
+    """kopf keeps the last event of each object, and a thousand groups may have ended."""
+    status: dict[str, Any] = {
+        "completedIndexes": "0-19",
+        "failures": [],
+        "conditions": [{"type": "Finished", "status": "True"}, {"type": "Ready", "status": "True"}],
+    }
+    raw: dict[str, Any] = {"metadata": {"uid": UID, "managedFields": [{}]}, "status": status}
+
+    trim(raw)
+
+    assert raw["metadata"] == {"uid": UID}
+    assert status["conditions"] == [{"type": "Finished", "status": "True"}]
+    assert status["completedIndexes"] is None
+    assert set(status) == {"completedIndexes", "failures", "conditions"}, "it would look as if nothing was written"
+
+
+@pytest.mark.parametrize("raw", [{"metadata": {}}, {"metadata": {}, "status": {"observedGeneration": -1}}])
+async def test_a_new_object_stays_as_it_is(raw: dict[str, Any]) -> None:
+    before = copy.deepcopy(raw)
+
+    trim(raw)
+
+    assert raw == before

@@ -9,9 +9,9 @@ import aiohttp
 import kopf
 
 from taskgroup.api.names import FINALIZER, GROUP, PLURAL, VERSION
-from taskgroup.cluster.client import CONNECTIONS
 from taskgroup.cluster.errors import ApiError
 from taskgroup.connections.shared import Connections
+from taskgroup.core.groups.resting import READ_AT_REST
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.loop import GroupLoop
 from taskgroup.loops.meeting import Meeting, Meetings
@@ -22,6 +22,9 @@ _MAX_RECORDS = 10_000
 _WATCHES = 2
 """Watch streams of each namespace: TaskGroups, and a spare one for a stream that restarts."""
 
+_KOPF_CONNECTIONS = 8
+"""For finalizers alone. Each takes up to 256 KB for its TLS buffers."""
+_BULK = ("failures", "completedIndexes", "failedIndexes")
 _SEEN = ("generation", "finalizers", "deletionTimestamp", "labels", "annotations")
 """What a loop looks at of the metadata; the generation stands for the spec."""
 
@@ -103,7 +106,7 @@ def build_registry(
     `namespaces` is the number of watched namespaces, 0 for all: each watch stream takes a connection.
     """
     registry = kopf.OperatorRegistry()
-    _login(registry, kubeconfig, CONNECTIONS + _WATCHES * max(namespaces, 1))
+    _login(registry, kubeconfig, _KOPF_CONNECTIONS + _WATCHES * max(namespaces, 1))
     _task_groups(registry, Lives(groups, pools, cleaner, meetings))
     _exit(registry, connections)
     return registry
@@ -183,8 +186,7 @@ def _task_groups(registry: kopf.OperatorRegistry, lives: Lives) -> None:
         await lives.follow(body, uid, stopped)
 
     async def changed(body: Body, uid: str, type: str | None, event: Any, **_: Any) -> None:  # noqa: A002 - kopf's name for it
-        # kopf keeps the last event of every object in memory, and managedFields are the larger half of it.
-        event["object"]["metadata"].pop("managedFields", None)
+        trim(event["object"])
         if type == "DELETED":
             lives.forget(uid)
         else:
@@ -204,6 +206,18 @@ def _task_groups(registry: kopf.OperatorRegistry, lives: Lives) -> None:
     )(follow)
     kopf.on.event(*resource, registry=registry, id="changed")(changed)
     kopf.on.delete(*resource, registry=registry, id="cleanup")(deleted)
+
+
+def trim(raw: dict[str, Any]) -> None:
+    """kopf keeps the last event of every object in memory: of its larger parts, what no loop reads goes.
+
+    No field of the status goes as a whole, because one that has none was never looked at.
+    """
+    raw["metadata"].pop("managedFields", None)
+    status = raw.get("status") or {}
+    status.update({name: None for name in _BULK if name in status})
+    if conditions := status.get("conditions"):
+        status["conditions"] = [condition for condition in conditions if condition.get("type") in READ_AT_REST]
 
 
 async def _wake_when_stopped(stopped: kopf.DaemonStopped, meeting: Meeting) -> None:

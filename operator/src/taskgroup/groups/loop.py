@@ -13,7 +13,7 @@ from taskgroup.cluster.port import GroupStore, StoredStatus, WorkerStore
 from taskgroup.connections.linking import Linker
 from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.reconcile import reconcile
-from taskgroup.core.groups.resting import FOREVER, has_come_to_rest
+from taskgroup.core.groups.resting import FOREVER, has_come_to_rest, rest_part
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.merging import newest, with_ends_of
 from taskgroup.core.meta import Meta
@@ -142,7 +142,7 @@ class GroupLoop:
         """All is written down: connection, memory and what was compiled are let go, but not what was counted."""
         if following.memory is not None:
             record = following.memory.record
-            following.at_rest = StoredStatus(record.status, record.version)
+            following.at_rest = StoredStatus(rest_part(record.status), record.version)
         await self.detach(body["metadata"]["uid"], following)
         following.compiled = None
         meeting.rest()

@@ -9,6 +9,8 @@ from taskgroup.core.status.phase import Phase, phase_of
 
 FOREVER = float("inf")
 """Seconds: only a change ends the wait."""
+READ_AT_REST = (ConditionType.FINISHED, ConditionType.WORKERS_READY)
+"""Conditions that `has_come_to_rest` reads."""
 
 
 def can_rest(seen: Observed) -> bool:
@@ -29,3 +31,14 @@ def has_come_to_rest(meta: Meta, status: TaskGroupStatus) -> bool:
     if workers is None or workers.reason != Reason.NO_WORKERS_NEEDED:
         return False
     return status.workers is not None and not status.workers.replicas
+
+
+def rest_part(status: TaskGroupStatus) -> TaskGroupStatus:
+    """The part of a finished group's status that is read while it rests: there may be thousands of them in memory."""
+    conditions = [condition for condition in status.conditions or () if condition.type in READ_AT_REST]
+    return TaskGroupStatus(
+        observed_generation=status.observed_generation,
+        completion_time=status.completion_time,
+        workers=status.workers,
+        conditions=conditions,
+    )
