@@ -73,12 +73,14 @@ API_SECONDS = histogram(
 )
 API_WAITING = gauge("api_requests_waiting", "Requests that wait for a connection to the API server.")
 
-# Redis; `default` is the broker of the release, `own` are all that TaskGroups name themselves
+# Redis, of all servers in use together: brokers and result backends. Whose they are is in the groups' conditions
 
-REDIS_UNREACHABLE = gauge("redis_unreachable", "Servers in use that could not be used at the last attempt.", "broker")
-REDIS_SERVERS = gauge("redis_servers", "Servers in use: brokers and result backends.", "broker")
-REDIS_SECONDS = histogram("redis_round_trip_seconds", "Time of one call to Redis.", "broker", buckets=_FAST)
-REDIS_ERRORS = counter("redis_errors_total", "Calls to Redis that failed.", "broker")
+REDIS_SERVERS = gauge("redis_servers", "Brokers, each with its result backend, that groups use now.")
+REDIS_UNREACHABLE = gauge(
+    "redis_servers_unreachable", "Those of them whose results could not be read at the last look."
+)
+REDIS_SECONDS = histogram("redis_round_trip_seconds", "Time of one call to Redis.", buckets=_FAST)
+REDIS_ERRORS = counter("redis_errors_total", "Calls to Redis that failed.")
 
 # The process
 
