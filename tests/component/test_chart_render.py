@@ -68,6 +68,10 @@ def test_the_operator_is_told_where_it_is_and_what_it_serves() -> None:
         Environment.HEALTH_PORT: "8080",
         Environment.MAX_MESSAGE_BYTES: "1048576",
         Environment.WRITES_PER_SECOND: "50",
+        "TASKGROUP_METRICS_ADDRESS": "",
+        "TASKGROUP_METRICS_PORT": "8081",
+        "TASKGROUP_METRICS_KEEP_SECONDS": "600",
+        "TASKGROUP_METRICS_MAX_GROUPS": "1000",
     }
 
 
@@ -87,10 +91,9 @@ def test_a_drain_takes_one_operator_at_a_time_and_is_never_held_up(replicas: int
 
 
 def test_who_waits_for_the_lease_is_asked_for_no_more_than_life() -> None:
-    (container,) = one(render({**WITHOUT_CRDS, "health": {"port": 9090}}), "Deployment", FULLNAME)["spec"]["template"][
-        "spec"
-    ]["containers"]
-    assert container["ports"] == [{"name": "health", "containerPort": 9090}]
+    values = {**WITHOUT_CRDS, "health": {"port": 9090}}
+    (container,) = one(render(values), "Deployment", FULLNAME)["spec"]["template"]["spec"]["containers"]
+    assert container["ports"][0] == {"name": "health", "containerPort": 9090}
     probes = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
     assert probes == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
 
@@ -105,7 +108,8 @@ def test_pods_select_only_their_own() -> None:
 
 def test_without_redis_nothing_of_it_is_left_and_no_default_broker() -> None:
     manifests = render({**WITHOUT_CRDS, **REDIS_OFF})
-    assert not of_kind(manifests, "StatefulSet", "Service", "Secret", "ConfigMap", "Pod")
+    assert not of_kind(manifests, "StatefulSet", "Secret", "ConfigMap", "Pod")
+    assert [service["metadata"]["name"] for service in of_kind(manifests, "Service")] == [f"{FULLNAME}-metrics"]
     variables = environment(one(manifests, "Deployment", FULLNAME))
     assert (variables[Environment.REDIS_SECRET], variables[Environment.REDIS_NAMESPACES]) == ("", "")
 

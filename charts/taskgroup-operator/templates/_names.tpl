@@ -6,6 +6,7 @@
 {{- end }}
 
 {{- define "taskgroup.redis.name" -}}{{ include "taskgroup.fullname" . }}-redis{{- end }}
+{{- define "taskgroup.metrics.name" -}}{{ include "taskgroup.fullname" . }}-metrics{{- end }}
 {{- define "taskgroup.uninstall.name" -}}{{ include "taskgroup.fullname" . }}-uninstall{{- end }}
 {{- define "taskgroup.test.name" -}}{{ include "taskgroup.fullname" . }}-test{{- end }}
 

@@ -3,6 +3,9 @@
 args: [operator]
 ports:
   - {name: health, containerPort: {{ .Values.health.port }}}
+  {{- if .Values.metrics.enabled }}
+  - {name: metrics, containerPort: {{ .Values.metrics.port }}}
+  {{- end }}
 # A standby answers as a leader does: nobody is restarted for waiting.
 startupProbe:
   httpGet: {path: /healthz, port: health}
@@ -43,6 +46,7 @@ env:
     value: {{ .Values.health.address | quote }}
   - name: TASKGROUP_HEALTH_PORT
     value: {{ .Values.health.port | quote }}
+  {{- include "taskgroup.metrics.env" . | nindent 2 }}
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

@@ -1,0 +1,56 @@
+{{/* Port 0: not served. */}}
+{{- define "taskgroup.metrics.env" -}}
+{{- $metrics := .Values.metrics -}}
+{{- if and $metrics.enabled (eq (int $metrics.port) (int .Values.health.port)) -}}
+{{- fail "metrics.port and health.port are the same: two servers cannot share a port." -}}
+{{- end -}}
+- name: TASKGROUP_METRICS_ADDRESS
+  value: {{ $metrics.address | quote }}
+- name: TASKGROUP_METRICS_PORT
+  value: {{ ternary $metrics.port 0 $metrics.enabled | int | quote }}
+- name: TASKGROUP_METRICS_KEEP_SECONDS
+  value: {{ $metrics.keepSeconds | int | quote }}
+- name: TASKGROUP_METRICS_MAX_GROUPS
+  value: {{ $metrics.maxGroups | int | quote }}
+{{- end }}
+
+{{/* Fails on a choice of monitors that would scrape nothing, or everything twice. */}}
+{{- define "taskgroup.metrics.checkMonitors" -}}
+{{- $metrics := .Values.metrics -}}
+{{- if and $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled -}}
+{{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true: every series would be there twice; choose one." -}}
+{{- end -}}
+{{- if and (or $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled) (not $metrics.enabled) -}}
+{{- fail "a monitor is enabled and metrics.enabled is false: there is nothing to scrape; set metrics.enabled=true." -}}
+{{- end -}}
+{{- end }}
+
+{{/* Metadata of a monitor. Dict: root, component, name, monitor (its values). */}}
+{{- define "taskgroup.monitor.metadata" -}}
+name: {{ .name }}
+namespace: {{ default .root.Release.Namespace .monitor.namespace }}
+labels:
+  {{- include "taskgroup.labels" . | nindent 2 }}
+  {{- with .monitor.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* What a monitor says of a port named metrics. Dict: monitor, relabelings (those of the chart). */}}
+{{- define "taskgroup.monitor.endpoint" -}}
+port: metrics
+path: /metrics
+honorLabels: {{ .monitor.honorLabels }}
+{{- with .monitor.interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .monitor.scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with concat .relabelings .monitor.relabelings }}
+relabelings: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .monitor.metricRelabelings }}
+metricRelabelings: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

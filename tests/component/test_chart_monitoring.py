@@ -1,0 +1,116 @@
+"""What the chart renders for Prometheus: the port, the Service, and who is asked to scrape it."""
+
+from typing import Any
+
+import pytest
+
+from support.helm import FULLNAME, NAMESPACE, Manifest, of_kind, one, pod_template, render
+
+WITHOUT_CRDS: dict[str, Any] = {"crds": {"install": False}}
+NAME = f"{FULLNAME}-metrics"
+MONITORS = {"serviceMonitor": ("ServiceMonitor", "endpoints"), "podMonitor": ("PodMonitor", "podMetricsEndpoints")}
+
+each_monitor = pytest.mark.parametrize("key", MONITORS)
+
+
+def rendered(**metrics: Any) -> list[Manifest]:
+    return render({**WITHOUT_CRDS, "metrics": metrics})
+
+
+def operator(manifests: list[Manifest]) -> Manifest:
+    return pod_template(one(manifests, "Deployment", FULLNAME))
+
+
+def monitor(key: str, **values: Any) -> Manifest:
+    return one(rendered(**{key: {"enabled": True, **values}}), MONITORS[key][0], NAME)
+
+
+def endpoint(key: str, **values: Any) -> Manifest:
+    endpoints: list[Manifest] = monitor(key, **values)["spec"][MONITORS[key][1]]
+    assert len(endpoints) == 1
+    return endpoints[0]
+
+
+def is_selected(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    return selector.items() <= labels.items()
+
+
+def variables(template: Manifest) -> dict[str, str]:
+    (container,) = template["spec"]["containers"]
+    prefix = "TASKGROUP_METRICS_"
+    return {e["name"].removeprefix(prefix): e["value"] for e in container["env"] if e["name"].startswith(prefix)}
+
+
+def test_the_service_leads_to_the_port_of_the_operator() -> None:
+    manifests = rendered(port=9102, service={"labels": {"team": "a"}, "annotations": {"note": "x"}})
+    template, service = operator(manifests), one(manifests, "Service", NAME)
+    assert is_selected(service["spec"]["selector"], template["metadata"]["labels"])
+    assert service["spec"]["ports"] == [{"name": "metrics", "port": 9102, "targetPort": "metrics"}]
+    assert {"name": "metrics", "containerPort": 9102} in template["spec"]["containers"][0]["ports"]
+    assert (service["metadata"]["labels"]["team"], service["metadata"]["annotations"]) == ("a", {"note": "x"})
+    others = [m["spec"]["template"] for m in of_kind(manifests, "StatefulSet", "Job")]
+    assert not [pod for pod in others if is_selected(service["spec"]["selector"], pod["metadata"]["labels"])]
+
+
+def test_the_operator_is_told_what_to_serve() -> None:
+    manifests = rendered(address="::", port=9102, keepSeconds=86_400, maxGroups=100_000)
+    wanted = {"ADDRESS": "::", "PORT": "9102", "KEEP_SECONDS": "86400", "MAX_GROUPS": "100000"}
+    assert variables(operator(manifests)) == wanted
+
+
+def test_without_metrics_there_is_no_port_and_no_service() -> None:
+    manifests = rendered(enabled=False, port=8080)
+    assert variables(operator(manifests))["PORT"] == "0"
+    assert [port["name"] for port in operator(manifests)["spec"]["containers"][0]["ports"]] == ["health"]
+    assert [service["metadata"]["name"] for service in of_kind(manifests, "Service")] == [f"{FULLNAME}-redis"]
+
+
+def test_without_a_prometheus_operator_nothing_of_it_is_needed() -> None:
+    assert not [m for m in rendered() if m["apiVersion"].startswith("monitoring.coreos.com")]
+
+
+def test_a_service_monitor_finds_the_one_service() -> None:
+    manifests = rendered(serviceMonitor={"enabled": True})
+    spec = one(manifests, "ServiceMonitor", NAME)["spec"]
+    services = of_kind(manifests, "Service")
+    found = [s for s in services if is_selected(spec["selector"]["matchLabels"], s["metadata"]["labels"])]
+    assert [service["metadata"]["name"] for service in found] == [NAME]
+    assert [port["name"] for port in found[0]["spec"]["ports"]] == [spec["endpoints"][0]["port"]]
+    assert spec["namespaceSelector"] == {"matchNames": [NAMESPACE]}
+
+
+def test_a_pod_monitor_finds_the_operator_and_names_the_job_as_the_service() -> None:
+    manifests = rendered(podMonitor={"enabled": True})
+    spec = one(manifests, "PodMonitor", NAME)["spec"]
+    pods = {m["kind"]: m["spec"]["template"] for m in of_kind(manifests, "Deployment", "StatefulSet", "Job")}
+    selector = spec["selector"]["matchLabels"]
+    assert [kind for kind, pod in pods.items() if is_selected(selector, pod["metadata"]["labels"])] == ["Deployment"]
+    (found,) = spec["podMetricsEndpoints"]
+    assert found["port"] in [port["name"] for port in pods["Deployment"]["spec"]["containers"][0]["ports"]]
+    assert found["relabelings"] == [{"targetLabel": "job", "replacement": NAME}]
+    assert spec["namespaceSelector"] == {"matchNames": [NAMESPACE]}
+
+
+@each_monitor
+def test_a_scrape_is_as_the_values_say(key: str) -> None:
+    rule = {"action": "labeldrop", "regex": "pod"}
+    found = endpoint(key, interval="1m", scrapeTimeout="20s", relabelings=[rule], metricRelabelings=[rule, rule])
+    assert (found["interval"], found["scrapeTimeout"]) == ("1m", "20s")
+    assert found["relabelings"][-1] == rule
+    assert found["metricRelabelings"] == [rule, rule]
+
+
+@each_monitor
+def test_a_series_keeps_the_namespace_of_its_group(key: str) -> None:
+    assert endpoint(key)["honorLabels"] is True
+    assert endpoint(key, honorLabels=False)["honorLabels"] is False
+    assert endpoint(key)["interval"] == "30s"
+    assert {"scrapeTimeout", "metricRelabelings"} & endpoint(key, interval="").keys() == set()
+    assert "interval" not in endpoint(key, interval="")
+
+
+@each_monitor
+def test_a_monitor_is_where_and_labelled_as_a_prometheus_looks_for_it(key: str) -> None:
+    metadata = monitor(key, namespace="monitoring", labels={"release": "stack"})["metadata"]
+    assert (metadata["namespace"], metadata["labels"]["release"]) == ("monitoring", "stack")
+    assert monitor(key)["metadata"]["namespace"] == NAMESPACE
