@@ -65,6 +65,20 @@ COLUMNS: tuple[dict[str, Any], ...] = (
         "description": "Items not handed to a worker queue yet.",
     },
     {
+        "name": "Rate",
+        "type": "string",
+        "jsonPath": ".status.rate",
+        "priority": 1,
+        "description": "How fast items end.",
+    },
+    {
+        "name": "Estimated End",
+        "type": "string",
+        "jsonPath": ".status.estimatedCompletionTime",
+        "priority": 1,
+        "description": "When the last item ends at that rate.",
+    },
+    {
         "name": "Message",
         "type": "string",
         "jsonPath": '.status.conditions[?(@.type=="Ready")].message',

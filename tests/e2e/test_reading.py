@@ -39,6 +39,18 @@ def test_get_shows_a_group_in_one_line(space: Space) -> None:
     assert "taskgroup.taskgroups.dev/squares" in space.kube.run("get", "all", "--output", "name")
 
 
+def test_a_running_group_says_when_it_will_end(space: Space) -> None:
+    task = {"task": "numbers.sleep", "args": [0.2]}
+    group = space.create("estimated", sequence={"count": 2000}, template=task, parallelism=4)
+    status = group.until(lambda seen: seen.get("estimatedCompletionTime"))
+    assert status["startTime"] < status["estimatedCompletionTime"]
+    header, line = space.kube.run("get", "tg", "estimated", "--output", "wide").splitlines()
+    shown = line[header.index("RATE") :].split()
+    assert shown[0].endswith(("/s", "/min"))
+    group.patch(suspend=True)
+    group.until(lambda seen: "estimatedCompletionTime" not in seen and "rate" not in seen)
+
+
 def test_describe_tells_a_failed_group_as_a_story(space: Space) -> None:
     group = space.create("mixed", **MIXED)
     space.kube.run("wait", "taskgroup/mixed", "--for=condition=Finished", f"--timeout={PATIENCE}s")

@@ -8,7 +8,7 @@ import pytest
 from support.builders import indexes, ledger, look, only, queue, running, spec, view
 from taskgroup.api.names import Reason
 from taskgroup.core.exchange import View
-from taskgroup.core.groups.observed import Carried, Observed
+from taskgroup.core.groups.observed import Observed, Window
 from taskgroup.core.groups.plan import Dispatch, Redispatch, Withdraw
 from taskgroup.core.indexes import full
 from taskgroup.core.ledger import Ledger
@@ -34,7 +34,7 @@ def test_nothing_is_dispatched_while_the_view_has_no_slots(shown: View | None) -
     plan = look(seen)
 
     assert only(plan, Dispatch) == only(plan, Redispatch) == []
-    assert plan.carried == seen.carried
+    assert plan.carried.window == seen.carried.window
     assert only(look(seen, view=view(1)), Redispatch) == [Redispatch(indexes(1))]
 
 
@@ -82,7 +82,7 @@ def test_nothing_is_dispatched_while_broker_or_results_are_away() -> None:
     assert only(look(group(), backend_trouble=AWAY), Dispatch) == []
     assert look(group(), backend_trouble=AWAY, queue=None).actions == ()
     assert look(group(), queue=None).actions == ()
-    assert look(group(), queue=None).carried == Carried()
+    assert look(group(), queue=None).carried.window == Window()
 
 
 def test_suspension_withdraws_what_waits_and_lets_run_what_runs() -> None:

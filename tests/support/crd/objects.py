@@ -139,6 +139,8 @@ STATUS: Final[dict[str, Json]] = {
     "failed": 2,
     "cancelled": 1,
     "progress": "4/6",
+    "rate": "7.5/min",
+    "estimatedCompletionTime": TIME,
     "percent": 66,
     "completedIndexes": "0",
     "failedIndexes": "1-2",

@@ -77,6 +77,13 @@ class TaskGroupStatus(Model):
     cancelled: Count | None = Field(None, description="Not run to the end because the group ended first.")
     progress: Annotated[str, Field(max_length=64)] | None = Field(None, description="Ended of total, as 37/100.")
     percent: Annotated[int, Field(ge=0, le=100)] | None = Field(None, description="Ended of total, rounded down.")
+    rate: Annotated[str, Field(max_length=32)] | None = Field(
+        None,
+        description="How fast items end, as 12/s, 7.5/min or 3/h: over the last minute or, if few did, since start.",
+    )
+    estimated_completion_time: Time | None = Field(
+        None, description="When the last item ends at that rate. Absent while nobody can tell, and while suspended."
+    )
     completed_indexes: Indexes | None = Field(None, description="Succeeded items in Job's notation, as 0-35,40.")
     failed_indexes: Indexes | None = Field(None, description="Failed items in Job's notation.")
     indexes_truncated: bool | None = Field(None, description="True when the index lists were too long to show.")

@@ -7,6 +7,7 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.completions import Completions
 from taskgroup.core.exchange import View
+from taskgroup.core.groups.pace import Pace
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -100,6 +101,7 @@ class Carried:
     """What one decision hands to the next; losing it costs a moment of speed, nothing else."""
 
     window: Window = field(default_factory=Window)
+    pace: Pace = field(default_factory=Pace)
     canary_at: float = 0.0
     """When an item was last dispatched to see whether a task is known by now; seconds since the epoch."""
     cut_to: int | None = None

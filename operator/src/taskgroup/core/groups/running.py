@@ -14,6 +14,7 @@ from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.finishing import decide
 from taskgroup.core.groups.observed import GroupState, Observed
 from taskgroup.core.groups.outcome import deadline_in, judge
+from taskgroup.core.groups.pace import Pace, later
 from taskgroup.core.groups.plan import Event, Open, Plan, Renew
 from taskgroup.core.groups.planning import FOLLOW_SECONDS, TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.resting import can_rest
@@ -114,13 +115,15 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     context, extra_events = _interrupted(context)
     seen, ledger, now = context.seen, context.ledger, context.now
     carried, dispatches = sending(context)
+    pace = Pace() if context.spec.suspend else later(carried.pace, ledger, seen.completions.count, now)
+    carried = replace(carried, pace=pace)
     actions = (*_renewals(context), *again, *dispatches, *recovery.search(seen, context.in_flight, now))
     returns = context.unknown | context.interrupted
     rests = context.spec.suspend and not context.in_flight and not returns and can_rest(seen)
     clock_changed = ledger.running_since != seen.ledger.running_since
     return plan_for(
         seen,
-        _shown(context),
+        replace(_shown(context), pace=None if context.spec.suspend else pace),
         now,
         actions=actions,
         save=clock_changed or ledger.unknown_tasks != seen.ledger.unknown_tasks,

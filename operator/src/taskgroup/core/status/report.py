@@ -13,6 +13,7 @@ from taskgroup.api.status import (
     WorkersStatus,
 )
 from taskgroup.core.groups.observed import Observed
+from taskgroup.core.groups.pace import rate_text
 from taskgroup.core.indexes import format_indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.status.condition_texts import condition_texts
@@ -58,7 +59,15 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
         "indexes_truncated": None if are_whole else True,
         "failures": _digest(ledger.failures, tracebacks=seen.spec is None or seen.spec.failure_tracebacks) or None,
         "items": _items(seen, shown),
+        **_pace(shown),
     }
+
+
+def _pace(shown: StatusInput) -> dict[str, Any]:
+    pace = shown.pace
+    if pace is None or pace.rate is None or pace.estimate is None:
+        return {}
+    return {"rate": rate_text(pace.rate), "estimated_completion_time": timestamp(pace.estimate)}
 
 
 def _is_behind(seen: Observed, ledger: Ledger) -> bool:

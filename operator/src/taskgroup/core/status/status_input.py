@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from taskgroup.core.groups.outcome import Verdict
+from taskgroup.core.groups.pace import Pace
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.trouble import Trouble
@@ -22,3 +23,5 @@ class StatusInput:
     start_time: str | None = None
     """RFC 3339; None keeps the written one."""
     completion_time: str | None = None
+    pace: Pace | None = None
+    """None while nothing is expected to end."""
