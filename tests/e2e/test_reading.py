@@ -47,7 +47,7 @@ def test_a_running_group_says_when_it_will_end(space: Space) -> None:
     header, line = space.kube.run("get", "tg", "estimated", "--output", "wide").splitlines()
     shown = line[header.index("RATE") :].split()
     assert shown[0].endswith(("/s", "/min"))
-    group.patch(suspend=True)
+    group.change(suspend=True)
     group.until(lambda seen: "estimatedCompletionTime" not in seen and "rate" not in seen)
 
 
