@@ -20,6 +20,7 @@ from taskgroup.groups.memory import Memory
 from taskgroup.groups.messages import Messages
 from taskgroup.loops.action_log import log_action
 from taskgroup.loops.clock import Clock
+from taskgroup.loops.metrics import GroupMetrics, Move
 
 
 class FencedError(Exception):
@@ -29,8 +30,17 @@ class FencedError(Exception):
 class Actions:
     """The actions on one group's queue, for one plan."""
 
-    def __init__(self, store: GroupStore, memory: Memory, seen: Observed, clock: Clock, cluster_id: str) -> None:
+    def __init__(
+        self,
+        store: GroupStore,
+        memory: Memory,
+        seen: Observed,
+        clock: Clock,
+        cluster_id: str,
+        metrics: GroupMetrics,
+    ) -> None:
         self._store = store
+        self._metrics = metrics
         self._clock = clock
         self._memory = memory
         self._record = memory.record
@@ -75,17 +85,22 @@ class Actions:
                 messages = [message for _, _, message in part]
                 if sending is not None:
                     await sending
-                sending = asyncio.create_task(self._send(action.priority, start, messages))
+                indexes = FrozenBitMap(index for index, _, _ in part)
+                sending = asyncio.create_task(self._send(action.priority, start, indexes, messages))
                 await asyncio.sleep(0)
                 start += len(messages)
         finally:
             if sending is not None:
                 await sending
 
-    async def _send(self, priority: int, start: int, messages: list[bytes]) -> None:
+    async def _send(self, priority: int, start: int, indexes: FrozenBitMap, messages: list[bytes]) -> None:
+        began = self._clock.monotonic()
         if not await self._broker.dispatch(self._route, self._fenced(), priority, start, messages):
             raise FencedError
         self._record.ledger = self._record.ledger.dispatched(priority, start + len(messages))
+        self._record.dispatch_times.add(indexes, began)
+        self._metrics.dispatched(sum(map(len, messages)), self._clock.monotonic() - began)
+        self._metrics.moved(self._seen.meta, Move.DISPATCHED, len(messages))
 
     async def _skip(self, action: plan.Skip) -> None:
         uid, cursor = self._route.uid, action.start + len(action.indexes)
@@ -100,8 +115,11 @@ class Actions:
                 ItemMessage(index, work.leaf(index).options.priority, message, number)
                 for index, number, message in part
             ]
-            pushed = await self._broker.redispatch(self._route, self._fenced(), entries)
-            self._record.ledger = self._record.ledger.redispatched(FrozenBitMap(pushed))
+            began = self._clock.monotonic()
+            pushed = FrozenBitMap(await self._broker.redispatch(self._route, self._fenced(), entries))
+            self._record.ledger = self._record.ledger.redispatched(pushed)
+            self._record.dispatch_times.add(pushed, began)
+            self._metrics.moved(self._seen.meta, Move.REDISPATCHED, len(pushed))
             if len(pushed) < len(part):
                 raise FencedError
 
@@ -111,13 +129,16 @@ class Actions:
         if withdrawn is None:
             raise FencedError
         self._fence = withdrawn.fence
-        self._record.ledger = self._record.ledger.withdrawn(FrozenBitMap(withdrawn.queued | withdrawn.running))
+        items = FrozenBitMap(withdrawn.queued | withdrawn.running)
+        self._record.ledger = self._record.ledger.withdrawn(items)
+        self._metrics.moved(self._seen.meta, Move.WITHDRAWN, len(items))
 
     async def _renew(self, action: plan.Renew) -> None:
         attempts = await self._broker.renew(self._route.uid, self._fenced(), action.indexes)
         if attempts is None:
             raise FencedError
         self._record.ledger = self._record.ledger.renewed(attempts)
+        self._metrics.moved(self._seen.meta, Move.INTERRUPTED, len(action.indexes))
 
     async def _search(self, _: plan.Search) -> None:
         searching.start(self._memory, self._seen, self._link, self._work(), self._clock.now())
@@ -126,6 +147,7 @@ class Actions:
         if not await self._broker.mark_missing(self._route.uid, self._fenced(), action.indexes):
             raise FencedError
         self._record.ledger = self._record.ledger.marked_missing(action.indexes)
+        self._metrics.moved(self._seen.meta, Move.MISSING, len(action.indexes))
         searching.reset(self._memory.searches)
 
     async def _delete_object(self, _: plan.DeleteObject) -> None:

@@ -1,6 +1,10 @@
 """A Plan carried out, in an order that survives a kill at any point: ledger, transition, actions, status, events."""
 
+from pyroaring import BitMap
+
+from taskgroup.cluster.errors import ConflictError
 from taskgroup.cluster.port import GroupStore
+from taskgroup.core.groups.figures import figures_of
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.indexes import NONE, Indexes
@@ -15,6 +19,7 @@ from taskgroup.loops.action_log import log_event
 from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
+from taskgroup.loops.metrics import UNMEASURED, GroupMetrics, Saved
 
 STATUS_SECONDS = 1.0
 """At most one status write of a group in this time."""
@@ -28,8 +33,16 @@ SAVE_SECONDS = 1.0
 class Applier:
     """Carries out plans; the same one serves all groups."""
 
-    def __init__(self, store: GroupStore, clock: Clock, cluster_id: str, budget: WriteBudget) -> None:
+    def __init__(
+        self,
+        store: GroupStore,
+        clock: Clock,
+        cluster_id: str,
+        budget: WriteBudget,
+        metrics: GroupMetrics = UNMEASURED,
+    ) -> None:
         self._store = store
+        self._metrics = metrics
         self._budget = budget
         self._clock = clock
         self._cluster_id = cluster_id
@@ -46,6 +59,7 @@ class Applier:
         await self._act(plan, seen, memory)
         self._follow(plan, seen, memory)
         unwritten = 0.0 if plan.transition else await self._write_in_turn(plan, seen.meta, record)
+        self._measure(plan, seen, record)
         return min([plan.wake_after, *(seconds for seconds in (unsaved, unwritten) if seconds > 0)])
 
     @staticmethod
@@ -71,7 +85,7 @@ class Applier:
     async def _act(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         """An answer that is lost on the way leaves the ledger behind the broker: it is adopted again then."""
         memory.record.adopted = NOT_ADOPTED
-        actions = Actions(self._store, memory, seen, self._clock, self._cluster_id)
+        actions = Actions(self._store, memory, seen, self._clock, self._cluster_id, self._metrics)
         for action in plan.actions:
             await actions.perform(action)
         if seen.queue is not None:
@@ -93,15 +107,27 @@ class Applier:
             return 0.0
         left = 0.0 if plan.save else self._save_wait(seen.meta, record)
         if left > 0:
+            self._metrics.unsaved(seen.meta)
             return left
         if plan.save:
             self._budget.spend(_ledger_of(seen.meta), self._clock.monotonic())
         data = encode(record.ledger)
-        record.ledger_version = await self._store.save_ledger(seen.meta, data, record.ledger_version)
-        record.saved = record.ledger
+        await self._store_ledger(seen.meta, data, record)
         record.save_allowed = self._clock.monotonic() + max(SAVE_SECONDS, len(data) / SAVE_BYTES_PER_SECOND)
         await self._forget(seen, memory)
         return 0.0
+
+    async def _store_ledger(self, meta: Meta, data: bytes, record: Record) -> None:
+        result = Saved.ERROR
+        try:
+            record.ledger_version = await self._store.save_ledger(meta, data, record.ledger_version)
+            result = Saved.SUCCESS
+        except ConflictError:
+            result = Saved.CONFLICT
+            raise
+        finally:
+            self._metrics.saved(meta, result, len(data))
+        record.saved = record.ledger
 
     def _save_wait(self, meta: Meta, record: Record) -> float:
         now = self._clock.monotonic()
@@ -142,6 +168,19 @@ class Applier:
             return
         link = memory.intake.link
         meeting.tell(Assignment(meta, memory.intake.pool_spec, link.address if link else None, plan.demand))
+
+    def _measure(self, plan: Plan, seen: Observed, record: Record) -> None:
+        """Ends at once; figures once for each status that is written."""
+        now, times = self._clock.monotonic(), record.dispatch_times
+        counted = BitMap(plan.counted.failed) | plan.counted.succeeded
+        for items, seconds in times.take(counted & record.ledger.ended, now) if counted else ():
+            self._metrics.ended(seen.meta, items, seconds)
+        if plan.status is record.status or plan.status == record.status:
+            if record.measured is record.status:
+                return
+            times.retain(_in_flight(seen, record))
+            self._metrics.show(seen.meta, figures_of(seen, plan, times.oldest(now), self._clock.now()))
+            record.measured = record.status
 
     def _follow(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         link = memory.intake.link

@@ -29,6 +29,8 @@ from taskgroup.groups.observe import Observer, read_meta
 from taskgroup.loops.backoff import LAST_RETRY_SECONDS, Backoff, bug_message
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Meeting, Meetings
+from taskgroup.loops.metrics import UNMEASURED, Controller, Fault, LookMetrics, Step
+from taskgroup.loops.steps import Steps, fault_of
 from taskgroup.loops.watchdog import name_task
 from taskgroup.transport.errors import BrokerError
 
@@ -70,6 +72,7 @@ class GroupLoop:
         meetings: Meetings,
         clock: Clock,
         log: logging.Logger,
+        metrics: LookMetrics = UNMEASURED,
     ) -> None:
         self._store = store
         self._linker = linker
@@ -80,6 +83,7 @@ class GroupLoop:
         self._meetings = meetings
         self._clock = clock
         self._log = log
+        self._metrics = metrics
 
     async def run(self, body: Body, is_stopped: Callable[[], bool]) -> None:
         """Until the object is being deleted or the operator ends; `body` is live."""
@@ -106,10 +110,12 @@ class GroupLoop:
             if plan.rests and following.memory and self._applier.is_written_down(plan, following.memory):
                 await self._rest(body, meeting, following)
         except (ConflictError, FencedError) as error:
+            self._metrics.conflicted(Controller.TASKGROUP)
             self._log.info("%s: looking again: %s", read_meta(body), str(error) or "the queue's state had changed")
             await self.detach(body["metadata"]["uid"], following)
             return following.conflicts.delay()
         except (ApiError, BrokerError) as error:
+            self._metrics.failed(Controller.TASKGROUP, fault_of(error))
             self._log.warning("%s: %s", read_meta(body), error)
             if isinstance(error, NotFoundError) and await self._is_gone(read_meta(body)):
                 meeting.end()
@@ -118,6 +124,7 @@ class GroupLoop:
                 await self._show_hindrance(body, following, error.message)
             return following.failures.delay()
         except Exception as error:  # noqa: BLE001 - a bug in one look must not end both loops
+            self._metrics.failed(Controller.TASKGROUP, Fault.BUG)
             self._log.exception("%s: a bug", read_meta(body))
             await self.detach(body["metadata"]["uid"], following)
             await self._show_hindrance(body, following, bug_message(error))
@@ -160,9 +167,12 @@ class GroupLoop:
     async def look(self, body: Body, meeting: Meeting, following: Following) -> tuple[Plan, float]:
         """Observe, decide, apply; returns what was decided and the seconds until the next look."""
         memory = following.memory = following.memory or await self._attach(body, following)
-        seen = await self._observer.observe(memory, body, meeting)
-        plan = reconcile(seen, self._clock.now())
-        return plan, await self._applier.apply(plan, seen, memory, meeting)
+        steps = Steps(self._metrics, Controller.TASKGROUP, self._clock)
+        seen = steps.done(Step.OBSERVE, await self._observer.observe(memory, body, meeting))
+        plan = steps.done(Step.DECIDE, reconcile(seen, self._clock.now()))
+        seconds = steps.done(Step.APPLY, await self._applier.apply(plan, seen, memory, meeting))
+        self._metrics.succeeded(Controller.TASKGROUP)
+        return plan, seconds
 
     async def _show_hindrance(self, body: Body, following: Following, message: str) -> None:
         """What fails again and again is shown in the Ready condition, if that much is allowed."""

@@ -15,6 +15,7 @@ from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.pool_spec import PoolSpec
 from taskgroup.core.trouble import Trouble
+from taskgroup.groups.dispatch_times import DispatchTimes
 from taskgroup.loops.clock import NEVER
 
 NOT_ADOPTED = -1
@@ -73,6 +74,10 @@ class Record:
     """Monotonic time."""
     save_allowed: float = NEVER
     """Monotonic time from which the budget allows another save."""
+    dispatch_times: DispatchTimes = field(default_factory=DispatchTimes)
+    """Monotonic times."""
+    measured: TaskGroupStatus | None = None
+    """The written status whose figures were told last."""
 
 
 @dataclass(slots=True)
