@@ -62,3 +62,13 @@ def pod_template(manifest: Manifest) -> Manifest:
     """The pod that an object makes, as `{metadata, spec}`."""
     pod = manifest if manifest["kind"] == "Pod" else manifest["spec"]["template"]
     return {"metadata": pod["metadata"], "spec": pod["spec"]}
+
+
+def as_pod(manifest: Manifest) -> Manifest:
+    """The pod of a workload, as its controller would create it, with the API server's default for a volume claim."""
+    pod = pod_template(manifest)
+    claims = [claim["metadata"]["name"] for claim in manifest["spec"].get("volumeClaimTemplates", [])]
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    spec = {**pod["spec"], "volumes": [*pod["spec"].get("volumes", []), *volumes], "serviceAccountName": "default"}
+    metadata = {"name": manifest["kind"].lower(), "labels": pod["metadata"].get("labels", {})}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
