@@ -12,6 +12,6 @@ check() { # ROOT PATH... with more options of mypy in OPTIONS; folders that hold
   MYPYPATH=$root .venv/bin/mypy --no-error-summary ${OPTIONS:+"$OPTIONS"} "${paths[@]}"
 }
 
-check operator/tools operator/src operator/tools bench tests/unit tests/component tests/hostile tests/e2e tests/support tests/demo tests/cluster/lib
+check operator/tools operator/src operator/tools bench dashboards tests/unit tests/component tests/hostile tests/e2e tests/support tests/demo tests/cluster/lib
 # Celery's decorators have no types, and the examples look like any user's app.
 OPTIONS=--allow-untyped-decorators check worker-image/apps worker-image/apps

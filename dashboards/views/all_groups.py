@@ -1,0 +1,248 @@
+"""The first dashboard to open: all groups at once, and which of them to look at."""
+
+from dashboards.annotations import starts_and_ends
+from dashboards.panels import Look, PanelBuilder, Query, figure, graph, ranking
+from dashboards.promql import growth, highest, or_zero, rate, select, top, total
+from dashboards.tables import Column, group_table
+from dashboards.variables import NAMED, NAMESPACES, datasource, namespaces
+from dashboards.view import Section, View
+from dashboards.words import ITEM_COLORS, NOT_ENDED, STATE_COLORS, WORKER_COLORS, of_state, of_states
+
+from taskgroup.api.names import State
+from taskgroup.serve.metrics.definitions import Metric
+from taskgroup.serve.metrics.group_metrics import (
+    COMPLETION,
+    ENDED,
+    ESTIMATE,
+    FAILURES,
+    GROUP_LABELS,
+    ITEMS,
+    OLDEST,
+    RATE,
+    START,
+    STATE,
+    WORKER_TROUBLE,
+    WORKERS_BUSY,
+    WORKERS_READY,
+    WORKERS_WANTED,
+)
+from taskgroup.serve.metrics.operator_metrics import FINISHED, GROUPS
+
+_ON_GROUP = f"on ({', '.join(GROUP_LABELS)})"
+
+
+def _groups(state: State) -> Query:
+    return Query(or_zero(total(select(GROUPS, NAMESPACES, of_state(state)))))
+
+
+def _items(states: str) -> Query:
+    return Query(or_zero(total(select(ITEMS, NAMESPACES, of_states(states)))))
+
+
+def _now() -> tuple[PanelBuilder, ...]:
+    return (
+        figure(
+            "Running",
+            "Groups whose items run now. 0 while others are pending: look at Pending, then at the dashboard Workers.",
+            _groups(State.RUNNING),
+            Look(base="blue"),
+        ),
+        figure(
+            "Pending",
+            "Groups for which no worker has run yet. More than 0 for minutes: the table below says in Trouble what"
+            " keeps their workers from running.",
+            _groups(State.PENDING),
+            Look(base="green", limits=((1, "yellow"),)),
+        ),
+        figure(
+            "Suspended",
+            "Groups that somebody has suspended; they cost nothing and go on when `spec.suspend` is false.",
+            _groups(State.SUSPENDED),
+            Look(base="purple"),
+        ),
+        figure(
+            "Failed",
+            "TaskGroups that exist and have ended as Failed. The table at the bottom lists them; open one to see the"
+            " reasons.",
+            _groups(State.FAILED),
+            Look(base="green", limits=((1, "red"),)),
+        ),
+        figure(
+            "Items left",
+            "Items that are pending or active. When it does not fall, compare Items that end per second with Workers"
+            " below.",
+            _items("pending|active"),
+        ),
+        figure(
+            "Items failed",
+            "Failed items of all groups that exist: the sum of `status.failed`. See Failures by reason.",
+            _items("failed"),
+            Look(base="green", limits=((1, "red"),)),
+        ),
+        figure(
+            "Per second",
+            "Items that ended in a second, over the last minute. 0 while items are left: nothing works; look at"
+            " Workers.",
+            Query(or_zero(total(select(RATE, NAMESPACES)))),
+            Look(decimals=1),
+        ),
+        figure(
+            "All end in",
+            "Until the last item of the slowest running group ends, if items go on ending as fast as in the last"
+            " minute. A dash: no group runs, or nobody can tell yet.",
+            Query(f"{highest(select(ESTIMATE, NAMESPACES))} - time()"),
+            Look(unit="dthms"),
+        ),
+    )
+
+
+def _over_time() -> tuple[PanelBuilder, ...]:
+    return (
+        graph(
+            "Groups by state",
+            "How many TaskGroups are in each state. Yellow that stays: groups wait for workers. Red that grows: groups"
+            " fail; the table at the bottom names them.",
+            (Query(total(select(GROUPS, NAMESPACES), "state"), "{{state}}"),),
+            Look(colors=STATE_COLORS, lowest=0),
+            stacked=True,
+        ),
+        graph(
+            "Items that end per second",
+            "By how they ended. A fall to 0 while items are left: look at Workers and, when they are busy, at Oldest"
+            " item in flight.",
+            (Query(total(rate(ENDED, NAMESPACES), "outcome"), "{{outcome}}"),),
+            Look(colors=ITEM_COLORS, lowest=0),
+            stacked=True,
+        ),
+        graph(
+            "Items left, by state",
+            "Pending items wait for room in the queue, active ones are in the queue or run. Active at 0 with pending"
+            " above: nothing is dispatched; look at the dashboard Operator.",
+            (Query(total(select(ITEMS, NAMESPACES, of_states("pending|active")), "state"), "{{state}}"),),
+            Look(colors=ITEM_COLORS, lowest=0),
+            stacked=True,
+        ),
+        graph(
+            "Share of items that fail",
+            "Failed of all that ended. Above the line one of 20 fails: look at Failures by reason, then at the logs of"
+            " that group.",
+            (Query(f"{total(rate(ENDED, NAMESPACES, _FAILED))} / {total(rate(ENDED, NAMESPACES))}", "failed"),),
+            Look(unit="percentunit", limits=((0.05, "red"),), colors={"failed": "red"}, lowest=0),
+        ),
+        graph(
+            "Workers",
+            "Pods over all groups. Ready below wanted for minutes: pods do not start; the dashboard Workers says why."
+            " Busy below ready for long: idle pods cost money.",
+            tuple(
+                Query(total(select(metric, NAMESPACES)), name)
+                for name, metric in {"wanted": WORKERS_WANTED, "ready": WORKERS_READY, "busy": WORKERS_BUSY}.items()
+            ),
+            Look(colors=WORKER_COLORS, lowest=0),
+        ),
+        graph(
+            "Groups that ended",
+            "In each step of the graph, by outcome. Red: open the group from the table at the bottom.",
+            (Query(total(growth(FINISHED, NAMESPACES), "outcome"), "{{outcome}}"),),
+            Look(colors=STATE_COLORS, lowest=0),
+            bars=True,
+        ),
+        ranking(
+            "Failures by reason",
+            "Failed items by exception class, the ten most frequent; the same counts as `status.failures`. Lost:"
+            " workers died with the item. Expired and Revoked: somebody limited or cancelled it.",
+            (Query(top(10, total(select(FAILURES, NAMESPACES), "reason")), "{{reason}}"),),
+            Look(base="red", nothing="no item has failed"),
+        ),
+        graph(
+            "Oldest item in flight",
+            "Of the five groups whose oldest item is the oldest. A line that only climbs: one item hangs; give it a"
+            " time limit (`options.timeLimitSeconds`).",
+            (
+                Query(
+                    top(5, f"{highest(select(OLDEST, NAMESPACES), *GROUP_LABELS)} > 0"), "{{namespace}}/{{taskgroup}}"
+                ),
+            ),
+            Look(unit="s", lowest=0, nothing="nothing is in flight"),
+        ),
+    )
+
+
+_FAILED = 'outcome="failed"'
+
+
+def _in(states: str, expression: str, *more: str) -> str:
+    """An expression about groups, of those only that are in one of these states."""
+    chosen = select(STATE, NAMESPACES, NAMED, of_states(states))
+    return f"{highest(expression, *GROUP_LABELS, *more)} and {_ON_GROUP} ({chosen} == 1)"
+
+
+def _column(name: str, states: str, metric: Metric, *matchers: str) -> Column:
+    return Column(name, _in(states, select(metric, NAMESPACES, *matchers)))
+
+
+def _progress(states: str) -> Column:
+    ended = total(select(ITEMS, NAMESPACES, of_states("succeeded|failed|cancelled")), *GROUP_LABELS)
+    share = f"{ended} / {total(select(ITEMS, NAMESPACES), *GROUP_LABELS)}"
+    return Column("Progress", _in(states, share), "percentunit")
+
+
+def _running() -> PanelBuilder:
+    failed = _column("Failed", NOT_ENDED, ITEMS, of_state("failed"))
+    return group_table(
+        "Groups that have not ended",
+        "One row for each; the name leads to its own dashboard. Look first at rows with a Trouble, then at those with"
+        " red failures.",
+        (
+            Column("State", f"{select(STATE, NAMESPACES, NAMED, of_states(NOT_ENDED))} == 1", labels=("state",)),
+            _progress(NOT_ENDED),
+            Column(
+                "Left", _in(NOT_ENDED, total(select(ITEMS, NAMESPACES, of_states("pending|active")), *GROUP_LABELS))
+            ),
+            Column(failed.name, failed.expression, limits=((1, "red"),)),
+            Column("Per second", _in(NOT_ENDED, select(RATE, NAMESPACES))),
+            Column("Ends in", _in(NOT_ENDED, f"{select(ESTIMATE, NAMESPACES)} - time()"), "dthms"),
+            _column("Workers ready", NOT_ENDED, WORKERS_READY),
+            _column("Workers wanted", NOT_ENDED, WORKERS_WANTED),
+            Column("Trouble", _in(NOT_ENDED, select(WORKER_TROUBLE, NAMESPACES), "reason"), labels=("reason",)),
+        ),
+        order_by="Left",
+    )
+
+
+def _failed_groups() -> PanelBuilder:
+    return group_table(
+        "Groups that failed",
+        "TaskGroups that exist and ended as Failed, the last ones first. Open one for the reasons; `kubectl describe"
+        " tg` says which items.",
+        (
+            Column(
+                "Items failed", _in(State.FAILED, select(ITEMS, NAMESPACES, of_state("failed"))), limits=((1, "red"),)
+            ),
+            Column("Items succeeded", _in(State.FAILED, select(ITEMS, NAMESPACES, of_state("succeeded")))),
+            Column("Items cancelled", _in(State.FAILED, select(ITEMS, NAMESPACES, of_state("cancelled")))),
+            Column("Ended", f"{_in(State.FAILED, f'{select(COMPLETION, NAMESPACES)} * 1000')}", "dateTimeAsIso"),
+            Column(
+                "Took", _in(State.FAILED, f"{select(COMPLETION, NAMESPACES)} - {select(START, NAMESPACES)}"), "dthms"
+            ),
+        ),
+        order_by="Ended",
+        height=7,
+    )
+
+
+def view() -> View:
+    """All groups of the chosen namespaces."""
+    return View(
+        name="overview",
+        uid="taskgroup-overview",
+        title="Overview",
+        purpose="All TaskGroups: what runs, what fails, what is left and when it ends.",
+        variables=(datasource(), namespaces()),
+        sections=(
+            Section("Now", _now()),
+            Section("Groups to look at", (_running(),)),
+            Section("Over time", _over_time()),
+            Section("Groups that ended badly", (_failed_groups(),)),
+        ),
+        annotations=starts_and_ends(NAMESPACES, NAMED, is_shown=False),
+    )

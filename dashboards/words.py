@@ -1,0 +1,35 @@
+"""Label values and colours that several dashboards share: the same thing looks the same everywhere."""
+
+from dashboards.panels import Query
+from dashboards.promql import quantile
+
+from taskgroup.api.names import State
+from taskgroup.serve.metrics.definitions import Metric
+
+STATE_COLORS: dict[str, str] = {
+    State.PENDING: "yellow",
+    State.RUNNING: "blue",
+    State.SUSPENDED: "purple",
+    State.COMPLETE: "green",
+    State.FAILED: "red",
+}
+ITEM_COLORS = {"pending": "gray", "active": "blue", "succeeded": "green", "failed": "red", "cancelled": "orange"}
+NOT_ENDED = "|".join((State.PENDING, State.RUNNING, State.SUSPENDED))
+WORKER_COLORS = {"wanted": "gray", "present": "yellow", "ready": "green", "busy": "blue"}
+_QUANTILES = {0.5: "half are below", 0.9: "90 % are below", 0.99: "99 % are below"}
+QUANTILE_COLORS = {"half are below": "green", "90 % are below": "yellow", "99 % are below": "orange"}
+
+
+def of_state(state: str) -> str:
+    """The matcher of series with one state."""
+    return f'state="{state}"'
+
+
+def of_states(states: str) -> str:
+    """The matcher of series with one of these states, which are apart by a vertical bar."""
+    return f'state=~"{states}"'
+
+
+def quantiles(metric: Metric, *matchers: str) -> tuple[Query, ...]:
+    """How long most, and nearly all, observations of a histogram took."""
+    return tuple(Query(quantile(share, metric, *matchers), name) for share, name in _QUANTILES.items())
