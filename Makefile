@@ -65,11 +65,12 @@ generate: setup ## write the generated files anew
 verify: setup ## fail when a generated file is out of date
 	@tests/verify.sh
 
-unit: setup ## tests of decisions: no I/O, seconds
+unit: setup ## tests of decisions and of alert rules: no I/O, seconds
+	@$(CLUSTER) need promtool=prometheus
 	@$(PYTEST) tests/unit -n auto --dist worksteal
 
 component: setup ## tests against a real API server, Redis and Celery workers
-	@$(CLUSTER) need redis-server=redis-server
+	@$(CLUSTER) need redis-server=redis-server promtool=prometheus
 	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
 	@$(CLUSTER) up --light --controllers > /dev/null
 	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m "not long" -n 4 --dist loadfile
