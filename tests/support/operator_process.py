@@ -21,6 +21,7 @@ class OperatorProcess:
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=lambda: free_port())
     """Of the probes."""
+    metrics_port: int = field(default_factory=lambda: free_port())
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -79,6 +80,8 @@ class OperatorProcess:
             "TASKGROUP_POD_NAME": "operator-under-test",
             "TASKGROUP_HEALTH_PORT": str(self.port),
             "TASKGROUP_HEALTH_ADDRESS": "127.0.0.1",
+            "TASKGROUP_METRICS_PORT": str(self.metrics_port),
+            "TASKGROUP_METRICS_ADDRESS": "127.0.0.1",
             # By default the operator dials no server on its own machine.
             "TASKGROUP_BROKERS_ALLOWED": "127.0.0.0/8",
             # A busy API server may not answer longer than a Lease usually lasts, and some tests pause the operator.

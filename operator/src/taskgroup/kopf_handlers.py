@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import kopf
@@ -29,6 +29,16 @@ _SEEN = ("generation", "finalizers", "deletionTimestamp", "labels", "annotations
 """What a loop looks at of the metadata; the generation stands for the spec."""
 
 Body = Mapping[str, Any]
+
+
+class Witness(Protocol):
+    """Who counts the groups that there are."""
+
+    def seen(self, uid: str, namespace: str, state: str | None) -> None:
+        """The group is there; without a state nothing was written of it."""
+
+    def forget(self, uid: str) -> None:
+        """It is gone."""
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
@@ -100,6 +110,7 @@ def build_registry(
     connections: Connections,
     kubeconfig: str | None,
     namespaces: int,
+    witness: Witness,
 ) -> kopf.OperatorRegistry:
     """Return a registry with all handlers; importing this module registers none.
 
@@ -107,7 +118,7 @@ def build_registry(
     """
     registry = kopf.OperatorRegistry()
     _login(registry, kubeconfig, _KOPF_CONNECTIONS + _WATCHES * max(namespaces, 1))
-    _task_groups(registry, Lives(groups, pools, cleaner, meetings))
+    _task_groups(registry, Lives(groups, pools, cleaner, meetings), witness)
     _exit(registry, connections)
     return registry
 
@@ -181,7 +192,7 @@ class Lives:
         self._pools.forget(uid)
 
 
-def _task_groups(registry: kopf.OperatorRegistry, lives: Lives) -> None:
+def _task_groups(registry: kopf.OperatorRegistry, lives: Lives, witness: Witness) -> None:
     async def follow(body: Body, stopped: kopf.DaemonStopped, uid: str, **_: Any) -> None:
         await lives.follow(body, uid, stopped)
 
@@ -189,7 +200,9 @@ def _task_groups(registry: kopf.OperatorRegistry, lives: Lives) -> None:
         trim(event["object"])
         if type == "DELETED":
             lives.forget(uid)
+            witness.forget(uid)
         else:
+            witness.seen(uid, body["metadata"]["namespace"], (body.get("status") or {}).get("state"))
             lives.changed(body, uid)
 
     async def deleted(body: Body, uid: str, **_: Any) -> None:

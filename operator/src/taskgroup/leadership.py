@@ -31,6 +31,8 @@ class Leadership:
         self._lease = lease
         self._keeping: asyncio.Task[None] | None = None
         self._lost = ""
+        self.transitions = 0
+        """How often this process began or ceased to lead."""
 
     async def run(self, lead: Lead) -> None:
         """Wait for the Lease, then `lead`, until `stop`. RuntimeError with a sentence when the Lease is lost."""
@@ -52,6 +54,11 @@ class Leadership:
         """From any thread, when this one's event loop does not end in time; the process must end right after it."""
         self._lease.release_now()
 
+    @property
+    def leads(self) -> bool:
+        """Whether this process does."""
+        return self._keeping is not None and not self._lost
+
     def health(self) -> Health:
         """As it is at this moment."""
         role = Role.LEADER if self._keeping else Role.STANDBY
@@ -61,11 +68,13 @@ class Leadership:
         if not await self._lease.acquire(self.stop):
             return
         _log.info("This operator leads.")
+        self.transitions += 1
         self._keeping = asyncio.create_task(self._lease.keep(self._lose))
         await lead(self)
 
     def _lose(self, reason: str) -> None:
         self._lost = reason
+        self.transitions += 1
         self.stop.set()
 
     async def _until_ended(self, work: "asyncio.Task[None]") -> None:

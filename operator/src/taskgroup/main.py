@@ -33,10 +33,13 @@ from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import SystemClock
 from taskgroup.loops.meeting import Meetings
 from taskgroup.loops.watchdog import Watchdog
+from taskgroup.measuring import measure_leader, measure_process
 from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.pools.loop import PoolLoop
 from taskgroup.pools.observe import PoolObserver
 from taskgroup.serve.health import HealthServer
+from taskgroup.serve.metrics.recorder import Recorder
+from taskgroup.serve.metrics.server import MetricsServer
 from taskgroup.settings import Settings
 from taskgroup.transport.network import Network
 
@@ -52,16 +55,24 @@ async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
     watches = WATCHES * max(len(settings.watch_namespaces), 1)
     leadership = Leadership(LeaseThread(kubeconfig, make, settings.lease_seconds))
     stop_at_signals(leadership.stop, leadership.release_now)
+    metrics = Recorder(settings.metrics_keep_seconds, settings.metrics_max_groups)
+    measure_process(metrics.readings, leadership)
     async with (
         HealthServer(settings.health_address, settings.health_port, leadership.health),
+        MetricsServer(settings.metrics_address, settings.metrics_port, metrics.registry),
         await connect(kubeconfig, watches=watches) as cluster,
     ):
-        await leadership.run(partial(_serve, cluster, settings, kubeconfig))
+        cluster.metrics = metrics
+        await leadership.run(partial(_serve, cluster, settings, kubeconfig, metrics))
 
 
-async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, leadership: Leadership) -> None:
-    network = Network(settings.brokers_allowed)
-    clock, meetings, connections = SystemClock(), Meetings(), Connections(partial(open_redis, network=network))
+async def _serve(
+    cluster: Cluster, settings: Settings, kubeconfig: str | None, metrics: Recorder, leadership: Leadership
+) -> None:
+    network, budget = Network(settings.brokers_allowed, metrics=metrics), WriteBudget(settings.writes_per_second)
+    opener = partial(open_redis, network=network, metrics=metrics)
+    clock, meetings, connections = SystemClock(), Meetings(), Connections(opener)
+    measure_leader(metrics, cluster, connections, budget)
     cluster_id = await identity(cluster)
     cache = WorkerCache(settings.watch_namespaces, meetings.change_workers)
     store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster, cache)
@@ -72,22 +83,26 @@ async def _serve(cluster: Cluster, settings: Settings, kubeconfig: str | None, l
         linker,
         compiler,
         Observer(linker, compiler, clock, settings.resync_seconds),
-        Applier(store, clock, cluster_id, WriteBudget(settings.writes_per_second)),
+        Applier(store, clock, cluster_id, budget, metrics),
         workers,
         meetings,
         clock,
         _log,
+        metrics,
     )
-    pools = PoolLoop(workers, PoolObserver(workers, connections, clock, settings.resync_seconds), meetings, clock, _log)
+    pool_observer = PoolObserver(workers, connections, clock, settings.resync_seconds)
+    pools = PoolLoop(workers, pool_observer, meetings, clock, _log, metrics)
     report = partial(DeletionReport, store, clock, _log)
     pool_cleaner = PoolCleaner(cluster, cache, _log)
     cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, report, _log)
     orphans = Orphans(cluster, linker, connections, cleaner, meetings, cluster_id, settings.watch_namespaces, _log)
     vanished = Vanished(cluster, meetings, settings.watch_namespaces, _log)
-    works = [orphans.run(), vanished.run(), Watchdog(_log).run(), *cache.watchers(cluster)]
+    works = [orphans.run(), vanished.run(), Watchdog(_log, late=metrics.late).run(), *cache.watchers(cluster)]
     beside = [_beside(work, leadership.stop) for work in works]
     leadership.checks.append(connections.check)
-    registry = build_registry(groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces))
+    registry = build_registry(
+        groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces), metrics
+    )
     try:
         await _handle(registry, settings, leadership)
     finally:

@@ -40,6 +40,14 @@ class Settings(BaseModel):
     """Address on which the probes are served; empty means all of the pod's, IPv4 and IPv6."""
     health_port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     """Port of /healthz and /readyz."""
+    metrics_address: str = ""
+    """Address on which /metrics is served; empty means all of the pod's, IPv4 and IPv6."""
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 8081
+    """Port of /metrics; 0: it is not served."""
+    metrics_keep_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
+    """How long a TaskGroup's series stay after its end, in seconds."""
+    metrics_max_groups: Annotated[int, Field(ge=0, le=100_000)] = 1_000
+    """Most TaskGroups that have series of their own."""
 
     @field_validator("watch_namespaces", "redis_namespaces", mode="before")
     @classmethod

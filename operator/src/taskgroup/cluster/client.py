@@ -15,6 +15,7 @@ from kubernetes import aio
 
 from taskgroup.api.names import MANAGER
 from taskgroup.cluster.errors import ApiError, from_response
+from taskgroup.cluster.request_metrics import UNMEASURED, measured
 from taskgroup.cluster.resources import LEDGERS, Resource
 from taskgroup.cluster.turns import Turns
 from taskgroup.cluster.wire import api_errors, decoded, lines, proxy_of
@@ -83,7 +84,8 @@ class Cluster:
         self._api = api
         self._timeout = timeout
         # A request's time begins when it has its connection: in a storm a thousand wait for one.
-        self._turns = Turns(connections)
+        self.turns = Turns(connections)
+        self.metrics = UNMEASURED
 
     async def __aenter__(self) -> Self:
         return self
@@ -257,19 +259,15 @@ class Cluster:
         media: str = _JSON,
         accept: str = _JSON,
     ) -> Object:
-        label = resource.label(namespace, name or _name(body))
-        async with self._turns.turn(namespace, begins=method == "POST" and resource is LEDGERS):
-            status, data = await self._send(
-                f"{verb} {label}",
-                method,
-                resource.path(namespace, name, subresource),
-                [(key, value) for key, value in (query or {}).items() if value],
-                body,
-                {"Accept": accept, "Content-Type": media, "User-Agent": MANAGER},
-            )
-        if not 200 <= status <= 299:
-            plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
-            raise from_response(status, data, verb, plural, label)
+        label, path = resource.label(namespace, name or _name(body)), resource.path(namespace, name, subresource)
+        plural = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        filled = [(key, value) for key, value in (query or {}).items() if value]
+        headers = {"Accept": accept, "Content-Type": media, "User-Agent": MANAGER}
+        async with self.turns.turn(namespace, begins=method == "POST" and resource is LEDGERS):
+            with measured(self.metrics, verb, plural) as outcome:
+                outcome.code, data = await self._send(f"{verb} {label}", method, path, filled, body, headers)
+        if not 200 <= outcome.code <= 299:
+            raise from_response(outcome.code, data, verb, plural, label)
         return decoded(data)
 
     async def _send(

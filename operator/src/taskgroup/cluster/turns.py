@@ -43,6 +43,11 @@ class Turns:
         self._lines: dict[str, _Line] = {}
         """By namespace; the first is the next one to be served."""
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn."""
+        return sum(len(line.ongoing) + len(line.beginning) for line in self._lines.values())
+
     @asynccontextmanager
     async def turn(self, namespace: str, *, begins: bool = False) -> AsyncIterator[None]:
         """Wait for a turn, and hold it during the block."""

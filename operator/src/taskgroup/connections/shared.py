@@ -8,7 +8,7 @@ from functools import lru_cache
 from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.port import GroupBroker, Inspection, PoolBroker
 from taskgroup.broker.redis_broker import RedisBroker
-from taskgroup.results.port import Results
+from taskgroup.results.port import UNMEASURED, Results, SweepMetrics
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.results.sweep import Sweeper
 from taskgroup.transport.network import Network
@@ -85,6 +85,10 @@ class Connections:
         """Of all that are open."""
         return tuple(self._open)
 
+    def sweepers(self) -> tuple[Sweeper, ...]:
+        """Of all that are open."""
+        return tuple(connection.sweeper for connection in self._open.values())
+
     def check(self) -> int:
         """How many backends are swept; RuntimeError when a sweep has ended, which only a bug can cause."""
         for connection in self._open.values():
@@ -99,14 +103,14 @@ class Connections:
             await connection.close()
 
 
-def open_redis(address: Address, network: Network | None = None) -> Connection:
+def open_redis(address: Address, network: Network | None = None, metrics: SweepMetrics = UNMEASURED) -> Connection:
     """Both sides in Redis, with a sweep that runs; ValueError with a sentence when a URL cannot be used.
 
     Without `network` every server may be dialled.
     """
     broker = RedisBroker(address.broker_url, address.broker_options, network, address.broker_certificates)
     results = RedisResults(address.results_url, address.results_options, network, address.results_certificates)
-    sweeper = Sweeper(results)
+    sweeper = Sweeper(results, metrics=metrics)
     sweeping = asyncio.create_task(sweeper.run())
 
     async def close() -> None:

@@ -21,6 +21,8 @@ class WriteBudget:
         self._slots: dict[str, float] = {}
         """Who waits, in the order of the slots."""
         self._urgent = _Counter()
+        self.delayed = 0
+        """How many writes had to wait."""
 
     def wait(self, who: str, now: float) -> float:
         """Seconds until `who` may write; 0 means that it may now, and that its slot is used."""
@@ -31,6 +33,11 @@ class WriteBudget:
             return slot - now
         del self._slots[who]
         return 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many writes have a slot that they have not used."""
+        return len(self._slots)
 
     def spend(self, who: str, now: float) -> None:
         """A write that does not wait was made, and says what `who` has waited for."""
@@ -43,6 +50,7 @@ class WriteBudget:
         slot = self._slots[who] = max(self._next, now - BURST_SECONDS)
         left = self._per_second - self._urgent.last_second(now)
         self._next = slot + 1 / max(left, self._per_second * GUARANTEED_SHARE)
+        self.delayed += slot > now
         return slot
 
 

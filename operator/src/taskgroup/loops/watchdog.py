@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -25,9 +26,13 @@ def name_task(name: str) -> None:
 class Watchdog:
     """A thread that sees when the event loop stands still, and logs which task it is in, and where."""
 
-    def __init__(self, log: logging.Logger, held_seconds: float = HELD_SECONDS) -> None:
+    def __init__(
+        self, log: logging.Logger, held_seconds: float = HELD_SECONDS, late: Callable[[float], None] = lambda _: None
+    ) -> None:
+        """`late` is told four times a second by how many seconds the event loop came too late."""
         self._log = log
         self._held_seconds = held_seconds
+        self._late = late
         self._beat = time.monotonic()
         self._ended = threading.Event()
 
@@ -40,6 +45,7 @@ class Watchdog:
             while True:
                 self._beat = time.monotonic()
                 await asyncio.sleep(_BEAT_SECONDS)
+                self._late(max(0.0, time.monotonic() - self._beat - _BEAT_SECONDS))
         finally:
             self._ended.set()
 

@@ -12,6 +12,27 @@ Ends = Mapping[str, Failure | None]
 """Task ids that have ended; None is SUCCESS."""
 
 
+class SweepMetrics(Protocol):
+    """What the sweep tells whoever measures it."""
+
+    def swept(self, seconds: float, asked: int, ended: int) -> None:
+        """One look asked for so many items, of which so many had ended."""
+
+    def sweep_failed(self) -> None:
+        """A look that failed."""
+
+
+class _Unmeasured:
+    def swept(self, seconds: float, asked: int, ended: int) -> None:
+        """Tell nobody."""
+
+    def sweep_failed(self) -> None:
+        """Tell nobody."""
+
+
+UNMEASURED: SweepMetrics = _Unmeasured()
+
+
 class Results(Protocol):
     """Every method raises BrokerError when the backend cannot be used."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from taskgroup.api.names import Reason
-from taskgroup.results.port import Results
+from taskgroup.results.port import UNMEASURED, Results, SweepMetrics
 from taskgroup.results.subscription import Subscription
 from taskgroup.transport.errors import BrokerError
 
@@ -35,8 +35,15 @@ class Sweeper:
         fastest: float = FASTEST_SECONDS,
         slowest: float = SLOWEST_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        metrics: SweepMetrics = UNMEASURED,
     ) -> None:
         self._results = results
+        self._metrics = metrics
+        self.asked = 0
+        """Items that the last look asked for."""
+        self.fails = False
+        """The last look did not succeed."""
+        self._read = clock()
         self._fastest = fastest
         self._slowest = slowest
         self._clock = clock
@@ -62,6 +69,7 @@ class Sweeper:
             self._changed.clear()
             if not any(place.waiting or place.trouble for place in self._subscriptions.values()):
                 await self._changed.wait()
+                self._read = self._clock()
                 continue
             least, most = await self.sweep()
             if task is not None and task.cancelling():
@@ -70,6 +78,12 @@ class Sweeper:
             with suppress(TimeoutError):
                 async with asyncio.timeout(most - least):
                     await self._changed.wait()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last good look; 0 while nothing is looked up."""
+        is_idle = not any(place.waiting for place in self._subscriptions.values())
+        return 0.0 if is_idle else self._clock() - self._read
 
     async def sweep(self) -> tuple[float, float]:
         """One look at all that is followed; the least and most seconds to the next, most when nothing is dispatched."""
@@ -83,18 +97,23 @@ class Sweeper:
             _log.exception("The results in %s could not be read.", self._results.address)
             return self._wait_after(_unexpected(self._results.address))
         self._report(None)
+        self._metrics.swept(self._clock() - began, self.asked, ended)
+        self._read, self.fails = self._clock(), False
         self._interval = self._fastest if ended else min(self._interval * _SLOWER, self._slowest)
         least = max(self._fastest, _SHARE * in_vain * (self._clock() - began))
         return least, max(least, self._interval)
 
     def _wait_after(self, trouble: BrokerError) -> tuple[float, float]:
         self._report(trouble)
+        self._metrics.sweep_failed()
+        self.fails = True
         self._interval = min(max(self._interval, self._slowest) * 2, _TROUBLE_SECONDS)
         return self._interval, self._interval
 
     async def _look(self, asked: list[tuple[Subscription, tuple[str, ...]]]) -> tuple[int, float]:
         """Deliver what ended; returns how many, and which part of all had not."""
         ids = [name for _, waiting in asked for name in waiting]
+        self.asked = len(ids)
         if not ids:
             await self._results.ping()
         ends = await self._results.ended(ids)

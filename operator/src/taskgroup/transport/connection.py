@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from taskgroup.api.spec import TransportOptions
 from taskgroup.transport.bounded import BoundedConnection, BoundedPool, BoundedRedis
+from taskgroup.transport.call_metrics import timed
 from taskgroup.transport.errors import broker_errors
 from taskgroup.transport.network import Network
 from taskgroup.transport.tls import PLAIN, Certificates, context
@@ -75,13 +76,15 @@ class RedisConnection:
         """Opens no connection yet; without `network` every server may be dialled."""
         target = parse(url)
         self.address, self.database = target.address, target.database
-        self.client = redis_client(url, options, network or Network(), certificates)
+        network = network or Network()
+        self.client = redis_client(url, options, network, certificates)
+        self._metrics = network.metrics
         self._folder = files(package) / "lua"
         self._digests: dict[str, str] = {}
 
     async def ping(self) -> None:
         """Raise BrokerError unless the server responds and accepts the credentials."""
-        with broker_errors(self.address):
+        with broker_errors(self.address), timed(self._metrics):
             await self.client.ping()
 
     async def close(self) -> None:
@@ -98,7 +101,7 @@ class RedisConnection:
         self, script: str, calls: Sequence[tuple[Sequence[str], Sequence[Any]]], shape: Callable[[Any], _Shaped]
     ) -> list[_Shaped]:
         """Run a script once for each pair of keys and arguments, in one round trip. Returns the responses in order."""
-        with broker_errors(self.address):
+        with broker_errors(self.address), timed(self._metrics):
             digest = self._digests.get(script) or await self._load(script)
             try:
                 answers = await self._send(digest, calls)

@@ -13,6 +13,7 @@ import aiodns
 
 from taskgroup.api.names import Reason
 from taskgroup.core.servers import ANY_SERVER, AllowedServers
+from taskgroup.transport.call_metrics import UNMEASURED, CallMetrics
 from taskgroup.transport.errors import BrokerError
 from taskgroup.transport.shares import Shares
 
@@ -30,6 +31,7 @@ class Network:
     shares: Shares = field(default_factory=Shares)
     forwards: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """Server and port to the port of this machine that leads there. Its certificate is still that of the server."""
+    metrics: CallMetrics = UNMEASURED
     _resolver: aiodns.DNSResolver | None = field(default=None, init=False)
 
     async def addresses(self, host: str) -> list[str]:

@@ -1,0 +1,36 @@
+"""Which values the metrics read from which part of the process; beside `main`, which makes the parts."""
+
+import platform
+from importlib.metadata import version
+
+from taskgroup.cluster.client import Cluster
+from taskgroup.connections.shared import Connections
+from taskgroup.leadership import Leadership
+from taskgroup.loops.budget import WriteBudget
+from taskgroup.serve.metrics import operator_metrics as names
+from taskgroup.serve.metrics.readings import Readings
+from taskgroup.serve.metrics.recorder import Recorder
+
+
+def measure_process(readings: Readings, leadership: Leadership) -> None:
+    """What a standby shows, too."""
+    packages = ("taskgroup-operator", "kopf", "celery")
+    labels = (version(packages[0]), platform.python_version(), *map(version, packages[1:]))
+    readings.add_labelled(names.BUILD, lambda: {labels: 1})
+    readings.add(names.LEADER, lambda: leadership.leads)
+    readings.add(names.LEASE_TRANSITIONS, lambda: leadership.transitions)
+
+
+def measure_leader(metrics: Recorder, cluster: Cluster, connections: Connections, budget: WriteBudget) -> None:
+    """What only the leader has."""
+    readings = metrics.readings
+    readings.add_labelled(names.GROUPS, metrics.census.counts)
+    readings.add(names.SHOWN, lambda: metrics.groups.count)
+    readings.add(names.LEDGER_UNSAVED, metrics.unsaved_seconds)
+    readings.add(names.BUDGET_WAITING, lambda: budget.waiting)
+    readings.add(names.BUDGET_DELAYED, lambda: budget.delayed)
+    readings.add(names.API_WAITING, lambda: cluster.turns.waiting)
+    readings.add(names.SWEEP_ITEMS, lambda: sum(sweeper.asked for sweeper in connections.sweepers()))
+    readings.add(names.COUNTS_AGE, lambda: max((sweeper.age for sweeper in connections.sweepers()), default=0.0))
+    readings.add(names.REDIS_SERVERS, lambda: len(connections.sweepers()))
+    readings.add(names.REDIS_UNREACHABLE, lambda: sum(sweeper.fails for sweeper in connections.sweepers()))

@@ -1,0 +1,135 @@
+"""What is known of one group's figures, and which values of which metrics that makes."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from taskgroup.api.names import ConditionType, State
+from taskgroup.api.status import Condition
+from taskgroup.core.groups.figures import GroupFigures
+from taskgroup.core.status.conditions import seconds
+from taskgroup.loops.metrics import Move
+from taskgroup.serve.metrics import group_metrics as names
+from taskgroup.serve.metrics.buckets import Buckets
+from taskgroup.serve.metrics.definitions import Metric
+
+MAX_REASONS = 10
+"""Exception classes of one group that have a series of their own: a tenant chooses their names."""
+OTHER = "other"
+_CONDITIONS = (
+    ConditionType.READY,
+    ConditionType.CONFIGURATION_VALID,
+    ConditionType.BACKEND_REACHABLE,
+    ConditionType.WORKERS_READY,
+)
+_TRUTH = {"True": 1.0, "False": 0.0, "Unknown": -1.0}
+_MOVES = {
+    Move.DISPATCHED: names.DISPATCHED,
+    Move.REDISPATCHED: names.REDISPATCHED,
+    Move.WITHDRAWN: names.WITHDRAWN,
+    Move.MISSING: names.MISSING,
+    Move.INTERRUPTED: names.INTERRUPTED,
+}
+
+Key = tuple[Metric, tuple[str, ...]]
+"""A metric, and its labels after namespace and taskgroup."""
+Value = tuple[Key, float]
+
+
+@dataclass(slots=True)
+class GroupEntry:
+    """One group."""
+
+    namespace: str
+    name: str
+    changed: float
+    """Monotonic time of the last change."""
+    figures: GroupFigures | None = None
+    moves: Counter[Move] = field(default_factory=Counter)
+    pods_started: int = 0
+    restarts: int = 0
+    reasons: list[str] = field(default_factory=list)
+    """Exception classes that have a series: once they have it they keep it."""
+    durations: Buckets = field(default_factory=lambda: Buckets(names.DURATION_SECONDS.buckets))
+    run_times: Buckets = field(default_factory=lambda: Buckets(names.RUN_SECONDS.buckets))
+
+    @property
+    def state(self) -> str:
+        """As the written status says."""
+        return (self.figures and self.figures.status.state) or State.PENDING
+
+    @property
+    def has_ended(self) -> bool:
+        """Either way."""
+        return self.state in (State.COMPLETE, State.FAILED)
+
+    def show(self, figures: GroupFigures) -> None:
+        """A status was written."""
+        self.figures = figures
+        new = [reason for reason in figures.failures if reason not in self.reasons]
+        self.reasons += new[: MAX_REASONS - len(self.reasons)]
+
+
+def gauges(figures: GroupFigures) -> Iterator[Value]:
+    """What a group's own series show, besides what can be added up."""
+    status = figures.status
+    yield (names.STATE, (status.state or State.PENDING,)), 1
+    for condition in status.conditions or ():
+        if condition.type in _CONDITIONS:
+            yield _condition(condition)
+    times = (
+        (names.START, status.start_time and seconds(status.start_time)),
+        (names.COMPLETION, status.completion_time and seconds(status.completion_time)),
+        (names.DEADLINE, figures.deadline),
+        (names.ESTIMATE, figures.estimate),
+    )
+    for metric, time in times:
+        if time:
+            yield (metric, ()), float(time)
+    yield (names.OLDEST, ()), figures.oldest
+    if figures.trouble:
+        yield (names.WORKER_TROUBLE, (figures.trouble,)), 1
+
+
+def _condition(condition: Condition) -> Value:
+    return (names.CONDITION, (condition.type, condition.reason)), _TRUTH[condition.status]
+
+
+def sums(figures: GroupFigures) -> Iterator[Value]:
+    """Gauges of which the sum over groups means something."""
+    status, workers = figures.status, figures.status.workers
+    for state in ("pending", "active", "succeeded", "failed", "cancelled"):
+        yield (names.ITEMS, (state,)), getattr(status, state) or 0
+    yield (names.RATE, ()), figures.rate or 0
+    yield (names.QUEUED, ()), figures.queued
+    yield (names.HELD, ()), figures.held
+    yield (names.WINDOW, ()), figures.window
+    yield (names.WORKERS_WANTED, ()), figures.wanted
+    yield (names.WORKERS_PRESENT, ()), workers.replicas if workers else 0
+    yield (names.WORKERS_READY, ()), workers.ready if workers else 0
+    yield (names.WORKERS_BUSY, ()), workers.busy if workers else 0
+    yield (names.WORKER_SLOTS, ()), figures.slots
+
+
+def counters(entry: GroupEntry) -> Iterator[Value]:
+    """What only grows."""
+    figures = entry.figures
+    if figures is None:
+        return
+    for outcome in ("succeeded", "failed", "cancelled"):
+        yield (names.ENDED, (outcome,)), getattr(figures.status, outcome) or 0
+    yield from _failures(entry, figures)
+    yield (names.LOSSES, ()), figures.losses
+    yield (names.LOST, ()), figures.lost
+    for move, metric in _MOVES.items():
+        yield (metric, ()), entry.moves[move]
+    yield (names.WORKER_STARTS, ()), entry.pods_started
+    yield (names.WORKER_RESTARTS, ()), entry.restarts
+
+
+def _failures(entry: GroupEntry, figures: GroupFigures) -> Iterator[Value]:
+    for reason in entry.reasons:
+        yield (names.FAILURES, (reason,)), figures.failures.get(reason, 0)
+    rest = sum(count for reason, count in figures.failures.items() if reason not in entry.reasons)
+    if rest:
+        yield (names.FAILURES, (OTHER,)), rest
