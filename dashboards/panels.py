@@ -70,6 +70,8 @@ class Look:
 
 
 PLAIN = Look()
+COUNT = "none"
+"""The unit of what must read as it does in a status: 12345, not 12.3 K."""
 
 
 def figure(
@@ -120,6 +122,9 @@ def graph(
         )
     )
     _shown(panel, title, meaning, look, width, _ROW_HEIGHT)
+    if bars:
+        # One event is one bar, nearly: bars overlap by no more than the time between two scrapes.
+        panel.interval("1m")
     for index, query in enumerate(queries):
         panel.with_target(_target(index, query).range())
     return panel

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dashboards.links import group_link
-from dashboards.panels import Look, PanelBuilder, Query, letter, rows
+from dashboards.panels import COUNT, Look, PanelBuilder, Query, letter, rows
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 
@@ -16,7 +16,7 @@ class Column:
 
     name: str
     expression: str
-    unit: str = "short"
+    unit: str = COUNT
     limits: tuple[tuple[float, str], ...] = ()
     labels: tuple[str, ...] = ()
     """Labels that the figure adds as columns of their own; the figure itself is then left out."""

@@ -23,6 +23,7 @@ TASKGROUPS = 'taskgroup=~"$taskgroup"'
 NAMED = 'namespace!=""'
 NAMESPACE = 'namespace="$namespace"'
 TASKGROUP = 'taskgroup="$taskgroup"'
+OF_GROUP = (NAMESPACE, TASKGROUP)
 JOBS = 'job=~"$job"'
 
 

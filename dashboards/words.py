@@ -1,7 +1,8 @@
 """Label values and colours that several dashboards share: the same thing looks the same everywhere."""
 
 from dashboards.panels import Query
-from dashboards.promql import quantile
+from dashboards.promql import highest, quantile, select
+from dashboards.variables import OF_GROUP
 
 from taskgroup.api.names import State
 from taskgroup.serve.metrics.definitions import Metric
@@ -13,7 +14,8 @@ STATE_COLORS: dict[str, str] = {
     State.COMPLETE: "green",
     State.FAILED: "red",
 }
-ITEM_COLORS = {"pending": "gray", "active": "blue", "succeeded": "green", "failed": "red", "cancelled": "orange"}
+ITEM_COLORS = {"succeeded": "green", "failed": "red", "cancelled": "orange", "active": "blue", "pending": "gray"}
+"""In the order in which areas lie upon each other: what has ended below, what is left above."""
 NOT_ENDED = "|".join((State.PENDING, State.RUNNING, State.SUSPENDED))
 WORKER_COLORS = {"wanted": "gray", "present": "yellow", "ready": "green", "busy": "blue"}
 _QUANTILES = {0.5: "half are below", 0.9: "90 % are below", 0.99: "99 % are below"}
@@ -33,3 +35,8 @@ def of_states(states: str) -> str:
 def quantiles(metric: Metric, *matchers: str) -> tuple[Query, ...]:
     """How long most, and nearly all, observations of a histogram took."""
     return tuple(Query(quantile(share, metric, *matchers), name) for share, name in _QUANTILES.items())
+
+
+def of_group(metric: Metric, *matchers: str) -> str:
+    """A figure of the chosen group."""
+    return highest(select(metric, *OF_GROUP, *matchers))

@@ -1,7 +1,7 @@
 """The first dashboard to open: all groups at once, and which of them to look at."""
 
 from dashboards.annotations import starts_and_ends
-from dashboards.panels import Look, PanelBuilder, Query, figure, graph, ranking
+from dashboards.panels import COUNT, Look, PanelBuilder, Query, figure, graph, ranking
 from dashboards.promql import growth, highest, or_zero, rate, select, top, total
 from dashboards.tables import Column, group_table
 from dashboards.variables import NAMED, NAMESPACES, datasource, namespaces
@@ -72,12 +72,13 @@ def _now() -> tuple[PanelBuilder, ...]:
             "Items that are pending or active. When it does not fall, compare Items that end per second with Workers"
             " below.",
             _items("pending|active"),
+            Look(unit=COUNT),
         ),
         figure(
             "Items failed",
             "Failed items of all groups that exist: the sum of `status.failed`. See Failures by reason.",
             _items("failed"),
-            Look(base="green", limits=((1, "red"),)),
+            Look(unit=COUNT, base="green", limits=((1, "red"),)),
         ),
         figure(
             "Per second",
@@ -102,7 +103,7 @@ def _over_time() -> tuple[PanelBuilder, ...]:
             "Groups by state",
             "How many TaskGroups are in each state. Yellow that stays: groups wait for workers. Red that grows: groups"
             " fail; the table at the bottom names them.",
-            (Query(total(select(GROUPS, NAMESPACES), "state"), "{{state}}"),),
+            tuple(Query(total(select(GROUPS, NAMESPACES, of_state(state))), state) for state in State),
             Look(colors=STATE_COLORS, lowest=0),
             stacked=True,
         ),
@@ -170,10 +171,13 @@ def _over_time() -> tuple[PanelBuilder, ...]:
 _FAILED = 'outcome="failed"'
 
 
+def _state(states: str) -> str:
+    return highest(select(STATE, NAMESPACES, NAMED, of_states(states)), *GROUP_LABELS, "state")
+
+
 def _in(states: str, expression: str, *more: str) -> str:
     """An expression about groups, of those only that are in one of these states."""
-    chosen = select(STATE, NAMESPACES, NAMED, of_states(states))
-    return f"{highest(expression, *GROUP_LABELS, *more)} and {_ON_GROUP} ({chosen} == 1)"
+    return f"{highest(expression, *GROUP_LABELS, *more)} and {_ON_GROUP} ({_state(states)} == 1)"
 
 
 def _column(name: str, states: str, metric: Metric, *matchers: str) -> Column:
@@ -193,13 +197,13 @@ def _running() -> PanelBuilder:
         "One row for each; the name leads to its own dashboard. Look first at rows with a Trouble, then at those with"
         " red failures.",
         (
-            Column("State", f"{select(STATE, NAMESPACES, NAMED, of_states(NOT_ENDED))} == 1", labels=("state",)),
+            Column("State", f"{_state(NOT_ENDED)} == 1", labels=("state",)),
             _progress(NOT_ENDED),
             Column(
                 "Left", _in(NOT_ENDED, total(select(ITEMS, NAMESPACES, of_states("pending|active")), *GROUP_LABELS))
             ),
             Column(failed.name, failed.expression, limits=((1, "red"),)),
-            Column("Per second", _in(NOT_ENDED, select(RATE, NAMESPACES))),
+            Column("Per second", _in(NOT_ENDED, select(RATE, NAMESPACES)), "short"),
             Column("Ends in", _in(NOT_ENDED, f"{select(ESTIMATE, NAMESPACES)} - time()"), "dthms"),
             _column("Workers ready", NOT_ENDED, WORKERS_READY),
             _column("Workers wanted", NOT_ENDED, WORKERS_WANTED),

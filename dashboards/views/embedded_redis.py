@@ -66,7 +66,7 @@ def _now() -> tuple[PanelBuilder, ...]:
             Look(decimals=0, base="green", limits=((1, "red"),)),
         ),
         figure(
-            "Commands per second",
+            "Per second",
             "All that Redis processes. 0: nobody works with it.",
             Query(total(rate(REDIS_COMMANDS, JOBS))),
             Look(decimals=0),

@@ -83,14 +83,15 @@ def redis() -> tuple[PanelBuilder, ...]:
             Look(unit="s", colors={**QUANTILE_COLORS, "mean": "text"}, limits=((_SLOW, "red"),), lowest=0),
         ),
         graph(
-            "Calls to Redis that failed, per second",
+            "Failed calls per second",
             "Groups wait and go on by themselves. Look at the dashboard Redis, then at `kubectl describe tg` of groups"
             " whose BackendReachable is False.",
             (Query(total(rate(REDIS_ERRORS, JOBS)), "failed"),),
             Look(colors={"failed": "red"}, lowest=0),
+            width=6,
         ),
         graph(
-            "Servers in use, and those that do not answer",
+            "Servers in use and away",
             "Brokers, each with its result backend. Away above 0 for minutes: the server is down, or its Secret or its"
             " certificate is wrong.",
             (
@@ -98,6 +99,7 @@ def redis() -> tuple[PanelBuilder, ...]:
                 Query(total(select(REDIS_UNREACHABLE, JOBS)), "away"),
             ),
             Look(lowest=0, decimals=0, colors={"in use": "gray", "away": "red"}),
+            width=6,
         ),
         graph(
             "Messages put on queues",
