@@ -48,13 +48,14 @@ clean: cluster-down ## stop the clusters and remove what was made in this folder
 build: ## build the local cluster's binaries (minutes the first time)
 	@$(CLUSTER) build
 
-lint: setup build ## ruff, shellcheck, import layers, helm lint
+lint: setup build ## ruff, shellcheck, import layers, helm lint, Grafana's linter of dashboards
 	@$(CLUSTER) need shellcheck=shellcheck
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
 	@shellcheck $(CLUSTER) tests/cluster/{check,dump,install} $$(git ls-files -co --exclude-standard "*.sh" ":!tests/cluster/lib")
 	@$(BIN)/lint-imports --no-cache | tail -n 1
 	@eval "$$($(CLUSTER) env 2> /dev/null)"; helm lint --quiet charts/*
+	@dashboards/linter/run.sh
 
 types: setup ## mypy, strict
 	@tests/types.sh
