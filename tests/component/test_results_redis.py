@@ -69,6 +69,29 @@ async def test_every_chunk_of_many_ids_is_looked_up(results: RedisResults, redis
     assert await results.ended([]) == {}
 
 
+RAN = {
+    "ran": ('{"status": "SUCCESS", "run_seconds": 1.25, "result": 1}', 1.25),
+    "spared": ('{"status":"FAILURE","run_seconds":0.0,"result":{"exc_type":"ValueError","exc_message":["x"]}}', 0.0),
+    "silent": ('{"status": "SUCCESS", "result": {"run_seconds": 9}}', None),
+    "odd": ('{"status": "SUCCESS", "run_seconds": 1.2.3, "result": 1}', None),
+    "endless": ('{"status": "SUCCESS", "run_seconds": 99999999999999, "result": 1}', None),
+    "negative": ('{"status": "SUCCESS", "run_seconds": -1, "result": 1}', None),
+    "going": ('{"status": "RETRY", "run_seconds": 3.5, "result": null}', None),
+}
+
+
+async def test_a_result_may_say_how_long_its_item_ran(results: RedisResults, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.mset({f"celery-task-meta-{name}": text for name, (text, _) in RAN.items()})
+        client.rpush("celery-task-meta-list", 1)
+
+    ends = await results.ended([*RAN, "missing", "list"])
+
+    assert ends.run_seconds == {name: seconds for name, (_, seconds) in RAN.items() if seconds is not None}
+    assert set(ends) == {*RAN, "list"} - {"going"}
+    assert (await results.ended(["missing"])).run_seconds == {}
+
+
 def _failed(message: str) -> str:
     return f'{{"status": "FAILURE", "result": {{"exc_type": "ValueError", "exc_message": ["{message}"]}}}}'
 

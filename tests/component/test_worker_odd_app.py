@@ -20,9 +20,11 @@ from support.worker_container import UID, until_ready, worker_container, worker_
 from taskgroup.broker.keys import PoolKeys
 from taskgroup.results.decode import decode
 from taskgroup.results.failures import failure
+from taskgroup.results.redis_results import RedisResults
 
 TESTS = Path(__file__).parents[1]
 OUTAGE_SECONDS = 8
+NAP_SECONDS = 0.5
 QUEUE = PoolKeys("", UID).queue
 STYLES = ("plain", "prefixed", "old")
 KINDS = ["declared", "bound", "annotated", "changed", "shared", "registered"]
@@ -59,6 +61,24 @@ def test_items_of_an_odd_app_retry_and_start_tasks_of_every_kind(
     with redis.Redis.from_url(redis_url) as server:
         # Nothing waits in a queue that nobody reads.
         assert not list(server.scan_iter(_type="list"))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_result_says_how_long_its_task_ran(
+    redis_url: str, tmp_path: Path, client: Celery, version: str
+) -> None:
+    """Its last attempt alone: not the wait in the queue, and not the attempts before."""
+    results = RedisResults(redis_url)
+    with odd_worker(redis_url, tmp_path, version):
+        began = time.monotonic()
+        sent = client.send_task("odd.nap", args=[NAP_SECONDS], queue=QUEUE)
+        assert sent.get(timeout=PATIENCE) == "slept"
+        both_attempts = time.monotonic() - began
+        ends = await results.ended([sent.id])
+    await results.close()
+
+    assert NAP_SECONDS <= ends.run_seconds[sent.id] <= both_attempts - NAP_SECONDS
+    assert client.AsyncResult(sent.id).state == "SUCCESS", "Celery reads it as before"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

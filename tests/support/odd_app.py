@@ -137,6 +137,15 @@ def late() -> dict[str, Any]:
     return {name: getattr(made, name) for name in ATTRIBUTES}
 
 
+@app.task(name="odd.nap", bind=True, max_retries=1, **ATTRIBUTES)
+def nap(self: Task, seconds: float) -> str:
+    """Sleep in each of two attempts."""
+    time.sleep(seconds)
+    if not self.request.retries:
+        raise self.retry(countdown=0)
+    return "slept"
+
+
 @app.task(name="odd.parent", bind=True, max_retries=1, **ATTRIBUTES)
 def parent(self: Task) -> list[str]:
     """Be run again, start one task of each kind, and give their ids."""

@@ -27,7 +27,7 @@ class FailingOnce:
         self.looks += 1
         if self.looks == 1:
             raise TypeError("a bug")
-        return dict.fromkeys(ids)
+        return Ends(dict.fromkeys(ids))
 
     async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
         """None."""

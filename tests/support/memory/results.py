@@ -35,7 +35,7 @@ class MemoryResults:
     async def ended(self, ids: Sequence[str]) -> Ends:
         """See Results."""
         await self.ping()
-        return {name: self.ends[name] for name in ids if name in self.ends}
+        return Ends({name: self.ends[name] for name in ids if name in self.ends})
 
     async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
         """See Results; every task returns None here."""

@@ -59,7 +59,7 @@ class Applier:
         await self._act(plan, seen, memory)
         self._follow(plan, seen, memory)
         unwritten = 0.0 if plan.transition else await self._write_in_turn(plan, seen.meta, record)
-        self._measure(plan, seen, record)
+        self._measure(plan, seen, memory)
         return min([plan.wake_after, *(seconds for seconds in (unsaved, unwritten) if seconds > 0)])
 
     @staticmethod
@@ -169,9 +169,13 @@ class Applier:
         link = memory.intake.link
         meeting.tell(Assignment(meta, memory.intake.pool_spec, link.address if link else None, plan.demand))
 
-    def _measure(self, plan: Plan, seen: Observed, record: Record) -> None:
+    def _measure(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         """Ends at once; figures once for each status that is written."""
+        record, link = memory.record, memory.intake.link
         now, times = self._clock.monotonic(), record.dispatch_times
+        if link is not None and link.subscription.run_seconds:
+            self._metrics.ran(seen.meta, link.subscription.run_seconds)
+            link.subscription.run_seconds = []
         counted = BitMap(plan.counted.failed) | plan.counted.succeeded
         for items, seconds in times.take(counted & record.ledger.ended, now) if counted else ():
             self._metrics.ended(seen.meta, items, seconds)

@@ -3,6 +3,7 @@
 What is told of a status is told after its write. `UNMEASURED` is for tests and commands.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -82,6 +83,9 @@ class GroupMetrics(Protocol):
     def ended(self, meta: Meta, items: int, seconds: float) -> None:
         """So many items ended, so long after their dispatch."""
 
+    def ran(self, meta: Meta, seconds: Sequence[float]) -> None:
+        """How long the last attempts of ended items ran, of those that say it."""
+
     def saved(self, meta: Meta, result: Saved, size: int) -> None:
         """A ledger of so many bytes."""
 
@@ -114,6 +118,7 @@ class _Unmeasured:
     def moved(self, meta: Meta, move: Move, items: int) -> None: ...
     def dispatched(self, size: int, seconds: float) -> None: ...
     def ended(self, meta: Meta, items: int, seconds: float) -> None: ...
+    def ran(self, meta: Meta, seconds: Sequence[float]) -> None: ...
     def saved(self, meta: Meta, result: Saved, size: int) -> None: ...
     def unsaved(self, meta: Meta) -> None: ...
     def pods_started(self, meta: Meta, pods: int) -> None: ...

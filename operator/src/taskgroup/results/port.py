@@ -8,8 +8,14 @@ from typing import Protocol
 from taskgroup.core.completions import Failure
 from taskgroup.results.decode import StoredResult
 
-Ends = Mapping[str, Failure | None]
-"""Task ids that have ended; None is SUCCESS."""
+
+class Ends(dict[str, Failure | None]):
+    """Task ids that have ended; None is SUCCESS."""
+
+    def __init__(self, ends: Mapping[str, Failure | None] = {}, run_seconds: Mapping[str, float] = {}) -> None:
+        super().__init__(ends)
+        self.run_seconds = run_seconds
+        """How long the last attempt ran, of those whose result says it."""
 
 
 class SweepMetrics(Protocol):

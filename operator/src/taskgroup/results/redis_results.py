@@ -25,6 +25,7 @@ _DELETE_CHUNK = 500
 _VALUES_CHUNK = 50
 """Whole values, which may be large: an answer has a bound."""
 _HEAD_CHUNK = 100
+_MOST_SECONDS = 1e9
 
 
 class RedisResults:
@@ -53,13 +54,14 @@ class RedisResults:
 
     async def ended(self, ids: Sequence[str]) -> Ends:
         """See Results. Reasons are read apart from the states: what changed in between counts as it is now."""
-        codes = await self._classify(ids)
-        ends: dict[str, Failure | None] = {
-            name: None for name, code in zip(ids, codes, strict=True) if code == _SUCCEEDED
-        }
+        codes, times = await self._classify(ids)
+        over = [name for name, code in zip(ids, codes, strict=True) if code != _PENDING]
+        ran = [(name, _seconds(time)) for name, time in zip(over, times, strict=True)]
+        run_seconds = {name: seconds for name, seconds in ran if seconds is not None}
+        ends = Ends({name: None for name, code in zip(ids, codes, strict=True) if code == _SUCCEEDED}, run_seconds)
         others = {name: code for name, code in zip(ids, codes, strict=True) if code not in (_PENDING, _SUCCEEDED)}
         async for name, head in self._heads(others):
-            ends |= _end(name, others[name], head)
+            ends.update(_end(name, others[name], head))
         return ends
 
     async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
@@ -79,16 +81,19 @@ class RedisResults:
             for chunk in _chunks(ids, _DELETE_CHUNK):
                 await self._redis.client.unlink(*[self._prefix + name for name in chunk])
 
-    async def _classify(self, ids: Sequence[str]) -> bytes:
-        """One letter per id, in order."""
-        codes = b""
+    async def _classify(self, ids: Sequence[str]) -> tuple[bytes, list[bytes]]:
+        """One letter per id, in order, and for each that has ended how long it ran."""
+        codes, times = b"", list[bytes]()
         for part in _chunks(ids, _CLASSIFY_CHUNK * _CLASSIFY_CALLS):
             calls = [((), (self._prefix, "\n".join(chunk))) for chunk in _chunks(part, _CLASSIFY_CHUNK)]
-            codes += b"".join(await self._redis.run_each("classify", calls, text))
-        if len(codes) != len(ids):
+            for answer in await self._redis.run_each("classify", calls, text):
+                states, _, seconds = answer.partition(b"|")
+                codes += states
+                times += seconds.split(b",") if states.strip(b".") else []
+        if len(codes) != len(ids) or len(times) != len(ids) - codes.count(_PENDING):
             with broker_errors(self.address):
                 raise InvalidResponse("another number of states than was asked for")
-        return codes
+        return codes, times
 
     async def _heads(self, ids: Iterable[str]) -> AsyncIterator[tuple[str, bytes | None]]:
         """The beginning of each value, with its id."""
@@ -110,6 +115,15 @@ def _end(name: str, code: int, head: bytes | None) -> dict[str, Failure | None]:
     if stored.status not in ENDED:
         return {}
     return {name: None if stored.status == "SUCCESS" else failure(stored)}
+
+
+def _seconds(text: bytes) -> float | None:
+    """None for what is no number, or none that a task can run."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if seconds < _MOST_SECONDS else None
 
 
 def _head(answer: bytes | Exception) -> bytes | None:

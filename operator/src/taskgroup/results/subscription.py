@@ -19,6 +19,8 @@ class Subscription:
         """Why nothing can be read now; None while reading works."""
         self.completions = Completions()
         """Delivered by the sweep and not counted yet."""
+        self.run_seconds: list[float] = []
+        """How long delivered items ran; whoever measures them takes them away."""
         self.wake = wake
         self._uid = uid
         self._changed = changed
@@ -65,6 +67,8 @@ class Subscription:
             if index is None:
                 continue
             self._reported.add(index)
+            if name in ends.run_seconds:
+                self.run_seconds.append(ends.run_seconds[name])
             if failure is None:
                 succeeded.add(index)
             else:

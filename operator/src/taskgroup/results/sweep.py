@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from taskgroup.api.names import Reason
-from taskgroup.results.port import UNMEASURED, Results, SweepMetrics
+from taskgroup.results.port import UNMEASURED, Ends, Results, SweepMetrics
 from taskgroup.results.subscription import Subscription
 from taskgroup.transport.errors import BrokerError
 
@@ -118,12 +118,18 @@ class Sweeper:
             await self._results.ping()
         ends = await self._results.ended(ids)
         for subscription, waiting in asked:
-            subscription.deliver({name: ends[name] for name in waiting if name in ends} if ends else {})
+            subscription.deliver(_of(waiting, ends) if ends else ends)
         return len(ends), 1 - len(ends) / len(ids) if ids else 0.0
 
     def _report(self, trouble: BrokerError | None) -> None:
         for subscription in list(self._subscriptions.values()):
             subscription.report(trouble)
+
+
+def _of(waiting: tuple[str, ...], ends: Ends) -> Ends:
+    names = [name for name in waiting if name in ends]
+    times = {name: ends.run_seconds[name] for name in names if name in ends.run_seconds}
+    return Ends({name: ends[name] for name in names}, times)
 
 
 def _unexpected(address: str) -> BrokerError:

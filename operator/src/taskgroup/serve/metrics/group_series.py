@@ -7,7 +7,7 @@ no rate sees a group come or go.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -59,6 +59,12 @@ class GroupSeries(Collector):
     def ended(self, meta: Meta, items: int, seconds: float) -> None:
         """See GroupMetrics."""
         self._entry(meta).durations.observe(seconds, items)
+
+    def ran(self, meta: Meta, seconds: Sequence[float]) -> None:
+        """See GroupMetrics."""
+        run_times = self._entry(meta).run_times
+        for value in seconds:
+            run_times.observe(value)
 
     def pods_started(self, meta: Meta, pods: int) -> None:
         """See PoolMetrics."""

@@ -1,7 +1,7 @@
 """Takes what all parts of the operator tell of themselves, and is read by Prometheus."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
@@ -96,6 +96,10 @@ class Recorder:
     def ended(self, meta: Meta, items: int, seconds: float) -> None:
         """See GroupMetrics."""
         self.groups.ended(meta, items, seconds)
+
+    def ran(self, meta: Meta, seconds: Sequence[float]) -> None:
+        """See GroupMetrics."""
+        self.groups.ran(meta, seconds)
 
     def saved(self, meta: Meta, result: Saved, size: int) -> None:
         """See GroupMetrics."""
