@@ -23,6 +23,11 @@ def growth_in_range(metric: Metric, *matchers: str) -> str:
     return f"increase({select(metric, *matchers)}[$__range])"
 
 
+def newest(metric: Metric, *matchers: str) -> str:
+    """The last values in the time shown, also of series that are gone, as those of groups that ended."""
+    return f"last_over_time({select(metric, *matchers)}[$__range])"
+
+
 def total(expression: str, *labels: str) -> str:
     """The sum, apart by these labels."""
     return _over("sum", expression, labels)

@@ -1,11 +1,12 @@
 """Label values and colours that several dashboards share: the same thing looks the same everywhere."""
 
 from dashboards.panels import Query
-from dashboards.promql import highest, quantile, select
+from dashboards.promql import highest, newest, quantile, select
 from dashboards.variables import OF_GROUP
 
 from taskgroup.api.names import State
 from taskgroup.serve.metrics.definitions import Metric
+from taskgroup.serve.metrics.group_metrics import STATE
 
 STATE_COLORS: dict[str, str] = {
     State.PENDING: "yellow",
@@ -40,3 +41,9 @@ def quantiles(metric: Metric, *matchers: str) -> tuple[Query, ...]:
 def of_group(metric: Metric, *matchers: str) -> str:
     """A figure of the chosen group."""
     return highest(select(metric, *OF_GROUP, *matchers))
+
+
+def of_group_at_last(metric: Metric, *matchers: str, by: tuple[str, ...] = ()) -> str:
+    """A figure of the chosen group, also when its series are gone; never one of an earlier group of the same name."""
+    now, then = highest(select(metric, *OF_GROUP, *matchers), *by), highest(newest(metric, *OF_GROUP, *matchers), *by)
+    return f"({now} or ({then} unless on () {of_group(STATE)}))"

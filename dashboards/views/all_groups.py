@@ -2,7 +2,7 @@
 
 from dashboards.annotations import starts_and_ends
 from dashboards.panels import COUNT, Look, PanelBuilder, Query, figure, graph, ranking
-from dashboards.promql import growth, highest, or_zero, rate, select, top, total
+from dashboards.promql import growth, highest, newest, or_zero, rate, select, top, total
 from dashboards.tables import Column, group_table
 from dashboards.variables import NAMED, NAMESPACES, datasource, namespaces
 from dashboards.view import Section, View
@@ -37,6 +37,11 @@ def _groups(state: State) -> Query:
 
 def _items(states: str) -> Query:
     return Query(or_zero(total(select(ITEMS, NAMESPACES, of_states(states)))))
+
+
+def _at_last(metric: Metric, *matchers: str, by: tuple[str, ...] = ()) -> str:
+    """A figure of each group as it was last, also when its series are gone."""
+    return highest(newest(metric, NAMESPACES, *matchers), *GROUP_LABELS, *by)
 
 
 def _now() -> tuple[PanelBuilder, ...]:
@@ -76,8 +81,8 @@ def _now() -> tuple[PanelBuilder, ...]:
         ),
         figure(
             "Items failed",
-            "Failed items of all groups that exist: the sum of `status.failed`. See Failures by reason.",
-            _items("failed"),
+            "Failed items of the groups in the time shown, as each `status.failed` was last. See Failures by reason.",
+            Query(or_zero(total(_at_last(ITEMS, of_state("failed"))))),
             Look(unit=COUNT, base="green", limits=((1, "red"),)),
         ),
         figure(
@@ -149,10 +154,10 @@ def _over_time() -> tuple[PanelBuilder, ...]:
         ),
         ranking(
             "Failures by reason",
-            "Failed items by exception class, the ten most frequent; the same counts as `status.failures`. Lost:"
+            "Failed items by exception class, the ten most frequent, as `status.failures` was last. Lost:"
             " workers died with the item. Expired and Revoked: somebody limited or cancelled it.",
-            (Query(top(10, total(select(FAILURES, NAMESPACES), "reason")), "{{reason}}"),),
-            Look(base="red", nothing="no item has failed"),
+            (Query(top(10, total(_at_last(FAILURES, by=("reason",)), "reason")), "{{reason}}"),),
+            Look(unit=COUNT, base="red", nothing="no item has failed"),
         ),
         graph(
             "Oldest item in flight",
@@ -214,20 +219,23 @@ def _running() -> PanelBuilder:
 
 
 def _failed_groups() -> PanelBuilder:
+    failed = newest(STATE, NAMESPACES, NAMED, of_state(State.FAILED))
+    again = select(STATE, NAMESPACES, NAMED, f'state!="{State.FAILED}"')
+
+    def of_failed(expression: str) -> str:
+        """Of groups that failed, unless one of the same name does better now."""
+        return f"({expression}) and {_ON_GROUP} ({failed} == 1) unless {_ON_GROUP} ({again} == 1)"
+
     return group_table(
         "Groups that failed",
-        "TaskGroups that exist and ended as Failed, the last ones first. Open one for the reasons; `kubectl describe"
-        " tg` says which items.",
+        "TaskGroups that ended as Failed in the time shown, the last ones first. Open one for the reasons; `kubectl"
+        " describe tg` says which items.",
         (
-            Column(
-                "Items failed", _in(State.FAILED, select(ITEMS, NAMESPACES, of_state("failed"))), limits=((1, "red"),)
-            ),
-            Column("Items succeeded", _in(State.FAILED, select(ITEMS, NAMESPACES, of_state("succeeded")))),
-            Column("Items cancelled", _in(State.FAILED, select(ITEMS, NAMESPACES, of_state("cancelled")))),
-            Column("Ended", f"{_in(State.FAILED, f'{select(COMPLETION, NAMESPACES)} * 1000')}", "dateTimeAsIso"),
-            Column(
-                "Took", _in(State.FAILED, f"{select(COMPLETION, NAMESPACES)} - {select(START, NAMESPACES)}"), "dthms"
-            ),
+            Column("Items failed", of_failed(_at_last(ITEMS, of_state("failed"))), limits=((1, "red"),)),
+            Column("Items succeeded", of_failed(_at_last(ITEMS, of_state("succeeded")))),
+            Column("Items cancelled", of_failed(_at_last(ITEMS, of_state("cancelled")))),
+            Column("Ended", of_failed(f"{_at_last(COMPLETION)} * 1000"), "dateTimeAsIso"),
+            Column("Took", of_failed(f"{_at_last(COMPLETION)} - {_at_last(START)}"), "dthms"),
         ),
         order_by="Ended",
         height=7,

@@ -2,7 +2,7 @@
 
 from dashboards.foreign import CPU, MAX_FILES, MEMORY, OPEN_FILES, PROCESS_START, UP
 from dashboards.panels import Look, PanelBuilder, Query, figure, graph
-from dashboards.promql import growth, growth_in_range, highest, or_zero, quantile, rate, select, total
+from dashboards.promql import growth, highest, or_zero, quantile, rate, select, total
 from dashboards.variables import JOBS, datasource, jobs
 from dashboards.view import Section, View
 from dashboards.views.operator_outside import api, redis, results
@@ -71,7 +71,7 @@ def _now() -> tuple[PanelBuilder, ...]:
             "Bugs",
             "Looks that failed by an error of the operator's own, in the time shown. Any: its log has the traceback;"
             " please report it.",
-            Query(or_zero(total(growth_in_range(RECONCILE_ERRORS, JOBS, 'kind="bug"')))),
+            Query(or_zero(total(select(RECONCILE_ERRORS, JOBS, 'kind="bug"')))),
             Look(decimals=0, base="green", limits=((1, "red"),)),
         ),
         figure(

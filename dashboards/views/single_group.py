@@ -13,11 +13,13 @@ from dashboards.words import (
     STATE_COLORS,
     WORKER_COLORS,
     of_group,
+    of_group_at_last,
     of_state,
     of_states,
     quantiles,
 )
 
+from taskgroup.api.names import State
 from taskgroup.serve.metrics.group_metrics import (
     COMPLETION,
     DEADLINE,
@@ -45,13 +47,16 @@ from taskgroup.serve.metrics.group_metrics import (
 
 
 def _now() -> tuple[PanelBuilder, ...]:
-    ended = total(select(ITEMS, *OF_GROUP, of_states("succeeded|failed|cancelled")))
+    ended = of_group_at_last(ITEMS, of_states("succeeded|failed|cancelled"), by=("state",))
+    items = of_group_at_last(ITEMS, by=("state",))
+    state = highest(select(STATE, *OF_GROUP), "state")
+    end = of_group_at_last(STATE, of_states(f"{State.COMPLETE}|{State.FAILED}"), by=("state",))
     return (
         figure(
             "State",
             "The same as `status.state`. Pending for minutes: see Trouble with workers. Failed: see Failures by"
             " reason.",
-            Query(f"{highest(select(STATE, *OF_GROUP), 'state')} == 1", "{{state}}"),
+            Query(f"({state} or {end}) == 1", "{{state}}"),
             Look(base="text", colors=STATE_COLORS, nothing="no such group"),
             is_name=True,
         ),
@@ -59,7 +64,7 @@ def _now() -> tuple[PanelBuilder, ...]:
             "Progress",
             "Items that ended, of all. When it stands still while the state is Running, see In flight beside the"
             " window.",
-            Query(f"{ended} / {total(select(ITEMS, *OF_GROUP))}"),
+            Query(f"{total(ended)} / {total(items)}"),
             Look(unit="percentunit", decimals=0, base="blue", lowest=0, most=1),
         ),
         figure(
@@ -71,32 +76,32 @@ def _now() -> tuple[PanelBuilder, ...]:
         figure(
             "Deadline in",
             "Until `activeDeadlineSeconds` is over. Less than Ends in: the group will fail; raise the deadline or"
-            " `maxReplicas`. A dash: it has no deadline, or is suspended.",
-            Query(f"{of_group(DEADLINE)} - time()"),
+            " `maxReplicas`. A dash: it has no deadline, is suspended, or has ended.",
+            Query(f"{of_group(DEADLINE)} - time() unless on () {of_group(COMPLETION)}"),
             Look(unit="dthms", base="red", limits=((60, "yellow"), (600, "text"))),
         ),
         figure(
             "Succeeded",
             "The same as `status.succeeded`.",
-            Query(of_group(ITEMS, of_state("succeeded"))),
+            Query(of_group_at_last(ITEMS, of_state("succeeded"))),
             Look(unit=COUNT, base="green"),
         ),
         figure(
             "Failed",
             "The same as `status.failed`. See Failures by reason; `kubectl describe tg` says which items.",
-            Query(of_group(ITEMS, of_state("failed"))),
+            Query(of_group_at_last(ITEMS, of_state("failed"))),
             Look(unit=COUNT, base="green", limits=((1, "red"),)),
         ),
         figure(
             "Items",
             "All items of the group: the same as `status.total`.",
-            Query(total(select(ITEMS, *OF_GROUP))),
+            Query(total(items)),
             Look(unit=COUNT),
         ),
         figure(
             "Has run for",
-            "From the start to the end, or until now.",
-            Query(f"({of_group(COMPLETION)} or vector(time())) - {of_group(START)}"),
+            "From the start to the end, or until now. It stays here as long as the time shown includes the group.",
+            Query(f"({of_group_at_last(COMPLETION)} or vector(time())) - {of_group_at_last(START)}"),
             Look(unit="dthms"),
         ),
     )
@@ -141,7 +146,7 @@ def _progress() -> tuple[PanelBuilder, ...]:
             "Failures by reason",
             "Failed items by exception class, the same counts as `status.failures`. Lost: workers died with the item,"
             " often for lack of memory; raise `workers.resources`.",
-            (Query(highest(select(FAILURES, *OF_GROUP), "reason"), "{{reason}}"),),
+            (Query(of_group_at_last(FAILURES, by=("reason",)), "{{reason}}"),),
             Look(unit=COUNT, base="red", nothing="no item has failed"),
         ),
     )
