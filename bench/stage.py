@@ -124,8 +124,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
-    """Start everything; stop at the end of the block what was started."""
+async def stage(**settings: str) -> AsyncIterator[Stage]:
+    """Start everything, the operator with these variables; stop at the end of the block what was started."""
     with _api_server() as kubeconfig, redis_server() as server, tempfile.TemporaryDirectory() as folder:
         TaskGroups(kubeconfig).install()
         async with (
@@ -133,7 +133,7 @@ async def stage() -> AsyncIterator[Stage]:
             _namespace(cluster, server) as namespace,
             _watched(cluster, namespace) as statuses,
         ):
-            operator = OperatorProcess(namespace, kubeconfig, Path(folder))
+            operator = OperatorProcess(namespace, kubeconfig, Path(folder), settings)
             operator.start()
             try:
                 environment = Stage(cluster, namespace, server, operator, statuses)

@@ -33,7 +33,7 @@ from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import SystemClock
 from taskgroup.loops.meeting import Meetings
 from taskgroup.loops.watchdog import Watchdog
-from taskgroup.measuring import measure_leader, measure_process
+from taskgroup.measuring import measure_leader, measure_process, told
 from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.pools.loop import PoolLoop
 from taskgroup.pools.observe import PoolObserver
@@ -62,15 +62,16 @@ async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
         MetricsServer(settings.metrics_address, settings.metrics_port, metrics.registry),
         await connect(kubeconfig, watches=watches) as cluster,
     ):
-        cluster.metrics = metrics
+        cluster.metrics = told(metrics, settings).cluster
         await leadership.run(partial(_serve, cluster, settings, kubeconfig, metrics))
 
 
 async def _serve(
     cluster: Cluster, settings: Settings, kubeconfig: str | None, metrics: Recorder, leadership: Leadership
 ) -> None:
-    network, budget = Network(settings.brokers_allowed, metrics=metrics), WriteBudget(settings.writes_per_second)
-    opener = partial(open_redis, network=network, metrics=metrics)
+    measured, budget = told(metrics, settings), WriteBudget(settings.writes_per_second)
+    network = Network(settings.brokers_allowed, metrics=measured.transport)
+    opener = partial(open_redis, network=network, metrics=measured.results)
     clock, meetings, connections = SystemClock(), Meetings(), Connections(opener)
     measure_leader(metrics, cluster, connections, budget)
     cluster_id = await identity(cluster)
@@ -83,15 +84,15 @@ async def _serve(
         linker,
         compiler,
         Observer(linker, compiler, clock, settings.resync_seconds),
-        Applier(store, clock, cluster_id, budget, metrics),
+        Applier(store, clock, cluster_id, budget, measured.loops),
         workers,
         meetings,
         clock,
         _log,
-        metrics,
+        measured.loops,
     )
     pool_observer = PoolObserver(workers, connections, clock, settings.resync_seconds)
-    pools = PoolLoop(workers, pool_observer, meetings, clock, _log, metrics)
+    pools = PoolLoop(workers, pool_observer, meetings, clock, _log, measured.loops)
     report = partial(DeletionReport, store, clock, _log)
     pool_cleaner = PoolCleaner(cluster, cache, _log)
     cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, report, _log)
