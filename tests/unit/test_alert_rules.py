@@ -85,8 +85,9 @@ def test_every_series_is_served_with_the_labels_that_are_asked_of_it(rule: Rule)
 def test_every_value_that_a_label_is_compared_with_is_one_that_the_metric_tells_of(rule: Rule) -> None:
     for selector in selectors(rule.expression):
         for label in selector.matchers.keys() - {"namespace", "code"}:
-            value = selector.matchers[label].strip('!="')
-            assert re.search(rf"\b{value}\b", CATALOGUE[selector.series].help)
+            _, text, _ = selector.matchers[label].split('"')
+            for value in text.split("|"):
+                assert re.search(rf"\b{value}\b", CATALOGUE[selector.series].help)
 
 
 @each_alert
