@@ -12,7 +12,7 @@ from support.memory.pools import MemoryInspection, MemoryPools
 from support.memory.results import MemoryResults, completion
 from support.memory.store import Books, Message, Store
 from support.memory.turns import Turns
-from support.world_checks import check_plan, check_status
+from support.world_checks import check_plan, check_status, check_told
 from support.world_operator import Killed, Operator, WorldClock
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
@@ -114,7 +114,10 @@ class World:
         self.broker.remembered.setdefault(POOL, set()).update(self.held())
 
     def _start(self) -> Operator:
-        return Operator(UID, Turns(self.store), Turns(self.workers), self.clock, self.open_connection, self.read_url)
+        store, workers = Turns(self.store), Turns(self.workers)
+        return Operator(
+            UID, store, workers, self.clock, self.open_connection, self.read_url, lambda told: check_told(self, told)
+        )
 
     def look(self, *, pool: bool = True) -> Plan | None:
         """One look of the group's loop, and one of the pool's; None when the operator died, or was fenced, in it."""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from taskgroup.api.status import TaskGroupStatus
+from taskgroup.core.groups.figures import GroupFigures
 from taskgroup.core.groups.plan import Dispatch, MarkMissing, Plan, Redispatch
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.phase import phase_of
@@ -49,6 +50,12 @@ def _check_missing(world: "World", plan: Plan) -> None:
         if isinstance(action, MarkMissing):
             found = {item.index for item in there if item and world.books.is_newest(item)} & set(action.indexes)
             world.flaws += [f"{index} is not missing" for index in found]
+
+
+def check_told(world: "World", figures: GroupFigures) -> None:
+    """Metrics speak of a status that is written."""
+    if figures.status != world.store.status:
+        world.flaws.append("the metrics were told what is not written")
 
 
 def check_status(world: "World", old: TaskGroupStatus, new: TaskGroupStatus) -> None:

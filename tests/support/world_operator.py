@@ -10,6 +10,8 @@ from taskgroup.api.spec import SecretKeyRef
 from taskgroup.cluster.port import GroupStore, WorkerStore
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Address, Connection, Connections
+from taskgroup.core.groups.figures import GroupFigures
+from taskgroup.core.meta import Meta
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.loop import Following, GroupLoop
@@ -19,6 +21,7 @@ from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Meeting, Meetings
 from taskgroup.pools import loop as pool_loop
 from taskgroup.pools.observe import PoolObserver
+from taskgroup.serve.metrics.recorder import Recorder
 from taskgroup.settings import Settings
 
 _SETTINGS = Settings(redis_secret="redis", redis_namespaces=("shop",))
@@ -44,6 +47,19 @@ class WorldClock:
         return self.time
 
 
+class ToldMetrics(Recorder):
+    """The real ones; what they are told of a status is told on."""
+
+    def __init__(self, clock: Clock, told: Callable[[GroupFigures], None]) -> None:
+        super().__init__(_SETTINGS.metrics_keep_seconds, _SETTINGS.metrics_max_groups, clock.monotonic)
+        self._told = told
+
+    def show(self, meta: Meta, figures: GroupFigures) -> None:
+        """See GroupMetrics."""
+        self._told(figures)
+        super().show(meta, figures)
+
+
 class Operator:
     """One life of the operator's process: all that is lost when it dies."""
 
@@ -55,7 +71,9 @@ class Operator:
         clock: Clock,
         opener: Callable[[Address], Connection],
         read_url: Callable[[str, SecretKeyRef], Awaitable[str]],
+        told: Callable[[GroupFigures], None] = lambda _: None,
     ) -> None:
+        """`told` is called with all figures that the metrics get."""
         meetings, connections = Meetings(), Connections(opener)
         linker = Linker(read_url, _SETTINGS, connections)
         self.meeting: Meeting = meetings.of(uid)
@@ -65,7 +83,11 @@ class Operator:
         self.pool_following = pool_loop.PoolFollowing()
         compiler = Compiler()
         observer = Observer(linker, compiler, clock, _SETTINGS.resync_seconds)
-        applier = Applier(store, clock, "cluster", WriteBudget(_SETTINGS.writes_per_second))
-        self.groups = GroupLoop(store, linker, compiler, observer, applier, workers, meetings, clock, _log)
+        self.metrics = ToldMetrics(clock, told)
+        budget = WriteBudget(_SETTINGS.writes_per_second)
+        applier = Applier(store, clock, "cluster", budget, self.metrics)
+        self.groups = GroupLoop(
+            store, linker, compiler, observer, applier, workers, meetings, clock, _log, self.metrics
+        )
         pool_observer = PoolObserver(workers, connections, clock, _SETTINGS.resync_seconds)
-        self.pools = pool_loop.PoolLoop(workers, pool_observer, meetings, clock, _log)
+        self.pools = pool_loop.PoolLoop(workers, pool_observer, meetings, clock, _log, self.metrics)

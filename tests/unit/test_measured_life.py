@@ -1,0 +1,101 @@
+"""What the metrics are told while a group lives: of the written status, of what was moved, and how long it took."""
+
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import CollectorRegistry
+
+from support.builders import spec
+from support.world import World
+from taskgroup.api.names import State
+from taskgroup.cluster.errors import ConflictError
+
+
+def value(world: World, name: str, **labels: str) -> float | None:
+    """Of a series of the operator that lives now; labels of the group itself may be left out."""
+    registry: CollectorRegistry = world.operator.metrics.registry
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+        for sample in family.samples:
+            if sample.name == f"taskgroup_{name}" and labels.items() <= sample.labels.items():
+                return float(sample.value)
+    return None
+
+
+def started(items: int) -> World:
+    world = World(spec(items))
+    for _ in range(6):
+        world.look()
+        world.workers.settle(world.tick())
+        world.now += 1
+    return world
+
+
+def finish(world: World) -> None:
+    while world.status.state not in (State.COMPLETE, State.FAILED):
+        world.take(0, 1)
+        if world.in_hands():
+            world.end(0)
+        world.now += 1
+        world.look()
+
+
+def test_the_metrics_follow_a_life_to_its_end() -> None:
+    world = started(5)
+    assert value(world, "items_dispatched_total") == 5
+    assert value(world, "items", state="active") == 5
+    assert value(world, "worker_pods_started_total")
+
+    finish(world)
+
+    assert value(world, "state", state="Complete") == 1
+    assert value(world, "items_ended_total", outcome="succeeded") == 5
+    assert value(world, "item_duration_seconds_count") == 5
+    assert value(world, "groups_finished_total", namespace="shop", outcome="Complete") == 1
+    assert value(world, "oldest_active_seconds") == 0
+    assert value(world, "ledger_saves_total", result="success")
+    assert value(world, "reconcile_total", controller="workers", result="success")
+    assert not world.flaws
+
+
+def test_the_oldest_item_in_flight_is_told_by_its_age() -> None:
+    world = started(3)
+    dispatched = world.now
+    world.now += 40
+    world.take(0, 1)
+    world.end(0)
+    world.look()
+
+    oldest = value(world, "oldest_active_seconds")
+    assert oldest is not None
+    assert 40 <= oldest <= world.now - dispatched + 6
+
+
+def test_the_next_operator_counts_no_end_twice() -> None:
+    """It reads what had ended from the status, and has not seen the dispatch of what is in flight."""
+    world = started(4)
+    world.take(0, 1)
+    world.end(0)
+    world.now += 2
+    world.look()
+    world.kill()
+    finish(world)
+
+    assert value(world, "items_ended_total", outcome="succeeded") == 4
+    assert value(world, "items_dispatched_total") == 0
+    assert value(world, "item_duration_seconds_count") is None
+    assert value(world, "groups_finished_total", namespace="shop", outcome="Complete") == 1
+
+
+def refuse(*_: object) -> None:
+    raise ConflictError("Somebody else wrote first.")
+
+
+def test_a_status_that_cannot_be_written_is_not_told() -> None:
+    world = started(2)
+    before = value(world, "items_ended_total", outcome="succeeded")
+    world.store.on_status = refuse
+    world.take(0, 1)
+    world.end(0)
+    world.now += 2
+    world.look()
+
+    assert value(world, "items_ended_total", outcome="succeeded") == before == 0
