@@ -47,8 +47,9 @@ def test_the_operator_shows_its_own_work(bench: Bench) -> None:
     assert value(series, "leader") == 1
     assert value(series, "groups", namespace=bench.kubectl.namespace, state="Failed") == 1
     assert value(series, "groups_finished_total", namespace=bench.kubectl.namespace, outcome="Failed") == 1
+    assert value(series, "groups_finished_total", namespace=bench.kubectl.namespace, outcome="Complete") == 0
     assert value(series, "reconcile_total", controller="taskgroup", result="success")
-    assert value(series, "reconcile_errors_total", controller="taskgroup", kind="bug") in (None, 0)
+    assert value(series, "reconcile_errors_total", controller="taskgroup", kind="bug") == 0
     assert value(series, "api_requests_total", verb="patch", resource="taskgroups/status", code="200")
     assert value(series, "ledger_saves_total", result="success")
     assert value(series, "dispatch_batches_total")

@@ -43,6 +43,8 @@ def test_the_metrics_follow_a_life_to_its_end() -> None:
     assert value(world, "items_dispatched_total") == 5
     assert value(world, "items", state="active") == 5
     assert value(world, "worker_pods_started_total")
+    assert value(world, "groups_finished_total", outcome="Complete") == 0, "else no rate would see the first end"
+    assert value(world, "reconcile_errors_total", kind="bug") == 0
 
     finish(world)
 

@@ -17,6 +17,7 @@ from taskgroup.serve.metrics.group_series import GroupSeries
 from taskgroup.serve.metrics.readings import Readings
 
 _ENDED = (State.COMPLETE, State.FAILED)
+_RESULTS = ("success", "conflict", "error")
 
 
 class Recorder:
@@ -49,6 +50,17 @@ class Recorder:
         self._calls, self._call_errors = self._histogram(names.REDIS_SECONDS), self._counter(names.REDIS_ERRORS)
         self._lag = self._histogram(names.LOOP_LAG)
         self._finished = self._counter(names.FINISHED)
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """`increase()` does not see a series that begins with its first event."""
+        for controller in Controller:
+            for result in _RESULTS:
+                self._looks.labels(controller, result)
+            for fault in Fault:
+                self._faults.labels(controller, fault)
+        for saved in Saved:
+            self._saves.labels(saved)
 
     # Loops
 
@@ -80,8 +92,8 @@ class Recorder:
         self.groups.show(meta, figures)
         before, now = self._states.get(meta.uid), str(figures.status.state)
         self._states[meta.uid] = now
-        if now in _ENDED and before is not None and before not in _ENDED:
-            self._finished.labels(meta.namespace, now).inc()
+        for outcome in _ENDED:
+            self._finished.labels(meta.namespace, outcome).inc(now == outcome and before not in (None, *_ENDED))
 
     def moved(self, meta: Meta, move: Move, items: int) -> None:
         """See GroupMetrics."""
@@ -135,7 +147,8 @@ class Recorder:
 
     def unsaved_seconds(self) -> float:
         """Of the ledger that has waited longest."""
-        return self._clock() - min(self._unsaved.copy().values(), default=self._clock())
+        now = self._clock()
+        return now - min(self._unsaved.copy().values(), default=now)
 
     # Kubernetes, results, Redis
 
