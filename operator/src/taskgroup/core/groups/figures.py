@@ -1,37 +1,70 @@
-"""The figures of a group that are watched: what its written status says, and what was seen when it was made."""
+"""The figures of a group that are watched: what its written status says, and what was seen when it was made.
+
+Plain values, and no status: they are kept for each of a thousand groups, also after its end.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from taskgroup.api.names import Reason
-from taskgroup.api.status import TaskGroupStatus
+from taskgroup.api.names import ConditionType, Reason, State
+from taskgroup.api.status import Condition, TaskGroupStatus
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import deadline_in
 from taskgroup.core.groups.plan import Plan
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.status.conditions import seconds
+
+WATCHED_CONDITIONS = (
+    ConditionType.READY,
+    ConditionType.CONFIGURATION_VALID,
+    ConditionType.BACKEND_REACHABLE,
+    ConditionType.WORKERS_READY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionFigure:
+    """One condition."""
+
+    type: str
+    status: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupFigures:
-    """What one status write has to tell."""
+    """What one status write has to tell. Times are seconds since the epoch."""
 
-    status: TaskGroupStatus
+    state: str = State.PENDING
+    conditions: tuple[ConditionFigure, ...] = ()
+    start: float | None = None
+    completion: float | None = None
+    pending: int = 0
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failed items by exception class."""
     losses: int = 0
     """How often a worker died with an item."""
     deadline: float | None = None
-    """Seconds since the epoch; None without one, and while its clock stands."""
+    """None without one, and while its clock stands."""
     rate: float | None = None
     """Items that end in a second; None when nobody can tell."""
     estimate: float | None = None
-    """When the last item ends; seconds since the epoch."""
+    """When the last item ends."""
     queued: int = 0
     held: int = 0
     window: int = 0
     oldest: float = 0.0
     """For how many seconds the item is in flight that has been so longest."""
     wanted: int = 0
+    present: int = 0
+    ready: int = 0
+    busy: int = 0
     slots: int = 0
     trouble: str = ""
     """Reason of what keeps workers from running."""
@@ -44,24 +77,49 @@ class GroupFigures:
 
 def figures_of(seen: Observed, plan: Plan, oldest: float, now: float) -> GroupFigures:
     """The figures of a look whose status was written; `oldest` see GroupFigures."""
-    queue, view, ledger, pace = seen.queue, seen.view, plan.ledger, plan.carried.pace
-    failures = Counter[str]()
-    for group in ledger.failures:
-        failures[group.failure.reason] += len(group.indexes)
+    queue, view, ledger, carried = seen.queue, seen.view, plan.ledger, plan.carried
     left = deadline_in(ledger, seen.spec, now) if seen.spec and not plan.status.completion_time else None
     is_told = plan.status.estimated_completion_time is not None
     return GroupFigures(
-        status=plan.status,
-        failures=failures,
+        **_shown(plan.status),
+        failures=_failures(ledger),
         losses=sum(ledger.losses.values()),
         deadline=None if left is None else now + left,
-        rate=pace.rate if is_told else None,
-        estimate=pace.estimate if is_told else None,
+        rate=carried.pace.rate if is_told else None,
+        estimate=carried.pace.estimate if is_told else None,
         queued=queue.queued if queue else 0,
         held=queue.held if queue else 0,
-        window=plan.carried.window.size,
+        window=carried.window.size,
         oldest=oldest,
         wanted=view.wanted if view else 0,
         slots=view.slots if view else 0,
         trouble=view.trouble.reason if view and view.trouble else "",
     )
+
+
+def _shown(status: TaskGroupStatus) -> dict[str, Any]:
+    """What the status itself says."""
+    workers = status.workers
+    return {
+        "state": status.state or State.PENDING,
+        "conditions": tuple(map(_condition, filter(_is_watched, status.conditions or ()))),
+        "start": seconds(status.start_time) if status.start_time else None,
+        "completion": seconds(status.completion_time) if status.completion_time else None,
+        **{name: getattr(status, name) or 0 for name in ("pending", "active", "succeeded", "failed", "cancelled")},
+        **({"present": workers.replicas, "ready": workers.ready, "busy": workers.busy} if workers else {}),
+    }
+
+
+def _is_watched(condition: Condition) -> bool:
+    return condition.type in WATCHED_CONDITIONS
+
+
+def _condition(condition: Condition) -> ConditionFigure:
+    return ConditionFigure(condition.type, condition.status, condition.reason)
+
+
+def _failures(ledger: Ledger) -> Mapping[str, int]:
+    failures = Counter[str]()
+    for group in ledger.failures:
+        failures[group.failure.reason] += len(group.indexes)
+    return failures

@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from taskgroup.api.names import ConditionType, State
-from taskgroup.api.status import Condition
-from taskgroup.core.groups.figures import GroupFigures
-from taskgroup.core.status.conditions import seconds
+from taskgroup.api.names import State
+from taskgroup.core.groups.figures import ConditionFigure, GroupFigures
 from taskgroup.loops.metrics import Move
 from taskgroup.serve.metrics import group_metrics as names
 from taskgroup.serve.metrics.buckets import Buckets
@@ -16,12 +14,6 @@ from taskgroup.serve.metrics.definitions import Metric
 MAX_REASONS = 10
 """Exception classes of one group that have a series of their own: a tenant chooses their names."""
 OTHER = "other"
-_CONDITIONS = (
-    ConditionType.READY,
-    ConditionType.CONFIGURATION_VALID,
-    ConditionType.BACKEND_REACHABLE,
-    ConditionType.WORKERS_READY,
-)
 _TRUTH = {"True": 1.0, "False": 0.0, "Unknown": -1.0}
 _MOVES = {
     Move.DISPATCHED: names.DISPATCHED,
@@ -54,14 +46,9 @@ class GroupEntry:
     run_times: Buckets = field(default_factory=lambda: Buckets(names.RUN_SECONDS.buckets))
 
     @property
-    def state(self) -> str:
-        """As the written status says."""
-        return (self.figures and self.figures.status.state) or State.PENDING
-
-    @property
     def has_ended(self) -> bool:
         """Either way."""
-        return self.state in (State.COMPLETE, State.FAILED)
+        return self.figures is not None and self.figures.state in (State.COMPLETE, State.FAILED)
 
     def show(self, figures: GroupFigures) -> None:
         """A status was written."""
@@ -72,14 +59,11 @@ class GroupEntry:
 
 def gauges(figures: GroupFigures) -> Iterator[Value]:
     """What a group's own series show, besides what can be added up."""
-    status = figures.status
-    yield (names.STATE, (status.state or State.PENDING,)), 1
-    for condition in status.conditions or ():
-        if condition.type in _CONDITIONS:
-            yield _condition(condition)
+    yield (names.STATE, (figures.state,)), 1
+    yield from map(_condition, figures.conditions)
     times = (
-        (names.START, status.start_time and seconds(status.start_time)),
-        (names.COMPLETION, status.completion_time and seconds(status.completion_time)),
+        (names.START, figures.start),
+        (names.COMPLETION, figures.completion),
         (names.DEADLINE, figures.deadline),
         (names.ESTIMATE, figures.estimate),
     )
@@ -91,23 +75,22 @@ def gauges(figures: GroupFigures) -> Iterator[Value]:
         yield (names.WORKER_TROUBLE, (figures.trouble,)), 1
 
 
-def _condition(condition: Condition) -> Value:
+def _condition(condition: ConditionFigure) -> Value:
     return (names.CONDITION, (condition.type, condition.reason)), _TRUTH[condition.status]
 
 
 def sums(figures: GroupFigures) -> Iterator[Value]:
     """Gauges of which the sum over groups means something."""
-    status, workers = figures.status, figures.status.workers
     for state in ("pending", "active", "succeeded", "failed", "cancelled"):
-        yield (names.ITEMS, (state,)), getattr(status, state) or 0
+        yield (names.ITEMS, (state,)), getattr(figures, state)
     yield (names.RATE, ()), figures.rate or 0
     yield (names.QUEUED, ()), figures.queued
     yield (names.HELD, ()), figures.held
     yield (names.WINDOW, ()), figures.window
     yield (names.WORKERS_WANTED, ()), figures.wanted
-    yield (names.WORKERS_PRESENT, ()), workers.replicas if workers else 0
-    yield (names.WORKERS_READY, ()), workers.ready if workers else 0
-    yield (names.WORKERS_BUSY, ()), workers.busy if workers else 0
+    yield (names.WORKERS_PRESENT, ()), figures.present
+    yield (names.WORKERS_READY, ()), figures.ready
+    yield (names.WORKERS_BUSY, ()), figures.busy
     yield (names.WORKER_SLOTS, ()), figures.slots
 
 
@@ -117,7 +100,7 @@ def counters(entry: GroupEntry) -> Iterator[Value]:
     if figures is None:
         return
     for outcome in ("succeeded", "failed", "cancelled"):
-        yield (names.ENDED, (outcome,)), getattr(figures.status, outcome) or 0
+        yield (names.ENDED, (outcome,)), getattr(figures, outcome)
     yield from _failures(entry, figures)
     yield (names.LOSSES, ()), figures.losses
     yield (names.LOST, ()), figures.lost

@@ -90,7 +90,7 @@ class Recorder:
     def show(self, meta: Meta, figures: GroupFigures) -> None:
         """See GroupMetrics."""
         self.groups.show(meta, figures)
-        before, now = self._states.get(meta.uid), str(figures.status.state)
+        before, now = self._states.get(meta.uid), figures.state
         self._states[meta.uid] = now
         for outcome in _ENDED:
             self._finished.labels(meta.namespace, outcome).inc(now == outcome and before not in (None, *_ENDED))
