@@ -179,9 +179,7 @@ class Applier:
         counted = BitMap(plan.counted.failed) | plan.counted.succeeded
         for items, seconds in times.take(counted & record.ledger.ended, now) if counted else ():
             self._metrics.ended(seen.meta, items, seconds)
-        if plan.status is record.status or plan.status == record.status:
-            if record.measured is record.status:
-                return
+        if record.measured is not record.status and plan.status == record.status:
             times.retain(_in_flight(seen, record))
             self._metrics.show(seen.meta, figures_of(seen, plan, times.oldest(now), self._clock.now()))
             record.measured = record.status

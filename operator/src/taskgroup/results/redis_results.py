@@ -119,6 +119,8 @@ def _end(name: str, code: int, head: bytes | None) -> dict[str, Failure | None]:
 
 def _seconds(text: bytes) -> float | None:
     """None for what is no number, or none that a task can run."""
+    if not text:
+        return None
     try:
         seconds = float(text)
     except ValueError:

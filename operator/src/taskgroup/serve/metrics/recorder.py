@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, PlatformCollector, ProcessCollector
@@ -61,16 +62,19 @@ class Recorder:
                 self._faults.labels(controller, fault)
         for saved in Saved:
             self._saves.labels(saved)
+        # Looked up here, because they are told at every look.
+        self._successes = {controller: self._looks.labels(controller, "success") for controller in Controller}
+        self._step_times = {pair: self._steps.labels(*pair) for pair in product(Controller, Step)}
 
     # Loops
 
     def took(self, controller: Controller, step: Step, seconds: float) -> None:
         """See LookMetrics."""
-        self._steps.labels(controller, step).observe(seconds)
+        self._step_times[controller, step].observe(seconds)
 
     def succeeded(self, controller: Controller) -> None:
         """See LookMetrics."""
-        self._looks.labels(controller, "success").inc()
+        self._successes[controller].inc()
 
     def conflicted(self, controller: Controller) -> None:
         """See LookMetrics."""
@@ -170,7 +174,8 @@ class Recorder:
     def called(self, seconds: float, *, failed: bool) -> None:
         """See CallMetrics."""
         self._calls.observe(seconds)
-        self._call_errors.inc(failed)
+        if failed:
+            self._call_errors.inc()
 
     def _counter(self, metric: Metric) -> Counter:
         return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
