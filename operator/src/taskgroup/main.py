@@ -8,6 +8,7 @@ from typing import Any
 
 import kopf
 
+from taskgroup.cluster.access_review import MetricsAccess
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.group_store import KubernetesGroups
 from taskgroup.cluster.lease import Lease
@@ -39,7 +40,7 @@ from taskgroup.pools.loop import PoolLoop
 from taskgroup.pools.observe import PoolObserver
 from taskgroup.serve.health import HealthServer
 from taskgroup.serve.metrics.recorder import Recorder
-from taskgroup.serve.metrics.server import MetricsServer
+from taskgroup.serve.metrics.server import PATH, MetricsServer
 from taskgroup.settings import Settings
 from taskgroup.transport.network import Network
 
@@ -59,11 +60,17 @@ async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
     measure_process(metrics.readings, leadership)
     async with (
         HealthServer(settings.health_address, settings.health_port, leadership.health),
-        MetricsServer(settings.metrics_address, settings.metrics_port, metrics.registry),
         await connect(kubeconfig, watches=watches) as cluster,
+        _metrics_server(settings, metrics, cluster),
     ):
         cluster.metrics = told(metrics, settings).cluster
         await leadership.run(partial(_serve, cluster, settings, kubeconfig, metrics))
+
+
+def _metrics_server(settings: Settings, metrics: Recorder, cluster: Cluster) -> MetricsServer:
+    check = MetricsAccess(cluster, PATH).check if settings.metrics_secure else None
+    address, port = settings.metrics_address, settings.metrics_port
+    return MetricsServer(address, port, metrics.registry, check, settings.metrics_certificates)
 
 
 async def _serve(

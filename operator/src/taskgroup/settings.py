@@ -48,6 +48,10 @@ class Settings(BaseModel):
     """How long a TaskGroup's series stay after its end, in seconds."""
     metrics_max_groups: Annotated[int, Field(ge=0, le=100_000)] = 1_000
     """Most TaskGroups that have series of their own."""
+    metrics_secure: bool = False
+    """Only who may `get` the path /metrics on the API server may read the metrics."""
+    metrics_certificates: str = ""
+    """Folder with tls.crt and tls.key of /metrics; empty: it is served without TLS."""
 
     @field_validator("watch_namespaces", "redis_namespaces", mode="before")
     @classmethod
