@@ -30,12 +30,12 @@ SHORT = [*((version, 5, "killed") for version in VERSIONS), ("5.3", 40, "killed"
 LONG = [(version, seconds, how) for version in VERSIONS for seconds in (5, 40, 120) for how in ("killed", "stopped")]
 
 
-def spec(seconds: float) -> TaskGroupSpec:
+def spec(seconds: float, pool: str) -> TaskGroupSpec:
     """Items that retry, items that outlast the outage, and short ones."""
     tasks = [{"task": "outage.patient", "args": [number, 2, COUNTDOWN]} for number in PATIENT]
     tasks += [{"task": "outage.work", "args": [number, seconds + 2]} for number in RUNNING]
     tasks += [{"task": "outage.work", "args": [number, 0.2]} for number in QUEUED]
-    workers = {"image": "any", "app": "support.outage_app", "concurrency": 4, "maxReplicas": 2}
+    workers = {"image": "any", "app": "support.outage_app", "concurrency": 4, "maxReplicas": 2, "pool": pool}
     return TaskGroupSpec.model_validate({"tasks": tasks, "workers": workers})
 
 
@@ -82,9 +82,9 @@ def losses(redis: RedisServer) -> Any:
         return client.hgetall(BookKeys("", UID).losses)
 
 
-async def survives(folder: Path, version: str, seconds: float, how: str) -> None:
+async def survives(folder: Path, version: str, seconds: float, how: str, pool: str = "prefork") -> None:
     with redis_server(persistent=True, arguments=("--appendfsync", "always")) as redis:
-        async with live_group(spec(seconds), redis, folder, version) as group:
+        async with live_group(spec(seconds, pool), redis, folder, version) as group:
             await until_busy(group)
             await outage(redis, seconds, how)
             back = group.now()
@@ -101,6 +101,12 @@ async def survives(folder: Path, version: str, seconds: float, how: str) -> None
 @pytest.mark.parametrize(("version", "seconds", "how"), SHORT)
 async def test_a_group_survives_an_outage_of_its_redis(tmp_path: Path, version: str, seconds: float, how: str) -> None:
     await survives(tmp_path, version, seconds, how)
+
+
+@pytest.mark.parametrize("pool", ["threads", "gevent", "eventlet"])
+async def test_a_group_on_threads_survives_it_too(tmp_path: Path, pool: str) -> None:
+    """Each pool of Celery keeps its tasks in its own way, and green ones replace the sockets as well."""
+    await survives(tmp_path, "5.7", 5, "killed", pool)
 
 
 @pytest.mark.long
