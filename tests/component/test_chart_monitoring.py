@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from support.helm import FULLNAME, NAMESPACE, Manifest, of_kind, one, pod_template, render
+from support.helm import FULLNAME, NAMESPACE, Manifest, matches, of_kind, one, pod_template, render
 
 WITHOUT_CRDS: dict[str, Any] = {"crds": {"install": False}}
 NAME = f"{FULLNAME}-metrics"
 MONITORS = {"serviceMonitor": ("ServiceMonitor", "endpoints"), "podMonitor": ("PodMonitor", "podMetricsEndpoints")}
+
+WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 each_monitor = pytest.mark.parametrize("key", MONITORS)
 
@@ -58,6 +60,31 @@ def test_the_operator_is_told_what_to_serve() -> None:
     assert variables(operator(manifests)) == wanted
 
 
+@each_monitor
+def test_the_exporter_beside_redis_is_scraped_with_the_operator(key: str) -> None:
+    values = {"metrics": {key: {"enabled": True}}, "redis": {"exporter": {"enabled": True}}}
+    manifests = render({**WITHOUT_CRDS, **values})
+    found = {m["metadata"]["name"]: m["spec"] for m in of_kind(manifests, MONITORS[key][0])}
+    assert found.keys() == {NAME, f"{FULLNAME}-redis-metrics"}
+    candidates = {
+        "serviceMonitor": [(m["metadata"]["name"], m["metadata"]["labels"]) for m in of_kind(manifests, "Service")],
+        "podMonitor": [(m["kind"], pod_template(m)["metadata"]["labels"]) for m in of_kind(manifests, *WORKLOADS)],
+    }
+    taken = [
+        name for name, labels in candidates[key] if matches(found[f"{FULLNAME}-redis-metrics"]["selector"], labels)
+    ]
+    assert taken == [{"serviceMonitor": f"{FULLNAME}-redis-metrics", "podMonitor": "StatefulSet"}[key]]
+
+
+def test_the_service_of_the_exporter_leads_to_its_port() -> None:
+    manifests = render({**WITHOUT_CRDS, "redis": {"exporter": {"enabled": True}}})
+    service = one(manifests, "Service", f"{FULLNAME}-redis-metrics")["spec"]
+    pod = pod_template(one(manifests, "StatefulSet", f"{FULLNAME}-redis"))
+    assert is_selected(service["selector"], pod["metadata"]["labels"])
+    ports = {port["name"]: port["containerPort"] for c in pod["spec"]["containers"] for port in c["ports"]}
+    assert ports[service["ports"][0]["targetPort"]] == service["ports"][0]["port"] == 9121
+
+
 def test_without_metrics_there_is_no_port_and_no_service() -> None:
     manifests = rendered(enabled=False, port=8080)
     assert variables(operator(manifests))["PORT"] == "0"
@@ -82,7 +109,7 @@ def test_a_service_monitor_finds_the_one_service() -> None:
 def test_a_pod_monitor_finds_the_operator_and_names_the_job_as_the_service() -> None:
     manifests = rendered(podMonitor={"enabled": True})
     spec = one(manifests, "PodMonitor", NAME)["spec"]
-    pods = {m["kind"]: m["spec"]["template"] for m in of_kind(manifests, "Deployment", "StatefulSet", "Job")}
+    pods = {m["kind"]: m["spec"]["template"] for m in of_kind(manifests, *WORKLOADS)}
     selector = spec["selector"]["matchLabels"]
     assert [kind for kind, pod in pods.items() if is_selected(selector, pod["metadata"]["labels"])] == ["Deployment"]
     (found,) = spec["podMetricsEndpoints"]

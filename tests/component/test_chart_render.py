@@ -81,15 +81,6 @@ def test_the_next_operator_is_ready_before_the_last_one_goes() -> None:
     assert (spec["replicas"], spec["strategy"]) == (1, rolling)
 
 
-@pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1)])
-def test_a_drain_takes_one_operator_at_a_time_and_is_never_held_up(replicas: int, budgets: int) -> None:
-    manifests = render({**WITHOUT_CRDS, "replicaCount": replicas})
-    deployment = one(manifests, "Deployment", FULLNAME)["spec"]
-    found = [budget["spec"] for budget in of_kind(manifests, "PodDisruptionBudget")]
-    assert deployment["replicas"] == replicas
-    assert found == [{"maxUnavailable": 1, "selector": deployment["selector"]}] * budgets
-
-
 def test_who_waits_for_the_lease_is_asked_for_no_more_than_life() -> None:
     values = {**WITHOUT_CRDS, "health": {"port": 9090}}
     (container,) = one(render(values), "Deployment", FULLNAME)["spec"]["template"]["spec"]["containers"]

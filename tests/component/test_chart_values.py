@@ -22,6 +22,9 @@ from support.helm import HelmError, render
         ({"metrics": {"serviceMonitor": {"interval": "soon"}}}, "'/metrics/serviceMonitor/interval'"),
         ({"metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}}}, "choose one"),
         ({"metrics": {"enabled": False, "podMonitor": {"enabled": True}}}, "set metrics.enabled=true"),
+        ({"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}}, "leave the other empty"),
+        ({"podDisruptionBudget": {"minAvailable": "half"}}, "'/podDisruptionBudget/minAvailable'"),
+        ({"networkPolicy": {"dnsPorts": []}}, "'/networkPolicy/dnsPorts'"),
         ({"broker": {"existingSecret": "mine"}}, "set redis.enabled=false"),
     ],
 )

@@ -64,6 +64,16 @@ def pod_template(manifest: Manifest) -> Manifest:
     return {"metadata": pod["metadata"], "spec": pod["spec"]}
 
 
+def matches(selector: Manifest, labels: dict[str, str]) -> bool:
+    """Whether a selector, as the API has it, takes what has these labels. The chart uses no other operators."""
+    for rule in selector.get("matchExpressions", ()):
+        assert rule["operator"] in ("In", "Exists"), rule
+        if rule["key"] not in labels or labels[rule["key"]] not in rule.get("values", [labels[rule["key"]]]):
+            return False
+    given: dict[str, str] = selector.get("matchLabels", {})
+    return given.items() <= labels.items()
+
+
 def as_pod(manifest: Manifest) -> Manifest:
     """The pod of a workload, as its controller would create it, with the API server's default for a volume claim."""
     pod = pod_template(manifest)

@@ -1,4 +1,5 @@
-{{/* The operator image as the one container of a pod without its metadata. Dict: root, serviceAccount, container (YAML), pod (YAML). */}}
+{{/* The operator image as the one container of a pod without its metadata. Dict: root, serviceAccount, container (YAML), pod (YAML),
+volumes and volumeMounts (lists) when there are more. */}}
 {{- define "taskgroup.operatorPod" -}}
 {{- $values := .root.Values -}}
 serviceAccountName: {{ .serviceAccount }}
@@ -30,10 +31,16 @@ containers:
     terminationMessagePolicy: FallbackToLogsOnError
     volumeMounts:
       - {name: tmp, mountPath: /tmp}
+      {{- with .volumeMounts }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     {{- .container | nindent 4 }}
 volumes:
   - name: tmp
     emptyDir: {sizeLimit: 64Mi}
+  {{- with .volumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{/* Where the operator and the uninstall Job find themselves and the TaskGroups. */}}

@@ -13,6 +13,10 @@ WARNING: redis.persistence.enabled is false: when the Redis pod is replaced, que
 
 WARNING: imageRegistry is empty: the node must already hold {{ include "taskgroup.operatorImage" . }}. Push the image to a registry of yours and set imageRegistry.
 {{- end }}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.brokers) (not $redis.enabled) }}
+
+WARNING: networkPolicy.enabled is true, redis.enabled is false and networkPolicy.brokers is empty: the operator reaches no broker.
+{{- end }}
 {{- if not .Values.crds.keep }}
 
 WARNING: crds.keep is false: `helm uninstall` deletes every TaskGroup of the cluster.

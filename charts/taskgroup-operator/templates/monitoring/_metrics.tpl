@@ -20,9 +20,22 @@
 {{- if and $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled -}}
 {{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true: every series would be there twice; choose one." -}}
 {{- end -}}
-{{- if and (or $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled) (not $metrics.enabled) -}}
+{{- if and (or $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled) (not (include "taskgroup.metrics.targets" .)) -}}
 {{- fail "a monitor is enabled and metrics.enabled is false: there is nothing to scrape; set metrics.enabled=true." -}}
 {{- end -}}
+{{- end }}
+
+{{/*
+What is scraped: name of Service and monitor, component of the Service and of the pods, port. Nothing else of the chart has a
+component of the first kind, so that a monitor selects one Service.
+*/}}
+{{- define "taskgroup.metrics.targets" -}}
+{{- if .Values.metrics.enabled }}
+- {name: {{ include "taskgroup.metrics.name" . }}, service: operator, pods: operator, port: {{ .Values.metrics.port }}}
+{{- end }}
+{{- if and .Values.redis.enabled .Values.redis.exporter.enabled }}
+- {name: {{ include "taskgroup.redis.name" . }}-metrics, service: redis-metrics, pods: redis, port: 9121}
+{{- end }}
 {{- end }}
 
 {{/* Metadata of a monitor. Dict: root, component, name, monitor (its values). */}}

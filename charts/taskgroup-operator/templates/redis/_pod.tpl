@@ -52,6 +52,9 @@ containers:
       - {name: data, mountPath: /data}
       - {name: config, mountPath: /etc/redis, readOnly: true}
       - {name: run, mountPath: /run/redis}
+  {{- if $redis.exporter.enabled }}
+  {{- include "taskgroup.redis.exporter" . | nindent 2 }}
+  {{- end }}
 volumes:
   - name: config
     configMap: {name: {{ include "taskgroup.redis.name" . }}}
