@@ -20,6 +20,7 @@ from support.crd.server import shared_task_groups
 from support.first_process import FirstProcess
 from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
+from support.scrape import scrape, value
 from support.wait import PATIENCE, eventually
 
 LEASE = "taskgroup-operator"
@@ -119,6 +120,7 @@ def test_a_standby_is_live_and_ready_for_as_long_as_it_waits(pair: Pair) -> None
     assert _probe(standby, "healthz") == (200, "standby")
     assert _probe(pair.operators["a"], "healthz") == (200, "leader")
     assert pair.lease()["holderIdentity"] == "a"
+    assert [value(scrape(pair.operators[name]), "leader") for name in ("a", "b")] == [1, 0]
 
 
 def test_an_operator_that_cannot_lead_is_alive_and_not_ready(pair: Pair) -> None:
