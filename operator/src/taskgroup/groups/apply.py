@@ -171,18 +171,22 @@ class Applier:
 
     def _measure(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         """Ends at once; figures once for each status that is written."""
+        record, now = memory.record, self._clock.monotonic()
+        self._measure_ends(plan, seen.meta, memory, now)
+        if record.measured is not record.status and plan.status == record.status:
+            record.dispatch_times.retain(_in_flight(seen, record))
+            oldest = record.dispatch_times.oldest(now)
+            self._metrics.show(seen.meta, figures_of(seen, plan, oldest, self._clock.now()))
+            record.measured = record.status
+
+    def _measure_ends(self, plan: Plan, meta: Meta, memory: Memory, now: float) -> None:
         record, link = memory.record, memory.intake.link
-        now, times = self._clock.monotonic(), record.dispatch_times
         if link is not None and link.subscription.run_seconds:
-            self._metrics.ran(seen.meta, link.subscription.run_seconds)
+            self._metrics.ran(meta, link.subscription.run_seconds)
             link.subscription.run_seconds = []
         counted = BitMap(plan.counted.failed) | plan.counted.succeeded
-        for items, seconds in times.take(counted & record.ledger.ended, now) if counted else ():
-            self._metrics.ended(seen.meta, items, seconds)
-        if record.measured is not record.status and plan.status == record.status:
-            times.retain(_in_flight(seen, record))
-            self._metrics.show(seen.meta, figures_of(seen, plan, times.oldest(now), self._clock.now()))
-            record.measured = record.status
+        for items, seconds in record.dispatch_times.take(counted & record.ledger.ended, now) if counted else ():
+            self._metrics.ended(meta, items, seconds)
 
     def _follow(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         link = memory.intake.link
