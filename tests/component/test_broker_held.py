@@ -58,7 +58,7 @@ async def test_a_killed_worker_costs_no_item(
         found = await ended(results, ids)
         await eventually_async(lambda: _settled(group))
 
-    assert requeued == Requeued()
+    assert requeued == Requeued(losses=before.held["pod-a"])
     assert before.held["pod-a"] == after.queued - before.queued >= 2
     assert after.held == {"pod-a": 0}
     assert [result.value for result in found] == names

@@ -59,13 +59,13 @@ async def test_suspects_wait_for_the_group_to_send_them_alone(broker: Harness) -
         taken(broker, pod, 3)
         requeued = await died(broker, pod, suspect_losses=2)
 
-    assert requeued == Requeued(set_aside=3)
+    assert requeued == Requeued(set_aside=3, losses=3)
     assert await queued(broker, "b") == (0, {"b": 0})
     books = await broker.groups.books(UID)
     assert (set(books.returned), dict(books.losses)) == ({0, 1, 2}, {0: 2, 1: 2, 2: 2})
     assert await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(1, 0, messages(broker, [1])[0])]) == BitMap([1])
     taken(broker, "c", 1)
-    assert await died(broker, "c", suspect_losses=2) == Requeued(set_aside=1)
+    assert await died(broker, "c", suspect_losses=2) == Requeued(set_aside=1, losses=1)
     assert dict((await broker.groups.books(UID)).losses) == {0: 2, 1: 3, 2: 2}
 
 
@@ -74,11 +74,11 @@ async def test_the_last_loss_must_be_the_items_own(broker: Harness) -> None:
     await opened(broker, 2)
     for number in range(5):
         taken(broker, f"pod-{number}", 2)
-        assert await died(broker, f"pod-{number}") == Requeued()
+        assert await died(broker, f"pod-{number}") == Requeued(losses=2)
     assert dict((await broker.groups.books(UID)).losses) == {0: 3, 1: 3}
 
     assert taken(broker, "last", 1) == [task_id(UID, 0)]
-    assert await died(broker, "last") == Requeued(frozenset({TaskId(UID, 0)}))
+    assert await died(broker, "last") == Requeued(frozenset({TaskId(UID, 0)}), losses=1)
     assert taken(broker, "other", 2) == [task_id(UID, 1)]
 
 
@@ -86,10 +86,10 @@ async def test_items_that_always_die_together_are_given_up_in_the_end(broker: Ha
     await opened(broker, 2)
     for number in range(MAX_SHARED_LOSSES):
         taken(broker, f"pod-{number}", 2)
-        assert await died(broker, f"pod-{number}") == Requeued()
+        assert await died(broker, f"pod-{number}") == Requeued(losses=2)
 
     taken(broker, "last", 2)
-    assert await died(broker, "last") == Requeued(frozenset({TaskId(UID, 0), TaskId(UID, 1)}))
+    assert await died(broker, "last") == Requeued(frozenset({TaskId(UID, 0), TaskId(UID, 1)}), losses=2)
 
 
 async def test_a_stop_in_order_counts_no_loss(broker: Harness) -> None:

@@ -101,3 +101,19 @@ def test_a_status_that_cannot_be_written_is_not_told() -> None:
     world.look()
 
     assert value(world, "items_ended_total", outcome="succeeded") == before == 0
+
+
+def test_a_death_with_an_item_is_counted_as_soon_as_it_is_given_back() -> None:
+    """The ledger's own count is read from Redis after a restart or an outage only."""
+    world = started(3)
+    world.take(0, 1)
+    world.workers.die(0, world.tick(), restart=False)
+    for _ in range(4):
+        world.now += 1.5
+        world.look()
+        world.workers.settle(world.tick())
+    assert value(world, "item_losses_total") == 1
+
+    finish(world)
+
+    assert value(world, "item_losses_total") == 1

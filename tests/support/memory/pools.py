@@ -64,7 +64,7 @@ class MemoryPools:
                 given_up.add(held.message.item)
             set_aside += place == "set aside"
         store.effect()
-        return Requeued(frozenset(given_up), set_aside, len(hand))
+        return Requeued(frozenset(given_up), set_aside, len(hand), losses=rules.died)
 
     async def unacked(self, pool: str, pods: Sequence[str]) -> Mapping[str, tuple[Unacked, ...]]:
         """See PoolBroker."""
@@ -146,17 +146,19 @@ class MemoryPools:
             self._store.hands.pop((pool, pod), None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Rules:
     counting: bool
     limit: int
     suspect: int
     is_alone: bool
+    died: int = 0
 
     def count(self, books: Books, index: int) -> int:
         """How many losses count against the item by now; 0 when this one is nobody's."""
         if not self.counting:
             return 0
+        self.died += 1
         if not self.is_alone and books.losses[index] >= self.limit:
             books.shared[index] += 1
             if books.losses[index] + books.shared[index] <= MAX_SHARED_LOSSES:

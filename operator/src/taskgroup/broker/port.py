@@ -91,6 +91,8 @@ class Requeued:
     """Messages that are still with the pod."""
     foreign: int = 0
     """Entries that were no message at all; they were dropped."""
+    losses: int = 0
+    """With how many items the worker died, those that did go back included."""
 
 
 class Template(Protocol):

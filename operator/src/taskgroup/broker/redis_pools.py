@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from redis.exceptions import InvalidResponse
@@ -21,7 +22,7 @@ from taskgroup.core.pools.observed import PoolQueue
 from taskgroup.core.task_id import TaskId
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors
-from taskgroup.transport.shapes import count, pair, rows, texts
+from taskgroup.transport.shapes import count, rows, texts, triple
 
 _POD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """A pod's name: what else follows the beginning of a key, no worker has written."""
@@ -102,7 +103,7 @@ class RedisPools:
         limits = (loss_limit, MAX_SHARED_LOSSES, suspect_losses)
         moved = await self._move(pool, pod, groups, waiting, limits, blame)
         unmoved = await self._length(pool, pod)
-        return Requeued(moved.given_up, moved.set_aside, unmoved, len(foreign) if before is None else 0)
+        return replace(moved, unmoved=unmoved, foreign=len(foreign) if before is None else 0)
 
     async def unacked(self, pool: str, pods: Sequence[str]) -> Mapping[str, tuple[Unacked, ...]]:
         """See PoolBroker."""
@@ -135,7 +136,7 @@ class RedisPools:
         limits: tuple[int, int, int],
         blame: str,
     ) -> Requeued:
-        uids, given_up, set_aside = frozenset(groups), frozenset[TaskId](), 0
+        uids, given_up, set_aside, losses = frozenset(groups), frozenset[TaskId](), 0, 0
         by_books: dict[str, list[Entry]] = {}
         for entry in entries:
             is_ours = entry.item is not None and entry.item.uid in uids and entry.item.index < MAX_COUNT
@@ -143,7 +144,8 @@ class RedisPools:
         for uid, own in by_books.items():
             requeued = await self._requeue(pool, pod, uid, own, limits, blame)
             given_up, set_aside = given_up | requeued.given_up, set_aside + requeued.set_aside
-        return Requeued(given_up, set_aside)
+            losses += requeued.losses
+        return Requeued(given_up, set_aside, losses=losses)
 
     async def _remove(self, pool: str, pod: str, tags: Sequence[bytes]) -> None:
         keys = self._keys(pool)
@@ -171,10 +173,10 @@ class RedisPools:
             index, attempt = (item.index, item.attempt) if item else ("", 0)
             args += [entry.tag, entry.raw, entry.list, index, attempt, entry.id, entry.message]
             args += [_NONE if entry.waits else blame, int(entry.is_fresh)]
-        ids, set_aside = await self._redis.run("requeue", names, args, _requeued)
+        ids, set_aside, losses = await self._redis.run("requeue", names, args, _requeued)
         given_up = (TaskId.parse(raw.decode(errors="replace")) for raw in ids)
         asked = {entry.item for entry in entries}
-        return Requeued(frozenset(item for item in given_up if item in asked and item), set_aside)
+        return Requeued(frozenset(item for item in given_up if item in asked and item), set_aside, losses=losses)
 
     async def remember_pods(self, pool: str, pods: Iterable[str]) -> int:
         """See PoolBroker."""
@@ -231,10 +233,10 @@ def _blame(entries: Sequence[Entry]) -> str:
     return _ALONE if sum(not entry.waits for entry in entries) == 1 else _SHARED
 
 
-def _requeued(answer: Any) -> tuple[list[bytes], int]:
-    """Ids that are given up, and how many suspects were set aside."""
-    ids, set_aside = pair(answer)
-    return texts(ids), count(set_aside)
+def _requeued(answer: Any) -> tuple[list[bytes], int, int]:
+    """Ids that are given up, how many suspects were set aside, and with how many items the worker died."""
+    ids, set_aside, losses = triple(answer)
+    return texts(ids), count(set_aside), count(losses)
 
 
 def _is_in(item: TaskId, groups: Mapping[str, Indexes]) -> bool:

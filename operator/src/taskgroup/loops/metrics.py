@@ -42,6 +42,8 @@ class Move(StrEnum):
     WITHDRAWN = "withdrawn"
     MISSING = "missing"
     INTERRUPTED = "interrupted"
+    DIED = "died"
+    """A worker died with them."""
 
 
 class Saved(StrEnum):
@@ -95,6 +97,9 @@ class GroupMetrics(Protocol):
 
 class PoolMetrics(Protocol):
     """Of one group's workers."""
+
+    def moved(self, meta: Meta, move: Move, items: int) -> None:
+        """What a worker held was moved."""
 
     def pods_started(self, meta: Meta, pods: int) -> None:
         """So many pods appeared."""

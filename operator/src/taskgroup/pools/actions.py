@@ -87,6 +87,7 @@ class PoolActions:
             raise
         done.given_up |= requeued.given_up
         done.set_aside += bool(requeued.set_aside)
+        done.losses += requeued.losses
         done.requeued |= {f"{action.pod}/{action.restarts}"}
         if action.before is None:
             done.unmoved = {**done.unmoved, action.pod: requeued.unmoved}

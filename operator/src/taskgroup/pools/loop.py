@@ -18,7 +18,7 @@ from taskgroup.core.trouble import Trouble
 from taskgroup.loops.backoff import Backoff, bug_message
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting, Meetings
-from taskgroup.loops.metrics import UNMEASURED, Controller, Fault, Metrics, Step
+from taskgroup.loops.metrics import UNMEASURED, Controller, Fault, Metrics, Move, Step
 from taskgroup.loops.steps import Steps, fault_of
 from taskgroup.loops.watchdog import name_task
 from taskgroup.pools import claiming
@@ -40,6 +40,8 @@ class PoolFollowing:
     """What the API server said at the last look; it is said until a look succeeds as a whole."""
     restarts: dict[str, int] | None = None
     """Pod to how often its container was started again, at the last look."""
+    losses: int = 0
+    """Deaths with items that the metrics were told of."""
 
 
 class PoolLoop:
@@ -127,8 +129,11 @@ class PoolLoop:
             meeting.pool.wake()
         _show(meeting, following, plan.view)
         actions = PoolActions(self._workers, memory, assignment, meeting, self._clock)
-        for action in plan.actions:
-            await actions.perform(action)
+        try:
+            for action in plan.actions:
+                await actions.perform(action)
+        finally:
+            self._count_losses(assignment.meta, following)
         steps.done(Step.APPLY, None)
         self._metrics.succeeded(Controller.WORKERS)
         following.hindrance = None
@@ -143,6 +148,11 @@ class PoolLoop:
             return
         self._metrics.pods_started(meta, len(now.keys() - before.keys()))
         self._metrics.restarted(meta, sum(max(0, count - before.get(name, 0)) for name, count in now.items()))
+
+    def _count_losses(self, meta: Meta, following: PoolFollowing) -> None:
+        told, following.losses = following.losses, following.memory.done.losses
+        if following.losses > told:
+            self._metrics.moved(meta, Move.DIED, following.losses - told)
 
     def forget(self, uid: str) -> None:
         """The object is gone. Not before: where a namespace ends, kopf may ask for the cleanup twice."""

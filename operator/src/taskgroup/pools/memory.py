@@ -51,6 +51,8 @@ class Done:
     """Items that too many workers died with."""
     set_aside: int = 0
     """How often suspects were, or may have been, taken off the queue."""
+    losses: int = 0
+    """How often a worker died with an item."""
 
 
 @dataclass(slots=True)

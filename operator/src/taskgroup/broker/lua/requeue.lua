@@ -3,8 +3,9 @@
 -- ARGV tombstone, loss limit, limit of shared losses, losses of a suspect (0: nobody is one),
 --      (delivery tag, entry as it was read, list number from 0, index or '', attempt, id, message,
 --       blame: 'none', 'shared' or 'alone', '1' when the message can be made again)...
--- Returns the ids of items over the limit, which are in no list any more, and how many suspects went into `returned`.
-local given_up, set_aside = {}, 0
+-- Returns the ids of items over the limit, which are in no list any more, how many suspects went into `returned`, and with how
+-- many items the worker died.
+local given_up, set_aside, died = {}, 0, 0
 local buried = redis.call('HGET', KEYS[1], 'nonce') == ARGV[1]
 local limit, shared_limit, suspect = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
@@ -35,6 +36,9 @@ for i = 5, #ARGV, 9 do
     redis.call('HDEL', KEYS[5], tag)
     redis.call('ZREM', KEYS[6], tag)
     if not buried and not (is_item and superseded(index, attempt)) then
+      if is_item and blame ~= 'none' then
+        died = died + 1
+      end
       local losses = blame == 'none' and 0 or lose(index, ARGV[i + 5], blame)
       if losses > limit then
         if is_item then
@@ -49,4 +53,4 @@ for i = 5, #ARGV, 9 do
     end
   end
 end
-return {given_up, set_aside}
+return {given_up, set_aside, died}

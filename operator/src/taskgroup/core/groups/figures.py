@@ -48,8 +48,6 @@ class GroupFigures:
     cancelled: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failed items by exception class."""
-    losses: int = 0
-    """How often a worker died with an item."""
     deadline: float | None = None
     """None without one, and while its clock stands."""
     rate: float | None = None
@@ -83,7 +81,6 @@ def figures_of(seen: Observed, plan: Plan, oldest: float, now: float) -> GroupFi
     return GroupFigures(
         **_shown(plan.status),
         failures=_failures(ledger),
-        losses=sum(ledger.losses.values()),
         deadline=None if left is None else now + left,
         rate=carried.pace.rate if is_told else None,
         estimate=carried.pace.estimate if is_told else None,

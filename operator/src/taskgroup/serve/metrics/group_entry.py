@@ -21,6 +21,7 @@ _MOVES = {
     Move.WITHDRAWN: names.WITHDRAWN,
     Move.MISSING: names.MISSING,
     Move.INTERRUPTED: names.INTERRUPTED,
+    Move.DIED: names.LOSSES,
 }
 
 Key = tuple[Metric, tuple[str, ...]]
@@ -102,7 +103,6 @@ def counters(entry: GroupEntry) -> Iterator[Value]:
     for outcome in ("succeeded", "failed", "cancelled"):
         yield (names.ENDED, (outcome,)), getattr(figures, outcome)
     yield from _failures(entry, figures)
-    yield (names.LOSSES, ()), figures.losses
     yield (names.LOST, ()), figures.lost
     for move, metric in _MOVES.items():
         yield (metric, ()), entry.moves[move]

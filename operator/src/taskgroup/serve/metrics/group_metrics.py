@@ -71,7 +71,7 @@ MISSING = _counter(
     "items_missing_total",
     "Items that two searches found nowhere, and that are dispatched again; since the operator began to lead.",
 )
-LOSSES = _counter("item_losses_total", "How often a worker died with an item, as far as the operator knows.")
+LOSSES = _counter("item_losses_total", "How often a worker died with an item since the operator began to lead.")
 LOST = _counter(
     "items_lost_total", "Items that were given up because too many workers died with them; they are failed."
 )
