@@ -122,9 +122,6 @@ def graph(
         )
     )
     _shown(panel, title, meaning, look, width, _ROW_HEIGHT)
-    if bars:
-        # One event is one bar, nearly: bars overlap by no more than the time between two scrapes.
-        panel.interval("1m")
     for index, query in enumerate(queries):
         panel.with_target(_target(index, query).range())
     return panel

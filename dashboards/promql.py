@@ -2,6 +2,9 @@
 
 from taskgroup.serve.metrics.definitions import Metric
 
+_STEP = "$__interval"
+_UP = "up"
+
 
 def select(metric: Metric, *matchers: str) -> str:
     """The series of a metric that satisfy all matchers."""
@@ -13,9 +16,23 @@ def rate(metric: Metric, *matchers: str) -> str:
     return f"rate({select(metric, *matchers)}[$__rate_interval])"
 
 
-def growth(metric: Metric, *matchers: str) -> str:
-    """By how much a counter grew in the time that one point of a graph stands for."""
-    return f"increase({select(metric, *matchers)}[$__rate_interval])"
+def happened(metric: Metric, *matchers: str, by: tuple[str, ...]) -> str:
+    """How often an event was counted in one step of a graph, apart by these labels: whole numbers, no event twice.
+
+    `increase()` does not see the events with which a series begins, and most series of groups begin with some. A series
+    that is new to a Prometheus that is not new began at zero. A counter that falls has counted nothing.
+    """
+    now, before = (highest(select(metric, *matchers) + offset, *by) for offset in ("", f" offset {_STEP}"))
+    any_target = _UP + _braces(tuple(matcher for matcher in matchers if matcher.startswith("job")))
+    known = f"0 * {now} and on () {any_target} offset {_STEP}"
+    return f"clamp_min({now} - ({before} or {known} or {now}), 0)"
+
+
+def happened_in_range(metric: Metric, *matchers: str, by: tuple[str, ...]) -> str:
+    """The same for the whole time that the dashboard shows. What Prometheus did not see before it is counted."""
+    now = highest(newest(metric, *matchers), *by)
+    before = highest(f"{select(metric, *matchers)} offset $__range", *by)
+    return f"clamp_min({now} - ({before} or 0 * {now}), 0)"
 
 
 def growth_in_range(metric: Metric, *matchers: str) -> str:

@@ -8,7 +8,7 @@ for dashboard in read_all():
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from dashboards.prometheus import Prometheus, QueryError, Series
 from dashboards.substitution import Values, Window
 
 FOLDER = Path(__file__).resolve().parents[1] / "charts/taskgroup-operator/files/dashboards"
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,6 @@ class Panel:
     kind: str
     targets: tuple[Target, ...]
     raw: Mapping[str, Any]
-
-    def window(self, window: Window) -> Window:
-        """The range of time with the panel's own shortest step."""
-        return replace(window, shortest_step=_seconds(self.raw.get("interval", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +120,9 @@ def answers(dashboard: Dashboard, prometheus: Prometheus, values: Values) -> Ite
 
 def answer(panel: Panel, target: Target, prometheus: Prometheus, values: Values) -> Answer:
     """What Prometheus answers to one query."""
-    window = panel.window(values.window)
-    query = Values(window, values.chosen).fill(target.expression)
+    query = values.fill(target.expression)
     try:
-        return Answer(panel, target, query, _asked(prometheus, target, query, window))
+        return Answer(panel, target, query, _asked(prometheus, target, query, values.window))
     except QueryError as error:
         return Answer(panel, target, query, error=str(error))
 
@@ -168,8 +162,3 @@ def _panel(raw: Mapping[str, Any]) -> Panel:
 
 def _target(raw: Mapping[str, Any]) -> Target:
     return Target(raw["refId"], raw["expr"], raw["legendFormat"], raw["range"])
-
-
-def _seconds(text: str) -> float:
-    """A duration with one unit; 0 when there is none."""
-    return float(text[:-1]) * _SECONDS[text[-1]] if text else 0.0

@@ -16,8 +16,6 @@ class Window:
     start: float
     end: float
     scrape_seconds: float = _SHORTEST_SECONDS
-    shortest_step: float = 0.0
-    """What a panel says of itself: bars are no narrower than this."""
 
     @property
     def seconds(self) -> float:
@@ -27,7 +25,7 @@ class Window:
     @property
     def step(self) -> float:
         """Seconds between two points of a graph: Grafana's $__interval."""
-        return max(self.scrape_seconds, self.shortest_step, round(self.seconds / _POINTS))
+        return max(self.scrape_seconds, round(self.seconds / _POINTS))
 
     @property
     def rate_interval(self) -> float:

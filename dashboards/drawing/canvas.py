@@ -1,6 +1,7 @@
 """The sheet that a dashboard is drawn on, measured in dots from the top left, as Grafana's grid is."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from dashboards.drawing.theme import BACKGROUND, DOTS, NORMAL, TEXT
@@ -10,8 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.textpath import text_to_path
+from PIL import Image
 
 _ELLIPSIS = "…"
+_COLORS = 256
 _POINTS = 72
 """Of an inch."""
 
@@ -103,8 +106,11 @@ class Canvas:
         return size if needed <= room else size * room / needed
 
     def save(self, path: Path) -> None:
-        """Write it as PNG."""
-        self._figure.savefig(path, dpi=DOTS, facecolor=BACKGROUND)
+        """Write it as PNG. A palette makes it a third as large, and nobody sees the difference."""
+        drawn = BytesIO()
+        self._figure.savefig(drawn, dpi=DOTS, facecolor=BACKGROUND, format="png")
+        with Image.open(drawn) as picture:
+            picture.convert("RGB").quantize(_COLORS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
 
 
 def _font(size: float, *, is_bold: bool, is_code: bool) -> FontProperties:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 _LEFT, _BOTTOM, _LEGEND_ROW, _LEGEND_ROWS = 64, 20, 18, 2
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
-_TICKS = 7
+_TICK_ROOM = 95
 Values = NDArray[np.float64]
 
 
@@ -45,8 +45,9 @@ def draw_graph(
     times = np.arange(window.start, window.end + 1e-6, window.step)
     lines = _lines(panel, answers, times, window.step)
     legend = _legend(canvas, box, [(line.name, line.color) for line in lines])
-    axes = canvas.axes(box.inside(_LEFT, 6, 8, _BOTTOM + legend))
-    _frame(axes, panel, window)
+    place = box.inside(_LEFT, 6, 8, _BOTTOM + legend)
+    axes = canvas.axes(place)
+    _frame(axes, panel, window, int(place.width / _TICK_ROOM))
     custom = panel.raw["fieldConfig"]["defaults"].get("custom") or {}
     if not lines:
         axes.text(
@@ -102,9 +103,11 @@ def _areas(axes: Axes, times: Values, lines: list[Line]) -> None:
     below = np.zeros(len(times))
     for line in lines:
         above = below + np.nan_to_num(line.values)
-        axes.fill_between(times, below, above, color=line.color, alpha=0.38, linewidth=0)
-        visible = np.where(np.isnan(line.values), np.nan, above)
-        axes.plot(times, visible, color=line.color, linewidth=1.4)
+        there = ~np.isnan(line.values)
+        axes.fill_between(times, below, above, where=there, color=line.color, alpha=0.38, linewidth=0)
+        axes.plot(times, np.where(there, above, np.nan), color=line.color, linewidth=1.4)
+        alone = _is_alone(line.values)
+        axes.vlines(times[alone], below[alone], above[alone], color=line.color, linewidth=3, alpha=0.6)
         below = above
 
 
@@ -116,7 +119,7 @@ def _bars(axes: Axes, times: Values, lines: list[Line], step: float) -> None:
         below = below + height
 
 
-def _frame(axes: Axes, panel: Panel, window: Window) -> None:
+def _frame(axes: Axes, panel: Panel, window: Window, most_ticks: int) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(BORDER)
@@ -124,7 +127,7 @@ def _frame(axes: Axes, panel: Panel, window: Window) -> None:
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_xlim(window.start, window.end)
-    distance = next((step for step in _STEPS if window.seconds / step <= _TICKS), _STEPS[-1])
+    distance = next((step for step in _STEPS if window.seconds / step <= most_ticks), _STEPS[-1])
     first = np.ceil(window.start / distance) * distance
     # A label at the very end would stand out of the panel.
     axes.set_xticks(np.arange(first, window.end - window.seconds * 0.025, distance))

@@ -97,7 +97,7 @@ def _panel(canvas: Canvas, panel: Panel, found: tuple[Answer, ...], values: Valu
 def _inside(canvas: Canvas, box: Box, panel: Panel, found: tuple[Answer, ...], values: Values, events: Events) -> None:
     match panel.kind:
         case "timeseries":
-            draw_graph(canvas, box, panel, found, panel.window(values.window), events)
+            draw_graph(canvas, box, panel, found, values.window, events)
         case "stat":
             draw_figure(canvas, box, panel, found)
         case "bargauge":

@@ -2,7 +2,7 @@
 
 from dashboards.annotations import starts_and_ends
 from dashboards.panels import COUNT, Look, PanelBuilder, Query, figure, graph, ranking
-from dashboards.promql import growth, highest, newest, or_zero, rate, select, top, total
+from dashboards.promql import happened, highest, newest, or_zero, rate, select, top, total
 from dashboards.tables import Column, group_table
 from dashboards.variables import NAMED, NAMESPACES, datasource, namespaces
 from dashboards.view import Section, View
@@ -148,7 +148,7 @@ def _over_time() -> tuple[PanelBuilder, ...]:
         graph(
             "Groups that ended",
             "In each step of the graph, by outcome. Red: open the group from the table at the bottom.",
-            (Query(total(growth(FINISHED, NAMESPACES), "outcome"), "{{outcome}}"),),
+            (Query(total(happened(FINISHED, NAMESPACES, by=FINISHED.labels), "outcome"), "{{outcome}}"),),
             Look(colors=STATE_COLORS, lowest=0),
             bars=True,
         ),

@@ -21,7 +21,7 @@ from dashboards.foreign import (
     REDIS_UPTIME,
 )
 from dashboards.panels import Look, PanelBuilder, Query, figure, graph, ranking
-from dashboards.promql import growth, growth_in_range, highest, or_zero, rate, select, top, total
+from dashboards.promql import growth_in_range, happened, highest, or_zero, rate, select, top, total
 from dashboards.variables import JOBS, datasource, jobs
 from dashboards.view import Section, View
 
@@ -102,8 +102,8 @@ def _memory() -> tuple[PanelBuilder, ...]:
             "In each step of the graph. Expired: results whose time was over, as it should be. Evicted: lost for lack"
             " of memory.",
             (
-                Query(total(growth(REDIS_EXPIRED, JOBS)), "expired"),
-                Query(total(growth(REDIS_EVICTED, JOBS)), "evicted"),
+                Query(total(happened(REDIS_EXPIRED, JOBS, by=("instance",))), "expired"),
+                Query(total(happened(REDIS_EVICTED, JOBS, by=("instance",))), "evicted"),
             ),
             Look(colors={"expired": "blue", "evicted": "red"}, lowest=0),
             bars=True,

@@ -2,7 +2,7 @@
 
 from dashboards.links import explore
 from dashboards.panels import Look, PanelBuilder, Query, graph, note, ranking, rows
-from dashboards.promql import growth, highest, or_zero, rate, select, total
+from dashboards.promql import happened, highest, or_zero, rate, select, total
 from dashboards.tables import renamed
 from dashboards.variables import OF_GROUP
 
@@ -84,7 +84,7 @@ def says() -> tuple[PanelBuilder, ...]:
             "Items that went wrong on the way",
             "In each step of the graph. Deaths of workers: look for OOMKilled and evictions. Interrupted or found"
             " nowhere: look at the dashboard Redis. No item is counted twice.",
-            tuple(Query(or_zero(total(growth(metric, *OF_GROUP))), name) for name, metric in repeats.items()),
+            tuple(Query(or_zero(happened(metric, *OF_GROUP, by=())), name) for name, metric in repeats.items()),
             Look(colors=_WRONG_COLORS, lowest=0),
             bars=True,
         ),

@@ -2,7 +2,7 @@
 
 from dashboards.foreign import CPU, MAX_FILES, MEMORY, OPEN_FILES, PROCESS_START, UP
 from dashboards.panels import Look, PanelBuilder, Query, figure, graph
-from dashboards.promql import growth, highest, or_zero, quantile, rate, select, total
+from dashboards.promql import happened, highest, or_zero, quantile, rate, select, total
 from dashboards.variables import JOBS, datasource, jobs
 from dashboards.view import Section, View
 from dashboards.views.operator_outside import api, redis, results
@@ -96,7 +96,7 @@ def _leadership() -> tuple[PanelBuilder, ...]:
             "Lease transitions",
             "How often a process began or ceased to lead, in each step of the graph. An upgrade makes two; more means"
             " trouble with the API server.",
-            (Query(total(growth(LEASE_TRANSITIONS, JOBS), "instance"), "{{instance}}"),),
+            (Query(happened(LEASE_TRANSITIONS, JOBS, by=("instance",)), "{{instance}}"),),
             Look(lowest=0),
             bars=True,
         ),

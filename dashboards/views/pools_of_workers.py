@@ -2,7 +2,7 @@
 
 from dashboards.annotations import starts_and_ends
 from dashboards.panels import Look, PanelBuilder, Query, figure, graph, ranking
-from dashboards.promql import growth, growth_in_range, highest, or_zero, select, top, total
+from dashboards.promql import happened, happened_in_range, highest, or_zero, select, top, total
 from dashboards.tables import Column, group_table
 from dashboards.variables import NAMED, NAMESPACES, TASKGROUPS, datasource, namespaces, taskgroups
 from dashboards.view import Section, View
@@ -75,14 +75,14 @@ def _now() -> tuple[PanelBuilder, ...]:
         figure(
             "Pods started",
             "In the time shown. Many more than groups: pods come and go; see Pods that started.",
-            Query(or_zero(total(growth_in_range(WORKER_STARTS, *_CHOSEN)))),
+            Query(or_zero(total(happened_in_range(WORKER_STARTS, *_CHOSEN, by=GROUP_LABELS)))),
             Look(decimals=0),
         ),
         figure(
             "Restarts",
             "Containers that ended in a worker pod and were started again, in the time shown. Any: read the logs of"
             " that group's pods.",
-            Query(or_zero(total(growth_in_range(WORKER_RESTARTS, *_CHOSEN)))),
+            Query(or_zero(total(happened_in_range(WORKER_RESTARTS, *_CHOSEN, by=GROUP_LABELS)))),
             Look(decimals=0, base="green", limits=((1, "red"),)),
         ),
     )
@@ -122,7 +122,7 @@ def _over_time() -> tuple[PanelBuilder, ...]:
             "Pods that started, by group",
             "In each step of the graph. The same group again and again: its pods die or are evicted; see its"
             " dashboard.",
-            (Query(top(10, f"{total(growth(WORKER_STARTS, *_CHOSEN), *GROUP_LABELS)} > 0"), _NAME),),
+            (Query(top(10, f"{happened(WORKER_STARTS, *_CHOSEN, by=GROUP_LABELS)} > 0"), _NAME),),
             Look(lowest=0, nothing="none started"),
             bars=True,
         ),
@@ -130,7 +130,7 @@ def _over_time() -> tuple[PanelBuilder, ...]:
             "Restarts by group",
             "Containers started again in their pod, in each step of the graph. Often too little memory: look for"
             " OOMKilled with `kubectl describe pod`.",
-            (Query(top(10, f"{total(growth(WORKER_RESTARTS, *_CHOSEN), *GROUP_LABELS)} > 0"), _NAME),),
+            (Query(top(10, f"{happened(WORKER_RESTARTS, *_CHOSEN, by=GROUP_LABELS)} > 0"), _NAME),),
             Look(lowest=0, nothing="none was restarted"),
             bars=True,
         ),

@@ -3,7 +3,7 @@
 from dashboards.annotations import starts_and_ends
 from dashboards.links import GROUP_UID, logs
 from dashboards.panels import COUNT, Look, PanelBuilder, Query, figure, graph, ranking
-from dashboards.promql import growth, highest, rate, select, total
+from dashboards.promql import happened, highest, rate, select, total
 from dashboards.variables import OF_GROUP, datasource, logs_datasource, namespace, taskgroup
 from dashboards.view import Section, View
 from dashboards.views.group_says import PODS_LOGS, says
@@ -193,8 +193,8 @@ def _workers() -> tuple[PanelBuilder, ...]:
             "Pods that started, containers that were restarted",
             "In each step of the graph. Restarts again and again: the worker dies by itself; read its logs.",
             (
-                Query(total(growth(WORKER_STARTS, *OF_GROUP)), "pods started"),
-                Query(total(growth(WORKER_RESTARTS, *OF_GROUP)), "restarts"),
+                Query(happened(WORKER_STARTS, *OF_GROUP, by=()), "pods started"),
+                Query(happened(WORKER_RESTARTS, *OF_GROUP, by=()), "restarts"),
             ),
             Look(colors={"pods started": "blue", "restarts": "red"}, lowest=0),
             bars=True,

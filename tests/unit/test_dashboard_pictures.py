@@ -7,7 +7,7 @@ from dashboards.drawing.tables import merged, organized
 from dashboards.drawing.theme import TEXT, color_of
 from dashboards.drawing.units import shown, ticks
 from dashboards.prometheus import Series
-from dashboards.queries import Answer, Panel, Target, read_all
+from dashboards.queries import Answer, Panel, Target
 from dashboards.substitution import Values, Window
 
 HOUR = Window(1000, 4600)
@@ -65,12 +65,6 @@ def test_variables_are_filled_in_as_grafana_does() -> None:
 def test_rates_span_several_scrapes_and_never_less_than_a_step(scrape: float, step: float, rate: float) -> None:
     window = Window(1000, 4600, scrape)
     assert (window.step, window.rate_interval) == (step, rate)
-
-
-def test_a_panel_of_bars_has_a_longer_step() -> None:
-    panels = {panel.title: panel for board in read_all() for panel in board.panels}
-    assert panels["Groups that ended"].window(Window(0, 300, 1)).step == 60
-    assert panels["Groups by state"].window(Window(0, 300, 1)).step == 1
 
 
 def target(letter: str, legend: str = "") -> Target:
