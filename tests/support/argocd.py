@@ -6,7 +6,7 @@ from typing import Any
 from lupa.lua51 import LuaRuntime
 
 WITHHELD = ["coroutine", "debug", "dofile", "io", "loadfile", "math", "os", "package", "python", "require", "string"]
-"""What Argo CD does not open by default, and its `os`, which tells the time. The base functions and `table` are left."""
+"""What Argo CD does not open by default, and its `os`, which tells the time. Base functions and `table` stay."""
 
 
 class HealthScript:
