@@ -4,10 +4,16 @@ from typing import Any
 
 import pytest
 
-from support.helm import FULLNAME, NAMESPACE, Manifest, matches, of_kind, one, pod_template, render
+from support.helm import FULLNAME, NAMESPACE, Manifest, matches, notes, of_kind, one, pod_template, render
+from taskgroup.serve.metrics.server import PATH
 
 WITHOUT_CRDS: dict[str, Any] = {"crds": {"install": False}}
 NAME = f"{FULLNAME}-metrics"
+SECURE: dict[str, Any] = {
+    "enabled": True,
+    "certificateSecret": "tls",
+    "monitor": {"tokenSecret": {"name": "reader"}, "authoritySecret": {"name": "ca"}},
+}
 MONITORS = {"serviceMonitor": ("ServiceMonitor", "endpoints"), "podMonitor": ("PodMonitor", "podMetricsEndpoints")}
 
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
@@ -141,3 +147,79 @@ def test_a_monitor_is_where_and_labelled_as_a_prometheus_looks_for_it(key: str) 
     metadata = monitor(key, namespace="monitoring", labels={"release": "stack"})["metadata"]
     assert (metadata["namespace"], metadata["labels"]["release"]) == ("monitoring", "stack")
     assert monitor(key)["metadata"]["namespace"] == NAMESPACE
+
+
+def test_secured_metrics_are_served_with_the_certificate_of_the_secret() -> None:
+    extra = {"extraVolumes": [{"name": "more"}], "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}]}
+    manifests = render({**WITHOUT_CRDS, **extra, "metrics": {"secure": SECURE}})
+    spec = operator(manifests)["spec"]
+    folder = variables(operator(manifests))["CERTIFICATES"]
+    assert variables(operator(manifests))["SECURE"] == "true"
+    (mount,) = [mount for mount in spec["containers"][0]["volumeMounts"] if mount["mountPath"] == folder]
+    (volume,) = [volume for volume in spec["volumes"] if volume["name"] == mount["name"]]
+    files = [{"key": name, "path": name} for name in ("tls.crt", "tls.key")]
+    assert (mount["readOnly"], volume["secret"]) == (True, {"secretName": "tls", "items": files})
+    assert [volume["name"] for volume in spec["volumes"]] == ["tmp", "metrics-certificate", "more"]
+    assert [m["kind"] for m in of_kind(manifests, *WORKLOADS) if folder in str(m)] == ["Deployment"]
+
+
+@each_monitor
+def test_the_operator_alone_is_scraped_with_a_token_over_tls(key: str) -> None:
+    values = {"metrics": {"secure": SECURE, key: {"enabled": True}}, "redis": {"exporter": {"enabled": True}}}
+    kind, endpoints = MONITORS[key]
+    manifests = render({**WITHOUT_CRDS, **values})
+    found = {m["metadata"]["name"]: m["spec"][endpoints][0] for m in of_kind(manifests, kind)}
+    secured, exporter = found[NAME], found[f"{FULLNAME}-redis-metrics"]
+    assert secured["authorization"] == {"type": "Bearer", "credentials": {"name": "reader", "key": "token"}}
+    authority = {"secret": {"name": "ca", "key": "ca.crt"}}
+    assert (secured["scheme"], secured["tlsConfig"]) == (
+        "https",
+        {"serverName": f"{NAME}.{NAMESPACE}.svc", "ca": authority},
+    )
+    assert {"authorization", "scheme", "tlsConfig"} & exporter.keys() == set()
+
+
+@each_monitor
+def test_what_is_not_named_is_left_to_prometheus(key: str) -> None:
+    without_tls = one(rendered(secure={"enabled": True}, **{key: {"enabled": True}}), MONITORS[key][0], NAME)
+    (found,) = without_tls["spec"][MONITORS[key][1]]
+    assert {"authorization", "scheme", "tlsConfig"} & found.keys() == set()
+    secure = {**SECURE, "monitor": {"serverName": "metrics.example.com"}}
+    with_tls = one(rendered(secure=secure, **{key: {"enabled": True}}), MONITORS[key][0], NAME)
+    (found,) = with_tls["spec"][MONITORS[key][1]]
+    assert (found["tlsConfig"], "authorization" in found) == ({"serverName": "metrics.example.com"}, False)
+
+
+def test_who_may_read_the_metrics_is_bound_by_nobody_but_the_administrator() -> None:
+    manifests = rendered(secure=SECURE)
+    reader = one(manifests, "ClusterRole", f"{NAME}-reader:{NAMESPACE}")
+    assert reader["rules"] == [{"nonResourceURLs": [PATH], "verbs": ["get"]}]
+    bound = [binding["roleRef"]["name"] for binding in of_kind(manifests, "ClusterRoleBinding", "RoleBinding")]
+    assert reader["metadata"]["name"] not in bound
+
+
+@pytest.mark.parametrize("metrics", [{}, {"enabled": False, "secure": SECURE}], ids=["not secured", "not served"])
+def test_nothing_of_it_is_there_unless_it_is_asked_for(metrics: dict[str, Any]) -> None:
+    manifests = rendered(**metrics)
+    assert {"SECURE", "CERTIFICATES"} & variables(operator(manifests)).keys() == set()
+    assert not [m for m in manifests if "reviews" in str(m) or "nonResourceURLs" in str(m)]
+    assert "metrics-certificate" not in str(operator(manifests))
+
+
+@pytest.mark.parametrize(
+    ("secure", "warnings"),
+    [
+        ({}, []),
+        (SECURE, []),
+        ({**SECURE, "certificateSecret": ""}, ["certificateSecret"]),
+        ({**SECURE, "monitor": {}}, ["tokenSecret"]),
+        ({"enabled": True}, ["certificateSecret", "tokenSecret"]),
+    ],
+)
+def test_the_notes_warn_of_a_token_that_others_see_and_of_a_scrape_without_one(
+    secure: dict[str, Any], warnings: list[str]
+) -> None:
+    values = {**WITHOUT_CRDS, "metrics": {"secure": secure, "serviceMonitor": {"enabled": True}}}
+    given = [line for line in notes(values).splitlines() if line.startswith("WARNING: metrics.")]
+    assert [word for word in ("certificateSecret", "tokenSecret") if any(word in line for line in given)] == warnings
+    assert len(given) == len(warnings)

@@ -4,19 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.helm import (
-    CHART,
-    FULLNAME,
-    NAMESPACE,
-    RELEASE,
-    Manifest,
-    helm,
-    matches,
-    of_kind,
-    one,
-    pod_template,
-    render,
-)
+from support.helm import FULLNAME, NAMESPACE, Manifest, matches, notes, of_kind, one, pod_template, render
 from support.worker_manifest import build
 
 WITHOUT_CRDS: dict[str, Any] = {"crds": {"install": False}}
@@ -109,8 +97,7 @@ def test_workers_are_closed_in_each_namespace_that_the_chart_knows() -> None:
 @pytest.mark.parametrize(("brokers", "warned"), [([], True), ([{"to": [PEER]}], False)])
 def test_the_notes_warn_of_an_operator_that_reaches_no_broker(brokers: list[Any], warned: bool) -> None:
     values = {**WITHOUT_CRDS, "redis": {"enabled": False}, "networkPolicy": {"enabled": True, "brokers": brokers}}
-    notes = helm("install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--dry-run=client", values=values)
-    assert ("networkPolicy.brokers is empty" in notes) == warned
+    assert ("networkPolicy.brokers is empty" in notes(values)) == warned
 
 
 @pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1)])

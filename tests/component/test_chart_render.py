@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.helm import CHART, FULLNAME, NAMESPACE, RELEASE, Manifest, helm, of_kind, one, render
+from support.helm import CHART, FULLNAME, NAMESPACE, Manifest, helm, notes, of_kind, one, render
 from taskgroup.api.names import API_VERSION, GROUP, LEDGER_PLURAL, PLURAL, Environment
 from taskgroup.api.taskgroup import TaskGroup
 
@@ -22,6 +22,7 @@ CASES: dict[str, dict[str, Any]] = {
     "watched namespaces": {"watchNamespaces": ["team-a", "team-b"], "redis": {"namespaces": ["team-a"]}},
     "standby": {"replicaCount": 2, "leaseSeconds": 30, "health": {"address": "::", "port": 9090}},
     "no volume": {"redis": {"persistence": {"enabled": False}}},
+    "secured metrics": {"watchNamespaces": ["team-a"], "metrics": {"secure": {"enabled": True}}},
     "existing claim": {"redis": {"persistence": {"existingClaim": "disk"}}},
     "scheduling": {
         "tolerations": [{"operator": "Exists"}],
@@ -159,6 +160,18 @@ def test_redis_data_lives_where_the_values_say(
     assert claims == ([wanted] if claimed else [])
 
 
+def test_reviews_are_asked_for_by_the_account_that_a_list_of_namespaces_restricts() -> None:
+    name = f"{FULLNAME}-review:{NAMESPACE}"
+    manifests = render({**WITHOUT_CRDS, **CASES["secured metrics"]})
+    rules = one(manifests, "ClusterRole", name)["rules"]
+    assert {(*rule["apiGroups"], *rule["resources"], *rule["verbs"]) for rule in rules} == {
+        ("authentication.k8s.io", "tokenreviews", "create"),
+        ("authorization.k8s.io", "subjectaccessreviews", "create"),
+    }
+    (subject,) = one(manifests, "ClusterRoleBinding", name)["subjects"]
+    assert subject["name"] == one(manifests, "Deployment", FULLNAME)["spec"]["template"]["spec"]["serviceAccountName"]
+
+
 def test_watched_namespaces_get_a_role_each_and_no_rights_elsewhere() -> None:
     manifests = render({**WITHOUT_CRDS, "watchNamespaces": ["team-a", "team-b"]})
     roles = {(m["metadata"]["namespace"], m["metadata"]["name"]) for m in of_kind(manifests, "Role")}
@@ -175,7 +188,7 @@ def test_no_role_has_a_wildcard_and_every_binding_has_its_role(values: dict[str,
     roles = of_kind(manifests, "Role", "ClusterRole")
     assert roles
     for rule in (rule for role in roles for rule in role["rules"]):
-        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+        assert not [words for words in rule.values() if "*" in "".join(words)]
     known = {(m["kind"], m["metadata"].get("namespace"), m["metadata"]["name"]) for m in roles}
     for binding in of_kind(manifests, "RoleBinding", "ClusterRoleBinding"):
         reference = binding["roleRef"]
@@ -262,9 +275,8 @@ def test_images_are_named_by_values(values: dict[str, Any], image: str) -> None:
 
 @pytest.mark.parametrize("values", [{}, REDIS_OFF], ids=["default broker", "no default broker"])
 def test_the_notes_begin_with_a_valid_group(values: dict[str, Any]) -> None:
-    options = ("--namespace", NAMESPACE, "--dry-run=client")
-    notes = helm("install", RELEASE, str(CHART), *options, values={**WITHOUT_CRDS, **values})
-    manifest = yaml.safe_load(notes.split("<<'MANIFEST'\n")[1].split("\nMANIFEST\n")[0])
+    text = notes({**WITHOUT_CRDS, **values})
+    manifest = yaml.safe_load(text.split("<<'MANIFEST'\n")[1].split("\nMANIFEST\n")[0])
     assert (manifest["apiVersion"], manifest["metadata"]["namespace"]) == (API_VERSION, NAMESPACE)
     group = TaskGroup.model_validate({"spec": manifest["spec"]})
     assert (group.spec.broker is None) == (not values)

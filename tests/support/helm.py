@@ -46,6 +46,11 @@ def render(values: dict[str, Any] | None = None, namespace: str = NAMESPACE) -> 
     return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 
 
+def notes(values: dict[str, Any]) -> str:
+    """What Helm would print after an install with these values."""
+    return helm("install", RELEASE, str(CHART), "--namespace", NAMESPACE, "--dry-run=client", values=values)
+
+
 def one(manifests: list[Manifest], kind: str, name: str) -> Manifest:
     """The object of that kind and name; AssertionError with all objects when there is not exactly one."""
     matching = [manifest for manifest in of_kind(manifests, kind) if manifest["metadata"]["name"] == name]

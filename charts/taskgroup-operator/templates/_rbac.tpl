@@ -36,6 +36,16 @@
   verbs: [list, watch]
 {{- end }}
 
+{{/* Whose a scrape's token is, and what its account may. Both are questions that belong to no namespace. */}}
+{{- define "taskgroup.reviewRules" -}}
+- apiGroups: [authentication.k8s.io]
+  resources: [tokenreviews]
+  verbs: [create]
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
+{{- end }}
+
 {{- define "taskgroup.leaseRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]

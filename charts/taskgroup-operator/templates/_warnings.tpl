@@ -17,6 +17,17 @@ WARNING: imageRegistry is empty: the node must already hold {{ include "taskgrou
 
 WARNING: networkPolicy.enabled is true, redis.enabled is false and networkPolicy.brokers is empty: the operator reaches no broker.
 {{- end }}
+{{- if include "taskgroup.metrics.isSecure" . }}
+{{- $secure := .Values.metrics.secure }}
+{{- if not $secure.certificateSecret }}
+
+WARNING: metrics.secure.certificateSecret is empty: tokens for /metrics go over plain HTTP, and whoever sees the traffic can use them.
+{{- end }}
+{{- if and (or .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled) (not $secure.monitor.tokenSecret.name) }}
+
+WARNING: metrics.secure.monitor.tokenSecret.name is empty: the operator refuses every scrape of the monitor, unless a scrapeClass of Prometheus brings a token.
+{{- end }}
+{{- end }}
 {{- if not .Values.crds.keep }}
 
 WARNING: crds.keep is false: `helm uninstall` deletes every TaskGroup of the cluster.

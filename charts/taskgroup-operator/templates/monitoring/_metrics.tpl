@@ -12,6 +12,9 @@
   value: {{ $metrics.keepSeconds | int | quote }}
 - name: TASKGROUP_METRICS_MAX_GROUPS
   value: {{ $metrics.maxGroups | int | quote }}
+{{- with include "taskgroup.metrics.secureEnv" . }}
+{{ . }}
+{{- end }}
 {{- end }}
 
 {{/* Fails on a choice of monitors that would scrape nothing, or everything twice. */}}
@@ -49,11 +52,16 @@ labels:
   {{- end }}
 {{- end }}
 
-{{/* What a monitor says of a port named metrics. Dict: monitor, relabelings (those of the chart). */}}
+{{/* What a monitor says of a port named metrics. Dict: root, target, monitor, relabelings (those of the chart). */}}
 {{- define "taskgroup.monitor.endpoint" -}}
 port: metrics
 path: /metrics
 honorLabels: {{ .monitor.honorLabels }}
+{{- if eq .target.pods "operator" }}
+{{- with include "taskgroup.metrics.secureEndpoint" .root | trim }}
+{{ . }}
+{{- end }}
+{{- end }}
 {{- with .monitor.interval }}
 interval: {{ . }}
 {{- end }}
