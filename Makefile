@@ -8,6 +8,7 @@ PYTHON ?= python3
 NAME ?= dispatch
 PARALLEL ?= 6
 BIN := .venv/bin
+PROMETHEUS := prometheus=prometheus prometheus-redis-exporter=prometheus-redis-exporter
 # Tests that start Python themselves get the same one.
 PYTEST := PATH=$$PWD/$(BIN):$$PATH TASKGROUP_TEST_KUBECONFIG=$${KUBECONFIG:-} $(BIN)/pytest
 CLUSTER := tests/cluster/cluster
@@ -22,12 +23,21 @@ help: ## list the targets
 
 ##### Everyday
 
-.PHONY: setup demo test test-full bench clean
+.PHONY: setup demo metrics dashboards test test-full bench clean
 setup: ## make .venv with the locked development tools and the operator (done once per lock)
 	@PYTHON="$(PYTHON)" tests/setup.sh
 
 demo: setup ## run the examples on the local cluster, or on yours: CONTEXT=name REGISTRY=registry.example.com/team
 	@CONTEXT="$(CONTEXT)" REGISTRY="$(REGISTRY)" tests/demo/run.sh
+
+metrics: setup ## let a Prometheus watch the demo on the local cluster, until Ctrl-C
+	@$(CLUSTER) status > /dev/null || { echo "metrics: the local cluster does not run; run 'make demo' first." >&2; exit 1; }
+	@$(CLUSTER) need $(PROMETHEUS)
+	@eval "$$($(CLUSTER) env)"; PYTHONPATH=tests:. TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG exec $(BIN)/python -m demo.metrics
+
+dashboards: setup ## draw the pictures of the dashboards anew; DATA=folder: from what an earlier run left
+	@$(CLUSTER) need $(PROMETHEUS)
+	@tests/dashboards.sh $(DATA)
 
 test: ## lint, types, verify, unit, component and end-to-end tests, with the seconds of each stage
 	@tests/stages.sh setup build lint types verify unit component images e2e
@@ -83,6 +93,7 @@ long: setup ## the long forms of outages and attacks, against a real API server,
 	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m long -n 2 --dist loadfile
 
 e2e: setup cluster-up images install ## tests on the full cluster: one operator, a namespace per test
+	@$(CLUSTER) need $(PROMETHEUS)
 	@eval "$$($(CLUSTER) env)"; export TASKGROUP_E2E_KUBECONFIG=$$KUBECONFIG; \
 	$(PYTEST) tests/e2e -n $(PARALLEL) --dist worksteal -m "not alone"; \
 	$(PYTEST) tests/e2e -m alone

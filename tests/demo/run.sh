@@ -27,6 +27,7 @@ local_cluster() {
   PYTHONPATH=tests .venv/bin/python -m demo.demo
   echo
   echo "The cluster stays up: eval \"\$(tests/cluster/cluster env)\"; kubectl -n taskgroup-demo get tg. 'make cluster-down' stops it."
+  echo "Its metrics in a Prometheus, until Ctrl-C: make metrics"
 }
 
 own_cluster() {

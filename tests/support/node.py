@@ -1,6 +1,8 @@
-"""Kills a container by signal 9 to its first process, through the container runtime and not the kubelet."""
+"""Kills or freezes the processes of a container, through the container runtime and not the kubelet."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,18 @@ Object = dict[str, Any]
 
 def kill_container(kubeconfig: str, pod: Object, container: str) -> None:
     """Send SIGKILL. The kubelet notices it afterwards, as for a process that ran out of memory."""
+    _task(kubeconfig, "kill", "--signal", "SIGKILL", container_id(pod, container))
+
+
+@contextmanager
+def frozen(kubeconfig: str, pod: Object, container: str) -> Iterator[None]:
+    """Meanwhile it answers nobody and loses nothing. The kubelet kills it when its liveness probe has had enough."""
     identity = container_id(pod, container)
-    socket = Path(kubeconfig).parent / "containerd.sock"
-    runtime = ["ctr", "--address", str(socket), "--namespace", "k8s.io"]
-    command = [*runtime, "task", "kill", "--signal", "SIGKILL", identity]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert process.returncode == 0, process.stderr
+    _task(kubeconfig, "pause", identity)
+    try:
+        yield
+    finally:
+        _task(kubeconfig, "resume", identity)
 
 
 def container_id(pod: Object, container: str) -> str:
@@ -33,6 +41,13 @@ def is_ready(pod: Object) -> bool:
     """Whether the pod has the condition Ready."""
     conditions = pod.get("status", {}).get("conditions", ())
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def _task(kubeconfig: str, *arguments: str) -> None:
+    socket = Path(kubeconfig).parent / "containerd.sock"
+    command = ["ctr", "--address", str(socket), "--namespace", "k8s.io", "task", *arguments]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert process.returncode == 0, process.stderr
 
 
 def _status(pod: Object, container: str) -> Object:
