@@ -128,8 +128,8 @@ def _frame(axes: Axes, panel: Panel, window: Window, most_ticks: int) -> None:
     axes.set_axisbelow(True)
     axes.set_xlim(window.start, window.end)
     distance = next((step for step in _STEPS if window.seconds / step <= most_ticks), _STEPS[-1])
-    first = np.ceil(window.start / distance) * distance
-    # A label at the very end would stand out of the panel.
+    first = np.ceil((window.start + window.seconds * 0.05) / distance) * distance
+    # A label at the very end would stand out of the panel, one at the very beginning over those of the other axis.
     axes.set_xticks(np.arange(first, window.end - window.seconds * 0.025, distance))
     pattern = "%H:%M:%S" if distance < 60 else "%H:%M" if window.seconds <= 86_400 else "%m-%d %H:%M"
     axes.xaxis.set_major_formatter(FuncFormatter(lambda time, _: datetime.fromtimestamp(time, UTC).strftime(pattern)))
