@@ -10,10 +10,12 @@ from support.helm import FULLNAME, of_kind, render
 from support.kubectl import Kubectl
 from support.wait import eventually_async
 from taskgroup.cluster import ledger_store
+from taskgroup.cluster.access_review import Access, MetricsAccess
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ApiError, ForbiddenError
-from taskgroup.cluster.resources import LEDGERS, TASK_GROUPS, Resource
+from taskgroup.cluster.resources import LEDGERS, SUBJECT_ACCESS_REVIEWS, TASK_GROUPS, TOKEN_REVIEWS, Resource
 from taskgroup.core.meta import Meta
+from taskgroup.serve.metrics.server import PATH
 
 CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps")
 TENANT = "somebody"
@@ -28,6 +30,22 @@ def operator(restricted: Kubectl) -> str:
         if manifest["metadata"]["name"] == FULLNAME:
             assert restricted.create(manifest) == ""
     return f"system:serviceaccount:{namespace}:{FULLNAME}"
+
+
+@pytest.fixture
+def reviewer(restricted: Kubectl, operator: str) -> Iterator[str]:
+    """The operator's account where the metrics are secured; the account `prometheus` is bound to the chart's reader."""
+    namespace = restricted.namespace
+    values = {"crds": {"install": False}, "watchNamespaces": [namespace], "metrics": {"secure": {"enabled": True}}}
+    found = of_kind(render(values, namespace), "ClusterRole", "ClusterRoleBinding")
+    wanted = [m for m in found if m["metadata"]["name"].startswith((f"{FULLNAME}-review:", f"{FULLNAME}-metrics-"))]
+    assert [restricted.create(manifest) for manifest in wanted] == ["", "", ""]
+    names = [manifest["metadata"]["name"] for manifest in wanted]
+    reader = next(name for name in names if "metrics-reader" in name)
+    account = f"--serviceaccount={namespace}:prometheus"
+    assert restricted("create", "clusterrolebinding", reader, f"--clusterrole={reader}", account).returncode == 0
+    yield operator
+    restricted("delete", "clusterroles,clusterrolebindings", *set(names))
 
 
 @pytest.fixture
@@ -84,6 +102,32 @@ async def test_who_administers_a_namespace_reaches_its_groups_and_not_their_ledg
             await ledger_store.load(theirs, group)
         with pytest.raises(ForbiddenError):
             await ledger_store.save(theirs, group, b"two", version)
+
+
+async def test_the_operator_asks_who_reads_the_metrics_where_they_are_secured(
+    restricted: Kubectl, reviewer: str
+) -> None:
+    tokens = {}
+    for name in ("prometheus", "stranger"):
+        assert restricted("create", "serviceaccount", name).returncode == 0
+        tokens[name] = restricted("create", "token", name).stdout.strip()
+    async with connected(user=reviewer) as cluster:
+        await eventually_async(lambda: _is_allowed(cluster, tokens["prometheus"]))
+        assert await MetricsAccess(cluster, PATH).check(tokens["stranger"]) == Access.DENIED
+        assert await MetricsAccess(cluster, PATH).check("garbage") == Access.UNKNOWN
+
+
+async def test_the_operator_may_ask_for_no_review_where_metrics_are_not_secured(group: Meta, operator: str) -> None:
+    async with connected(user=operator) as cluster:
+        await eventually_async(lambda: _may_read_ledgers(cluster, group))
+        for resource in (TOKEN_REVIEWS, SUBJECT_ACCESS_REVIEWS):
+            with pytest.raises(ForbiddenError):
+                await cluster.create(resource, "", {"spec": {}})
+
+
+async def _is_allowed(cluster: Cluster, token: str) -> bool:
+    """Asked anew each time: an answer is remembered."""
+    return await MetricsAccess(cluster, PATH).check(token) == Access.ALLOWED
 
 
 async def _may_read(cluster: Cluster, group: Meta) -> bool:

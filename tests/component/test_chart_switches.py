@@ -37,9 +37,11 @@ def switched_on(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def everything(monitors: dict[str, Any]) -> dict[str, Any]:
-    """All switches, with one of the monitors."""
+    """All switches, with one of the monitors; and the names without which secured metrics have no TLS and no token."""
     on = switched_on(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")))
-    return {**on, "metrics": {**on["metrics"], **monitors["metrics"]}, "replicaCount": 2}
+    named = {"tokenSecret": {"name": "reader"}, "authoritySecret": {"name": "tls"}}
+    secure = {**on["metrics"]["secure"], "certificateSecret": "tls", "monitor": named}
+    return {**on, "metrics": {**on["metrics"], **monitors["metrics"], "secure": secure}, "replicaCount": 2}
 
 
 CASES = {

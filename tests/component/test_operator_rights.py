@@ -1,5 +1,7 @@
 """The operator lives with the rights that the chart gives it: it lacks none, and each of them is used."""
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +18,10 @@ from support.wait import PATIENCE, eventually
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """An operator with an account of its own, in a namespace that it watches."""
-    with running_bench(tmp_path, account=_account) as bench:
+    with running_bench(tmp_path, account=_account, settings={"TASKGROUP_METRICS_SECURE": "true"}) as bench:
         yield bench
-        kinds = "clusterroles,clusterrolebindings"
-        bench.kubectl("delete", kinds, f"{FULLNAME}-discovery:{bench.kubectl.namespace}")
+        names = [f"{FULLNAME}-{part}:{bench.kubectl.namespace}" for part in ("discovery", "review")]
+        bench.kubectl("delete", "clusterroles,clusterrolebindings", *names)
 
 
 def _account(kubectl: Kubectl, folder: Path) -> str:
@@ -36,7 +38,8 @@ def _account(kubectl: Kubectl, folder: Path) -> str:
 
 def _rendered(namespace: str) -> list[Manifest]:
     """What the release makes, without the hooks of uninstall and test."""
-    manifests = render({"crds": {"install": False}, "watchNamespaces": [namespace]}, namespace)
+    values = {"crds": {"install": False}, "watchNamespaces": [namespace], "metrics": {"secure": {"enabled": True}}}
+    manifests = render(values, namespace)
     return [manifest for manifest in manifests if "helm.sh/hook" not in manifest["metadata"].get("annotations", {})]
 
 
@@ -46,8 +49,9 @@ def _roles(namespace: str) -> list[Manifest]:
 
 
 def test_the_operator_uses_each_of_its_rights_and_lacks_none(bench: Bench) -> None:
-    """A group that shrinks its workers, outlives an operator, ends and expires."""
+    """A group that shrinks its workers, outlives an operator, ends and expires; and a scrape."""
     _live(bench)
+    assert _scraped_with_a_token_of_no_right(bench) == 403
 
     namespace = bench.kubectl.namespace
     allowed, refused = asked(bench.kubectl.kubeconfig, f"system:serviceaccount:{namespace}:{FULLNAME}")
@@ -70,6 +74,17 @@ def _live(bench: Bench) -> None:
         client.set("open:2", 1)
         eventually(lambda: bench.is_gone("life") or bench.is_leaving("life"), state=lambda: bench.operator.log[-3000:])
     eventually(lambda: bench.is_gone("life"), PATIENCE, state=lambda: bench.operator.log[-3000:])
+
+
+def _scraped_with_a_token_of_no_right(bench: Bench) -> int:
+    """The status; the operator's own token is one that the API server knows."""
+    token = bench.kubectl("create", "token", FULLNAME).stdout.strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{bench.operator.metrics_port}/metrics", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request, timeout=PATIENCE)
+    with refusal.value as answer:
+        return answer.code
 
 
 def _workers() -> dict[str, object]:

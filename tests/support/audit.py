@@ -36,8 +36,13 @@ def granted(roles: Sequence[Manifest]) -> set[Right]:
 
 
 def not_for_people(roles: Sequence[Manifest]) -> list[Manifest]:
-    """Without those that are added to the roles of people."""
-    return [role for role in roles if "rbac.authorization.k8s.io" not in str(role["metadata"]["labels"])]
+    """Without those that are added to the roles of people, and the one for who scrapes."""
+    return [
+        role
+        for role in roles
+        if "rbac.authorization.k8s.io" not in str(role["metadata"]["labels"])
+        and "-metrics-reader" not in role["metadata"]["name"]
+    ]
 
 
 def asked(kubeconfig: str, account: str) -> tuple[set[Right], set[Right]]:

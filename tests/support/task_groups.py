@@ -1,10 +1,11 @@
 """TaskGroups of the component tests: objects on the API server, run by workers on this machine."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import redis
@@ -143,7 +144,10 @@ Account = Callable[[Kubectl, Path], str]
 
 @contextmanager
 def running_bench(
-    folder: Path, operators_kubeconfig: str | None = None, account: Account | None = None
+    folder: Path,
+    operators_kubeconfig: str | None = None,
+    account: Account | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Bench]:
     """A namespace with a Redis, its Secret and a running operator; everything is removed at the end.
 
@@ -153,7 +157,8 @@ def running_bench(
     with redis_server(password="secret") as server, new_namespace() as kubectl:
         assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0
         kubeconfig = account(kubectl, folder) if account else operators_kubeconfig or kubectl.kubeconfig
-        operator = OperatorProcess(kubectl.namespace, kubeconfig, folder, {"TASKGROUP_RESYNC_SECONDS": "2"})
+        variables = {"TASKGROUP_RESYNC_SECONDS": "2", **settings}
+        operator = OperatorProcess(kubectl.namespace, kubeconfig, folder, variables)
         operator.start()
         bench = Bench(kubectl, operator, server, folder)
         try:
