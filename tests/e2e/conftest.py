@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 
 from support.kube import Kube, connect
+from support.release import install
 from support.space import REPOSITORY, SYSTEM, Space, chart_broker_url, chart_redis, new_space
 from support.wait import PATIENCE
 
@@ -37,6 +38,13 @@ def space(request: pytest.FixtureRequest, system: Kube, redis: Redis) -> Iterato
     """The test's own namespace."""
     with new_space(system, redis, request.node.name) as space:
         yield space
+
+
+@pytest.fixture
+def restored(system: Kube) -> Iterator[None]:
+    """Afterwards the chart is installed as before."""
+    yield
+    install(system)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,72 +4,33 @@ These tests take the operator away, so they run when no other test does.
 """
 
 import base64
-import os
-import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError
 
 from support.groups import Group, holding
 from support.kube import PODS, SECRETS, SERVICES, TASK_GROUPS, Kube
-from support.space import REPOSITORY, SYSTEM, Space, client_of
-from support.wait import COMMAND_SECONDS, PATIENCE
+from support.release import LIMIT, RELEASE, install, left, run, uninstall_beside
+from support.space import SYSTEM, Space, client_of
 from taskgroup.api.names import FINALIZER, GROUP, LEDGER_PLURAL, PLURAL
 
 # Each of them installs the chart several times.
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(1800)]
 
-RELEASE = "taskgroup"
 DEFINITIONS = [
     f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{GROUP}" for plural in (PLURAL, LEDGER_PLURAL)
 ]
-LIMIT = ("--timeout", f"{PATIENCE}s")
 ON_VOLUME = ("--set", "redis.persistence.enabled=true,redis.persistence.existingClaim=redis-data")
 Object = dict[str, Any]
-
-
-def run(system: Kube, *command: str) -> str:
-    """A tool on the test cluster; AssertionError with what it said."""
-    environment = {**os.environ, "KUBECONFIG": system.kubeconfig}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def install(system: Kube, *options: str) -> None:
-    """As `make install`; without options it restores the installation that all other tests use."""
-    run(system, str(REPOSITORY / "tests/cluster/install"), *LIMIT, *options)
-
-
-def uninstall(system: Kube, group: Group) -> None:
-    """Beside a running group; its items are let go once its workers shall stop, which wait for what they run."""
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(run, system, "helm", "uninstall", RELEASE, "--namespace", SYSTEM, *LIMIT)
-        system.until(lambda: done.done() or not group.replicas(), state=group.deployment)
-        with suppress(RedisError):  # gone already: then the kubelet ends the workers, a minute later
-            group.open_gate()
-        done.result()
 
 
 def password(system: Kube) -> str:
     """Of the chart's Redis, as the Secret holds it."""
     found = system.select(SECRETS, "app.kubernetes.io/component=redis")
     return str(found[0]["data"]["password"])
-
-
-@pytest.fixture
-def restored(system: Kube) -> Iterator[None]:
-    """Afterwards the chart is installed as before."""
-    yield
-    install(system)
 
 
 @pytest.fixture
@@ -111,7 +72,7 @@ def test_an_uninstall_stops_a_running_group_and_a_reinstall_goes_on_with_it(
     group.let_end(6)
     secret = password(system)
 
-    uninstall(system, group)
+    uninstall_beside(system, group)
 
     system.until(lambda: not group.pods() and not system.select(PODS), state=lambda: system.select(PODS))
     stopped = space.kube.get("taskgroup", "group")
@@ -135,21 +96,13 @@ def test_an_uninstall_without_keep_leaves_nothing(system: Kube, space: Space) ->
     group = space.create(**holding(200))
     group.let_end(1)
 
-    uninstall(system, group)
+    uninstall_beside(system, group)
 
     system.until(lambda: not any(system.exists(path) for path in DEFINITIONS))
     space.kube.until(lambda: not group.pods() and group.deployment() is None, state=group.pods)
-    system.until(lambda: _left(system) == "", state=lambda: _left(system))
+    system.until(lambda: not left(system), state=lambda: left(system))
 
 
 def _fresh_client(system: Kube, encoded: str) -> Redis:
     service = system.select(SERVICES, "app.kubernetes.io/component=redis")[0]
     return client_of(service, f"redis://:{base64.b64decode(encoded).decode()}@redis")
-
-
-def _left(system: Kube) -> str:
-    """Everything of the release, in any namespace and outside of all."""
-    kinds = "deployments,statefulsets,pods,jobs,services,configmaps,secrets,serviceaccounts,roles,rolebindings,leases"
-    mine = f"--selector=app.kubernetes.io/instance={RELEASE}"
-    inside = system.run("get", kinds, mine, "--all-namespaces", "--output", "name")
-    return inside + system.run("get", "clusterroles,clusterrolebindings,crds", mine, "--output", "name")
