@@ -7,6 +7,8 @@ PYTHON=${PYTHON:-python3}
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null \
   || { echo "setup: Python 3.11 or newer is needed and $PYTHON is not; name one with PYTHON=/path/to/python3." >&2; exit 1; }
 [ "$PYTHON" != python3 ] || tests/cluster/cluster need python:ensurepip=python3-venv
+# The interpreter behind a virtual environment: with .venv/bin first in PATH, python3 would go with the .venv that is made anew.
+PYTHON=$("$PYTHON" -c 'import sys; print(getattr(sys, "_base_executable", None) or sys.executable)')
 tests/cluster/cluster need jq=jq
 
 wanted=$({ "$PYTHON" -VV; pwd; cat requirements-dev.lock operator/pyproject.toml; } | sha256sum)
