@@ -148,7 +148,7 @@ def test_the_table_shows_how_far_a_group_is(groups: TaskGroups, name: str) -> No
     narrow = [column["name"] for column in table["columnDefinitions"] if not column["priority"]]
     row = dict(zip(columns, table["rows"][0]["cells"], strict=True))
     assert narrow == ["Name", "Progress", "Succeeded", "Failed", "Workers", "State", "Age"]
-    assert columns[len(narrow) :] == ["Active", "Pending", "Message"]
+    assert columns[len(narrow) :] == ["Active", "Pending", "Rate", "Estimated End", "Message"]
     assert row.pop("Age")
     assert row == {
         "Name": name,
