@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.crd.objects import ABSENT, BACKEND, LEAST, STATUS, replacement, task_group
+from support.crd.objects import ABSENT, BACKEND, LEAST, STATUS, TIME, replacement, task_group
 from support.crd.server import COLLECTION, TaskGroups, shared_task_groups
 from support.wait import eventually
 
@@ -159,6 +159,8 @@ def test_the_table_shows_how_far_a_group_is(groups: TaskGroups, name: str) -> No
         "State": "Running",
         "Active": 1,
         "Pending": 1,
+        "Rate": "7.5/min",
+        "Estimated End": TIME,
         "Message": "4 of 6 items have ended.",
     }
 
