@@ -29,7 +29,6 @@ _KEYS_A_STEP = 1000
 """That the operator asks for in one step of a read of the key space."""
 _CALM_SECONDS = 20.0
 _MOST_CALMS = 12
-_MAX_REQUESTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +104,7 @@ async def _restart(environment: Stage, queue_consumer: Consumer) -> tuple[float,
 
 
 async def _create(environment: Stage, name: str, count: int) -> list[str]:
-    limit = asyncio.Semaphore(_MAX_REQUESTS)
-
-    async def create(number: int) -> str:
-        async with limit:
-            return await environment.create(f"{name}-{number}", sequence={"count": ITEMS})
-
-    return list(await asyncio.gather(*map(create, range(count))))
+    return await environment.create_all((f"{name}-{number}" for number in range(count)), ITEMS)
 
 
 def _lists(uids: list[str]) -> list[str]:

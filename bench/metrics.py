@@ -23,7 +23,6 @@ ITEMS = 50_000
 ROUNDS = 3
 MEGABYTES = 20
 CPU_PERCENT = 3
-_MAX_REQUESTS = 20
 _SCRAPES = 5
 _OFF = {"TASKGROUP_METRICS_PORT": "0"}
 
@@ -62,22 +61,12 @@ async def _memory(settings: dict[str, str], scrapes: list[Scrape]) -> float:
     async with stage(**settings) as environment:
         made = 0
         for groups in GROUPS:
-            await _create(environment, made, groups)
+            await environment.create_all((f"live-{number}" for number in range(made, groups)), LIVE_ITEMS)
             made = groups
             await environment.until_all(lambda statuses, wanted=groups: _active(statuses) == wanted)  # type: ignore[misc]
             if not settings:
                 scrapes.append(await _scrape(environment, groups))
         return environment.operator_megabytes
-
-
-async def _create(environment: Stage, first: int, after: int) -> None:
-    limit = asyncio.Semaphore(_MAX_REQUESTS)
-
-    async def create(number: int) -> None:
-        async with limit:
-            await environment.create(f"live-{number}", sequence={"count": LIVE_ITEMS})
-
-    await asyncio.gather(*map(create, range(first, after)))
 
 
 def _active(statuses: list[Object]) -> int:

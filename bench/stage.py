@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ _TIMEOUT_SECONDS = 300.0
 _LONG_SECONDS = 1200.0
 """For a thousand groups on a slow machine."""
 _POLL_SECONDS = 0.05
+_MAX_REQUESTS = 20
 
 Object = dict[str, Any]
 
@@ -78,6 +79,16 @@ class Stage:
         body = {"metadata": {"name": name}, "spec": fields}
         group = await self.cluster.create(TASK_GROUPS, self.namespace, body)
         return str(group["metadata"]["uid"])
+
+    async def create_all(self, names: Iterable[str], items: int) -> list[str]:
+        """Create TaskGroups of so many items, a few at once, and return their uids in order."""
+        limit = asyncio.Semaphore(_MAX_REQUESTS)
+
+        async def create(name: str) -> str:
+            async with limit:
+                return await self.create(name, sequence={"count": items})
+
+        return list(await asyncio.gather(*map(create, names)))
 
     async def warm_up(self) -> None:
         """Wait until the operator works: it has written the status of a suspended group."""

@@ -52,6 +52,19 @@ class Cleaning:
         self._told.append(f"connection forgotten {uid}")
 
 
+class Counting:
+    """Who counts the groups that there are."""
+
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def seen(self, uid: str, namespace: str, state: str | None) -> None:
+        self._told.append(f"{uid} is {state} in {namespace}")
+
+    def forget(self, uid: str) -> None:
+        self._told.append(f"no longer counted {uid}")
+
+
 @pytest.fixture
 def told() -> list[str]:
     return []
@@ -69,7 +82,7 @@ def meetings() -> Meetings:
 
 @pytest.fixture
 def lives(told: list[str], loop: Looking, meetings: Meetings) -> Lives:
-    return Lives(cast(Any, loop), cast(Any, loop), cast(Any, Cleaning(told)), meetings)
+    return Lives(cast(Any, loop), cast(Any, loop), cast(Any, Cleaning(told)), meetings, Counting(told))
 
 
 async def test_the_cleanup_waits_for_a_look_under_way(lives: Lives, loop: Looking, told: list[str]) -> None:
@@ -122,7 +135,7 @@ async def test_an_object_that_is_gone_leaves_nothing(
     loop.released.set()
     await following
 
-    assert told[2:] == [f"connection forgotten {UID}", f"forgotten {UID}"]
+    assert told[2:] == [f"connection forgotten {UID}", f"forgotten {UID}", f"no longer counted {UID}"]
 
 
 async def test_what_no_loop_reads_of_an_event_is_not_kept() -> None:

@@ -118,7 +118,7 @@ def build_registry(
     """
     registry = kopf.OperatorRegistry()
     _login(registry, kubeconfig, _KOPF_CONNECTIONS + _WATCHES * max(namespaces, 1))
-    _task_groups(registry, Lives(groups, pools, cleaner, meetings), witness)
+    _task_groups(registry, Lives(groups, pools, cleaner, meetings, witness))
     _exit(registry, connections)
     return registry
 
@@ -148,8 +148,11 @@ def _credentials(kubeconfig: str | None, **kwargs: Any) -> kopf.ConnectionInfo |
 class Lives:
     """The loops that run, from the start of an object to the cleanup after it."""
 
-    def __init__(self, groups: GroupLoop, pools: PoolLoop, cleaner: Cleaner, meetings: Meetings) -> None:
+    def __init__(
+        self, groups: GroupLoop, pools: PoolLoop, cleaner: Cleaner, meetings: Meetings, witness: Witness
+    ) -> None:
         self._groups = groups
+        self._witness = witness
         self._pools = pools
         self._cleaner = cleaner
         self._meetings = meetings
@@ -181,6 +184,7 @@ class Lives:
     def changed(self, body: Body, uid: str) -> None:
         """The object did. Its status is the operator's own, so a change of that alone wakes nobody."""
         metadata = body["metadata"]
+        self._witness.seen(uid, metadata["namespace"], (body.get("status") or {}).get("state"))
         seen = [metadata.get(name) for name in _SEEN]
         if (meeting := self._meetings.find(uid)) and meeting.seen != seen:
             meeting.seen = seen
@@ -190,9 +194,10 @@ class Lives:
         """The object is gone."""
         self._cleaner.forget(uid)
         self._pools.forget(uid)
+        self._witness.forget(uid)
 
 
-def _task_groups(registry: kopf.OperatorRegistry, lives: Lives, witness: Witness) -> None:
+def _task_groups(registry: kopf.OperatorRegistry, lives: Lives) -> None:
     async def follow(body: Body, stopped: kopf.DaemonStopped, uid: str, **_: Any) -> None:
         await lives.follow(body, uid, stopped)
 
@@ -200,9 +205,7 @@ def _task_groups(registry: kopf.OperatorRegistry, lives: Lives, witness: Witness
         trim(event["object"])
         if type == "DELETED":
             lives.forget(uid)
-            witness.forget(uid)
         else:
-            witness.seen(uid, body["metadata"]["namespace"], (body.get("status") or {}).get("state"))
             lives.changed(body, uid)
 
     async def deleted(body: Body, uid: str, **_: Any) -> None:

@@ -21,15 +21,15 @@ class Ends(dict[str, Failure | None]):
 class SweepMetrics(Protocol):
     """What the sweep tells whoever measures it."""
 
-    def swept(self, seconds: float, asked: int, ended: int) -> None:
-        """One look asked for so many items, of which so many had ended."""
+    def swept(self, seconds: float, ended: int) -> None:
+        """One look, and how many ends it found."""
 
     def sweep_failed(self) -> None:
         """A look that failed."""
 
 
 class _Unmeasured:
-    def swept(self, seconds: float, asked: int, ended: int) -> None:
+    def swept(self, seconds: float, ended: int) -> None:
         """Tell nobody."""
 
     def sweep_failed(self) -> None:

@@ -97,7 +97,7 @@ class Sweeper:
             _log.exception("The results in %s could not be read.", self._results.address)
             return self._wait_after(_unexpected(self._results.address))
         self._report(None)
-        self._metrics.swept(self._clock() - began, self.asked, ended)
+        self._metrics.swept(self._clock() - began, ended)
         self._read, self.fails = self._clock(), False
         self._interval = self._fastest if ended else min(self._interval * _SLOWER, self._slowest)
         least = max(self._fastest, _SHARE * in_vain * (self._clock() - began))

@@ -5,9 +5,10 @@ rest is added up as `other`: gauges as they are, counters from the moment on at 
 no rate sees a group come or go.
 """
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
@@ -34,6 +35,8 @@ class GroupSeries(Collector):
         self._keep_seconds = keep_seconds
         self._max_groups = max_groups
         self._clock = clock
+        self._lock = threading.Lock()
+        """Of which groups there are; a group that changes its place must not be missing in a scrape."""
         self._shown: dict[str, GroupEntry] = {}
         """By uid; the one that changed last is the last."""
         self._hidden: dict[str, tuple[GroupEntry, Counter[Key]]] = {}
@@ -78,36 +81,35 @@ class GroupSeries(Collector):
 
     def forget(self, uid: str) -> None:
         """The group was deleted."""
-        self._shown.pop(uid, None)
-        self._unhide(uid)
+        with self._lock:
+            self._shown.pop(uid, None)
+            self._unhide(uid)
 
     # What Prometheus asks
 
-    def describe(self) -> Iterable[Family]:
-        """Nothing: names may come and go."""
-        return ()
-
     def collect(self) -> Iterator[Family | HistogramMetricFamily]:
         """See prometheus_client."""
-        self._drop_ended()
-        entries = list(self._shown.values())
-        yield from _families(entries, self._others())
+        with self._lock:
+            self._drop_ended()
+            entries, others = list(self._shown.values()), self._others()
+        yield from _families(entries, others)
         for metric in _HISTOGRAMS:
             yield _histogram(metric, entries)
 
     def _others(self) -> dict[Key, float]:
-        hidden = list(self._hidden.values())
-        if not hidden and not self._left:
-            return {}
         total: Counter[Key] = Counter(self._left)
-        for entry, base in hidden:
+        for entry, base in self._hidden.values():
             total.update(_since(entry, base))
             if entry.figures:
                 total.update(dict(sums(entry.figures)))
         return dict(total)
 
     def _entry(self, meta: Meta) -> GroupEntry:
-        now = self._clock()
+        with self._lock:
+            return self._placed(meta, self._clock())
+
+    def _placed(self, meta: Meta, now: float) -> GroupEntry:
+        """Among those that have series when there is room, else among the others."""
         entry = self._shown.pop(meta.uid, None) or self._admitted(meta, now)
         if entry is not None:
             entry.changed = now

@@ -1,6 +1,6 @@
 """Values that are read when Prometheus asks, from parts that keep them anyway."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -31,10 +31,6 @@ class Readings(Collector):
     def add_labelled(self, metric: Metric, read: Callable[[], Values]) -> None:
         """A value for each combination of labels."""
         self._readers[metric] = read
-
-    def describe(self) -> Iterable[Family]:
-        """Nothing: names may come and go."""
-        return ()
 
     def collect(self) -> Iterator[Family]:
         """See prometheus_client."""

@@ -161,9 +161,8 @@ class Recorder:
         self._requests.labels(verb, resource, str(code)).inc()
         self._request_seconds.labels(verb, resource).observe(seconds)
 
-    def swept(self, seconds: float, asked: int, ended: int) -> None:
+    def swept(self, seconds: float, ended: int) -> None:
         """See SweepMetrics."""
-        del asked
         self._sweeps.observe(seconds)
         self._swept.inc(ended)
 
