@@ -61,9 +61,9 @@ def monitoring() -> None:
     kubectl = Kubectl("default")
     applied = kubectl("apply", "--server-side", "--force-conflicts", "--filename", made.stdout.strip())
     assert applied.returncode == 0, applied.stderr
-    names = [f"crd/{kind}.{GROUP}" for kind in ("servicemonitors", "podmonitors", "prometheusrules")]
-    established = kubectl("wait", "--for=condition=Established", *names, f"--timeout={PATIENCE}s")
-    assert established.returncode == 0, established.stderr
+    kubectl.until_established(
+        *(f"crd/{kind}.{GROUP}" for kind in ("servicemonitors", "podmonitors", "prometheusrules"))
+    )
 
 
 @pytest.fixture

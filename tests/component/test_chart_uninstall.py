@@ -10,7 +10,7 @@ import yaml
 
 from support.helm import CHART, FULLNAME, RELEASE, HelmError, helm, of_kind, render
 from support.kubectl import Kubectl, kubeconfig, new_namespace
-from support.wait import PATIENCE, eventually
+from support.wait import eventually
 from taskgroup.api.names import API_VERSION, FINALIZER, KIND, LABEL_MANAGED_BY, LABEL_UID, MANAGER
 from taskgroup.cli import uninstall as command
 from taskgroup.cluster.client import connect
@@ -35,8 +35,7 @@ def team() -> Iterator[Kubectl]:
     with new_namespace() as kubectl:
         definitions = [argument for path in CHART.glob("files/crds/*.yaml") for argument in ("--filename", str(path))]
         assert kubectl("apply", "--server-side", "--force-conflicts", *definitions).returncode == 0
-        established = kubectl("wait", "--for=condition=Established", *DEFINITIONS, f"--timeout={PATIENCE}s")
-        assert established.returncode == 0, established.stderr
+        kubectl.until_established(*DEFINITIONS)
         assert kubectl.create(deployment(WORKERS, {LABEL_MANAGED_BY: MANAGER, LABEL_UID: "0123abcd"})) == ""
         assert kubectl.create(task_group()) == ""
         yield kubectl

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from support.wait import COMMAND_SECONDS
+from support.wait import COMMAND_SECONDS, eventually
 
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
@@ -43,6 +43,14 @@ class Kubectl:
         process = self("get", kind, name, "--output", "json")
         assert process.returncode == 0, process.stderr
         return json.loads(process.stdout)
+
+    def until_established(self, *definitions: str) -> None:
+        """Wait until the API server serves the kinds, which are named as "crd/NAME".
+
+        Asked again and again: kubectl ends with an error where a definition is so new that it has no conditions yet.
+        """
+        wait = ("wait", "--for=condition=Established", *definitions, "--timeout=10s")
+        eventually(lambda: self(*wait).returncode == 0, state=lambda: self(*wait).stderr)
 
 
 @contextmanager
