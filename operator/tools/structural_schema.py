@@ -4,6 +4,8 @@ The API server takes a narrow dialect: no references, no `null` alternatives, no
 with a list type. A field without a description is an error, because the CRD is what `kubectl explain` shows.
 """
 
+import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +18,8 @@ UNTYPED: Schema = {"x-kubernetes-preserve-unknown-fields": True, "nullable": Tru
 """Any JSON value, null included."""
 ELEMENT, VALUE = "[]", "{}"
 """How paths write an element of a list and a value of a map."""
+SEE = "See "
+"""Before the path of the place that describes the fields of an object."""
 DROPPED = ("title", "$defs", "const")
 
 
@@ -42,11 +46,45 @@ def nodes(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
     A path names fields, elements of lists and values of maps: `workers.env[].name`, `workers.nodeSelector{}`.
     """
     yield path, schema
+    for inner, part in _parts(schema, path):
+        yield from nodes(part, inner)
+
+
+def _parts(schema: Schema, path: str) -> Iterator[tuple[str, Schema]]:
     for name, field in schema.get("properties", {}).items():
-        yield from nodes(field, f"{path}.{name}" if path else name)
+        yield f"{path}.{name}" if path else name, field
     for key, mark in (("items", ELEMENT), ("additionalProperties", VALUE)):
         if isinstance(schema.get(key), dict):
-            yield from nodes(schema[key], path + mark)
+            yield path + mark, schema[key]
+
+
+def describe_once(schema: Schema) -> None:
+    """Leaves the descriptions of the fields of equal objects at one place, and says at the others which that is.
+
+    It is the least deep one, the first of several. Else a model that is used often fills the definition.
+    """
+    places: dict[str, str] = {}
+    waiting = deque([("", schema)])
+    while waiting:
+        path, node = waiting.popleft()
+        fields = json.dumps(node.get("properties"))
+        if "properties" in node and places.setdefault(fields, path) != path:
+            _refer(node, path, places[fields])
+        else:
+            waiting.extend(_parts(node, path))
+
+
+def _refer(node: Schema, path: str, place: str) -> None:
+    """Replaces what is said of the fields of the node by the place where it is said."""
+    own = "" if path.endswith((ELEMENT, VALUE)) else f"{node['description']} "
+    for _, part in nodes(node):
+        part.pop("description", None)
+    node["description"] = f"{own}{SEE}{explained(place)}."
+
+
+def explained(path: str) -> str:
+    """The path as `kubectl explain` takes it."""
+    return path.replace(ELEMENT, "").replace(VALUE, "")
 
 
 def _inline(node: Any, definitions: Mapping[str, Schema]) -> Any:

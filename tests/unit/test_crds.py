@@ -9,7 +9,7 @@ import generate_reference
 import pytest
 import yaml
 from pydantic import BaseModel, Field
-from structural_schema import ELEMENT, VALUE, UndescribedFieldError, nodes, structural
+from structural_schema import ELEMENT, SEE, VALUE, UndescribedFieldError, describe_once, explained, nodes, structural
 
 from taskgroup.api.base import Model
 from taskgroup.api.ledger import MAX_SNAPSHOT_BYTES, TaskGroupLedger
@@ -147,6 +147,54 @@ def test_a_field_without_a_description_is_an_error() -> None:
 
     with pytest.raises(UndescribedFieldError, match=r"Outer: inner\[\]\.mute has no description"):
         structural(Outer)
+
+
+class Part(Model):
+    """Is at several places."""
+
+    size: int = Field(description="How large.")
+
+
+class Whole(Model):
+    """Holds parts, the least deep of them last."""
+
+    inner: dict[str, list[Part]] = Field(description="Parts by name.")
+    left: Part = Field(description="The left one.")
+    right: Part = Field(description="The right one.")
+
+
+def test_equal_objects_are_described_at_the_least_deep_place() -> None:
+    schema = structural(Whole)
+    describe_once(schema)
+    described = {path: node["description"] for path, node in nodes(schema) if "description" in node}
+
+    assert described == {
+        "": "Holds parts, the least deep of them last.",
+        "inner": "Parts by name.",
+        "inner{}[]": "See left.",
+        "left": "The left one.",
+        "left.size": "How large.",
+        "right": "The right one. See left.",
+    }
+
+
+@each_kind
+def test_every_field_is_described_where_it_is_or_where_its_object_refers_to(kind: generate_crds.Kind) -> None:
+    paths = [path for path, _ in nodes(schema(kind)) if path not in COMMON]
+    said = {explained(path): node["description"] for path, node in nodes(schema(kind)) if "description" in node}
+
+    assert [path for path in paths if not described(explained(path), said)] == []
+
+
+def described(path: str, said: dict[str, str]) -> bool:
+    """Whether something is said of a field, at its own path or where the object that it is in refers to."""
+    if path in said:
+        return True
+    for above in (path[:end] for end in range(len(path), 0, -1)):
+        _, see, place = said.get(above, "").rpartition(SEE)
+        if see:
+            return described(place.rstrip(".") + path.removeprefix(above), said)
+    return False
 
 
 @each_kind
