@@ -58,6 +58,13 @@ async def test_a_list_is_read_to_its_end(cluster: Cluster, namespace: str, monke
     assert [item["metadata"]["name"] for item in config_maps] == [f"page-{number}" for number in range(5)]
 
 
+@pytest.mark.parametrize("metadata_only", [False, True])
+async def test_a_list_of_nothing_is_empty(cluster: Cluster, namespace: str, *, metadata_only: bool) -> None:
+    listed = await cluster.list_all(CONFIG_MAPS, namespace, labels="nobody=has-it", metadata_only=metadata_only)
+
+    assert listed == []
+
+
 async def test_a_missing_object_is_named(cluster: Cluster, namespace: str) -> None:
     with pytest.raises(NotFoundError, match=rf'^ConfigMap "settings" in namespace "{namespace}" does not exist\.$'):
         await cluster.get(CONFIG_MAPS, namespace, "settings")

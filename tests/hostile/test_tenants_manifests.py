@@ -106,6 +106,7 @@ def shared_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         bench.operator.stop()
         bench.operator.settings["TASKGROUP_WATCH_NAMESPACES"] = f"{bench.kubectl.namespace},{hostile.namespace}"
         bench.operator.start()
+        eventually(lambda: "This operator leads." in bench.operator.log, state=lambda: bench.operator.log[-3000:])
         url = f"--from-literal=url={bench.server.url}"
         assert hostile("create", "secret", "generic", "redis", url).returncode == 0
         yield Scene(bench, hostile, shared_task_groups())

@@ -119,7 +119,8 @@ class Cluster:
         objects: list[Object] = []
         while True:
             page = await self._call("list", "GET", resource, namespace, query=query, accept=accept)
-            objects += page["items"]
+            # null, and no empty list, where only metadata are asked for and there are none.
+            objects += page["items"] or []
             query["continue"] = page["metadata"].get("continue", "")
             if not query["continue"]:
                 return objects, page["metadata"]["resourceVersion"]
