@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kombu.transport.virtual import Message
 
 from support.broker import Consumer, Group, consumer, open_group
-from taskgroup.broker.port import GroupBroker, ItemMessage, PoolBroker
+from taskgroup.broker.port import GroupBroker, PoolBroker, UnitMessage
 from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import TaskId
 
@@ -79,7 +79,7 @@ class Life(RuleBasedStateMachine):
         item = TaskId.parse(name)
         assert item
         assert item.uid == self.group.uid
-        return item.index if self.attempts[item.index] == item.attempt else None
+        return item.unit if self.attempts[item.unit] == item.attempt else None
 
     @rule(priority=st.sampled_from(PRIORITIES), count=st.integers(1, 3), again=st.booleans())
     def dispatch(self, priority: int, count: int, again: bool) -> None:
@@ -100,7 +100,7 @@ class Life(RuleBasedStateMachine):
     def a_second_operator_acts_on_what_it_knew(self, priority: int, indexes: set[int]) -> None:
         fence, route = self.former.fence, self.former.route
         assert not self.run(self.groups.dispatch(route, fence, priority, self.cursors[priority], self.messages([0])))
-        entries = [ItemMessage(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in indexes]
+        entries = [UnitMessage(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in indexes]
         assert not self.run(self.groups.redispatch(route, fence, entries))
         assert self.run(self.groups.renew(route.uid, fence, indexes)) is None
         assert not self.run(self.groups.mark_missing(route.uid, fence, indexes))
@@ -108,7 +108,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(again=st.booleans(), indexes=some)
     def redispatch(self, indexes: set[int], again: bool) -> None:
-        entries = [ItemMessage(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in sorted(indexes)]
+        entries = [UnitMessage(i, lane_of(i), self.messages([i])[0], self.attempts[i]) for i in sorted(indexes)]
         expected = {index for index in indexes if self.places[index] == "returned"}
         assert set(self.run(self.groups.redispatch(self.group.route, self.group.fence, entries))) == expected
         self.move(expected, "queued")

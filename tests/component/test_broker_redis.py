@@ -8,7 +8,7 @@ import redis
 from pyroaring import BitMap, FrozenBitMap
 
 from support.broker import Facts, Group, consumer, indexes, open_group, queued_ids
-from taskgroup.broker.port import ItemMessage, Opening, Route
+from taskgroup.broker.port import Opening, Route, UnitMessage
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.pools.observed import PoolQueue
@@ -120,7 +120,7 @@ async def test_redispatch_pushes_only_what_was_returned(group: Group, client: re
     await group.dispatch(0, 3)
     withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
     assert withdrawn
-    entries = [ItemMessage(i, 0, m) for i, m in zip([1, 9], group.messages([1, 9]), strict=True)]
+    entries = [UnitMessage(i, 0, m) for i, m in zip([1, 9], group.messages([1, 9]), strict=True)]
 
     assert await group.broker.groups.redispatch(group.route, group.fence, entries) == BitMap()
     assert await group.broker.groups.redispatch(group.route, withdrawn.fence, entries) == BitMap([1])
@@ -135,8 +135,8 @@ async def test_redispatch_refuses_a_message_of_an_old_attempt(group: Group, clie
     assert await group.broker.groups.renew(group.uid, group.fence, [0]) == {0: 1}
     old, new = (group.messages([0], attempt=attempt)[0] for attempt in (0, 1))
 
-    assert not await group.broker.groups.redispatch(group.route, group.fence, [ItemMessage(0, 0, old, 0)])
-    assert await group.broker.groups.redispatch(group.route, group.fence, [ItemMessage(0, 0, new, 1)]) == BitMap([0])
+    assert not await group.broker.groups.redispatch(group.route, group.fence, [UnitMessage(0, 0, old, 0)])
+    assert await group.broker.groups.redispatch(group.route, group.fence, [UnitMessage(0, 0, new, 1)]) == BitMap([0])
     assert queued_ids(client, group.pool) == [task_id(group.uid, 0, 1)]
 
 
@@ -217,7 +217,7 @@ async def test_withdraw_drops_messages_of_superseded_attempts(group: Group, redi
     await group.dispatch(0, 1)
     await group.broker.groups.renew(group.uid, group.fence, [0])
     message = group.messages([0], attempt=1)[0]
-    await group.broker.groups.redispatch(group.route, group.fence, [ItemMessage(0, 0, message, 1)])
+    await group.broker.groups.redispatch(group.route, group.fence, [UnitMessage(0, 0, message, 1)])
     with consumer(redis_url, group.pool, "pod-a") as worker:
         old, new = worker.take(), worker.take()
         assert old
@@ -246,7 +246,7 @@ async def test_what_is_missing_is_dispatched_again_under_its_id(group: Group, cl
     await group.dispatch(0, 1)
     client.delete(*group.pool.lists)
     assert await group.broker.groups.mark_missing(group.uid, group.fence, [0])
-    entries = [ItemMessage(0, 0, group.messages([0])[0])]
+    entries = [UnitMessage(0, 0, group.messages([0])[0])]
 
     assert await group.broker.groups.redispatch(group.route, group.fence, entries) == BitMap([0])
     assert queued_ids(client, group.pool) == [task_id(group.uid, 0)]

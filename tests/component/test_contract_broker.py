@@ -8,9 +8,11 @@ from pyroaring import BitMap, FrozenBitMap
 from support.contract import Harness
 from support.contract_steps import FENCE, ROUTE, UID, messages, opened, queued, requeue, taken
 from support.contract_steps import each_broker as each_broker
-from taskgroup.broker.port import ItemMessage, Opening, Owner
+from taskgroup.broker.port import Opening, Owner, UnitMessage
 from taskgroup.core.groups.observed import Fence
+from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import task_id
+from taskgroup.core.units import Units, unit_of
 
 
 async def test_books_are_opened_once(broker: Harness) -> None:
@@ -49,7 +51,7 @@ async def test_a_dispatch_happens_once(broker: Harness) -> None:
 @pytest.mark.parametrize("fence", [Fence("m", 1), Fence("n", 2), Fence("deleted", 1)])
 async def test_another_fence_changes_nothing(broker: Harness, fence: Fence) -> None:
     await opened(broker, 2)
-    entries = [ItemMessage(0, 0, messages(broker, [0])[0])]
+    entries = [UnitMessage(0, 0, messages(broker, [0])[0])]
 
     assert not await broker.groups.dispatch(ROUTE, fence, 0, 2, messages(broker, [2]))
     assert not await broker.groups.redispatch(ROUTE, fence, entries)
@@ -95,7 +97,7 @@ async def test_only_what_was_returned_is_dispatched_again_and_once(broker: Harne
     await opened(broker, 2)
     withdrawn = await broker.groups.withdraw(ROUTE, FENCE, [], running=False)
     assert withdrawn
-    entries = [ItemMessage(index, 0, message) for index, message in zip([1, 9], messages(broker, [1, 9]), strict=True)]
+    entries = [UnitMessage(index, 0, message) for index, message in zip([1, 9], messages(broker, [1, 9]), strict=True)]
 
     assert await broker.groups.redispatch(ROUTE, withdrawn.fence, entries) == BitMap([1])
     assert await broker.groups.redispatch(ROUTE, withdrawn.fence, entries) == BitMap()
@@ -108,8 +110,8 @@ async def test_a_renewed_item_has_a_new_id_and_the_old_one_is_superseded(broker:
     assert await broker.groups.renew(UID, FENCE, [0]) == {0: 1}
     old, new = (messages(broker, [0], attempt)[0] for attempt in (0, 1))
 
-    assert not await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(0, 0, old, 0)])
-    assert await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(0, 0, new, 1)]) == BitMap([0])
+    assert not await broker.groups.redispatch(ROUTE, FENCE, [UnitMessage(0, 0, old, 0)])
+    assert await broker.groups.redispatch(ROUTE, FENCE, [UnitMessage(0, 0, new, 1)]) == BitMap([0])
     assert await requeue(broker, "a") == frozenset()
     assert taken(broker, "b", 3) == [task_id(UID, 0, 1)]
 
@@ -141,8 +143,68 @@ async def test_missing_items_wait_under_the_id_that_they_have(broker: Harness) -
     broker.acknowledge(UID, "a", name)
     assert await broker.groups.mark_missing(UID, FENCE, [0])
 
-    assert await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(0, 0, messages(broker, [0])[0])]) == BitMap([0])
+    assert await broker.groups.redispatch(ROUTE, FENCE, [UnitMessage(0, 0, messages(broker, [0])[0])]) == BitMap([0])
     assert taken(broker, "b", 1) == [name]
+
+
+STEPS = Units([unit_of(0, 1), unit_of(2, 1), unit_of(2, 2)])
+
+
+async def test_a_step_is_released_once(broker: Harness) -> None:
+    await opened(broker, 3)
+    assert await broker.groups.release(UID, FENCE, STEPS)
+    sent = [UnitMessage(unit, 0, message) for unit, message in zip(STEPS, messages(broker, list(STEPS)), strict=True)]
+    assert set(await broker.groups.redispatch(ROUTE, FENCE, sent)) == set(STEPS)
+    assert await broker.groups.release(UID, FENCE, STEPS)
+
+    assert set((await broker.groups.books(UID)).returned) == set()
+    assert taken(broker, "a", 9)[3:] == [f"{UID}.0.1", f"{UID}.2.1", f"{UID}.2.2"]
+
+
+async def test_another_fence_releases_nothing(broker: Harness) -> None:
+    await opened(broker, 3)
+
+    assert not await broker.groups.release(UID, Fence("n", 2), STEPS)
+    books = await broker.groups.books(UID, 3)
+    assert (books.released, books.returned) == (NONE, NONE)
+
+
+async def test_released_steps_are_in_the_books_until_these_are_replaced_or_erased(broker: Harness) -> None:
+    await opened(broker, 3)
+    await broker.groups.release(UID, FENCE, STEPS)
+    many = Units(unit_of(index, 1) for index in range(40, 90))
+    await broker.groups.release(UID, FENCE, many)
+
+    assert (await broker.groups.books(UID, 3)).released == STEPS | many
+    assert (await broker.groups.books(UID, 2)).released == (STEPS | many) - Units([unit_of(2, 2)])
+    assert (await broker.groups.books(UID)).released == NONE
+    await broker.groups.open(ROUTE, Opening(nonce="m", instead_of="n"))
+    assert (await broker.groups.books(UID, 3)).released == NONE
+    await broker.groups.release(UID, Fence("m", 1), STEPS)
+    await broker.groups.erase(UID, tombstone=False)
+    assert (await broker.groups.books(UID, 3)).released == NONE
+
+
+async def test_a_withdrawn_step_comes_back_as_the_step_that_it_is(broker: Harness) -> None:
+    await opened(broker)
+    await broker.groups.release(UID, FENCE, STEPS)
+    sent = [UnitMessage(unit, 0, message) for unit, message in zip(STEPS, messages(broker, list(STEPS)), strict=True)]
+    await broker.groups.redispatch(ROUTE, FENCE, sent)
+    withdrawn = await broker.groups.withdraw(ROUTE, FENCE, [], running=False)
+
+    assert withdrawn
+    assert set(withdrawn.queued) == set((await broker.groups.books(UID)).returned) == set(STEPS)
+
+
+async def test_a_step_that_a_worker_died_with_is_counted_by_its_own_number(broker: Harness) -> None:
+    await opened(broker)
+    await broker.groups.release(UID, FENCE, STEPS)
+    sent = [UnitMessage(unit, 0, message) for unit, message in zip(STEPS, messages(broker, list(STEPS)), strict=True)]
+    await broker.groups.redispatch(ROUTE, FENCE, sent)
+    taken(broker, "a", 1)
+    await requeue(broker, "a", over=Units([unit_of(2, 1)]))
+
+    assert dict((await broker.groups.books(UID)).losses) == {unit_of(0, 1): 1}
 
 
 async def test_present_names_what_is_queued_and_what_the_named_pods_hold(broker: Harness) -> None:

@@ -7,7 +7,7 @@ from pyroaring import BitMap, FrozenBitMap
 from support.contract import Harness
 from support.contract_steps import FENCE, ROUTE, UID, messages, opened, queued, requeue, taken
 from support.contract_steps import each_broker as each_broker
-from taskgroup.broker.port import ItemMessage, Opening, Requeued, Route
+from taskgroup.broker.port import Opening, Requeued, Route, UnitMessage
 from taskgroup.core.exchange import MAX_SHARED_LOSSES
 from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import TaskId, task_id
@@ -63,7 +63,7 @@ async def test_suspects_wait_for_the_group_to_send_them_alone(broker: Harness) -
     assert await queued(broker, "b") == (0, {"b": 0})
     books = await broker.groups.books(UID)
     assert (set(books.returned), dict(books.losses)) == ({0, 1, 2}, {0: 2, 1: 2, 2: 2})
-    assert await broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(1, 0, messages(broker, [1])[0])]) == BitMap([1])
+    assert await broker.groups.redispatch(ROUTE, FENCE, [UnitMessage(1, 0, messages(broker, [1])[0])]) == BitMap([1])
     taken(broker, "c", 1)
     assert await died(broker, "c", suspect_losses=2) == Requeued(set_aside=1, losses=1)
     assert dict((await broker.groups.books(UID)).losses) == {0: 2, 1: 3, 2: 2}

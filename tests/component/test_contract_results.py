@@ -63,6 +63,15 @@ async def test_values_are_given_in_order(backend: tuple[Results, Store]) -> None
     assert [value and value.status for value in values] == ["FAILURE", None, "SUCCESS"]
 
 
+async def test_a_size_tells_what_is_there(backend: tuple[Results, Store]) -> None:
+    results, store = backend
+    store("a", None)
+
+    there, absent = await results.sizes(["a", "b"])
+    assert there > 0
+    assert absent == 0
+
+
 async def test_deleted_results_are_gone(backend: tuple[Results, Store]) -> None:
     results, store = backend
     store("a", None)

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskgroup.core.task_id import LUA_PATTERN, TaskId
+from taskgroup.core.units import MAX_STEPS, STEP_SIZE, unit_of
 
 SCRIPT = """
-local uid, index, attempt = ARGV[2]:match(ARGV[1])
-return cjson.encode({uid or cjson.null, index or cjson.null, attempt or cjson.null})
+local uid, index, step, attempt = ARGV[2]:match(ARGV[1])
+return cjson.encode({uid or cjson.null, index or cjson.null, step or cjson.null, attempt or cjson.null})
 """
 SEVERAL = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 texts = st.text(st.characters(codec="utf-8"))
@@ -19,14 +20,19 @@ texts = st.text(st.characters(codec="utf-8"))
 
 def in_lua(client: redis.Redis, text: str) -> TaskId | None:
     """What the pattern captures, as the scripts understand it."""
-    uid, index, attempt = json.loads(str(client.eval(SCRIPT, 0, LUA_PATTERN, text), "utf-8"))
-    return None if uid is None else TaskId(uid, int(index), int(attempt or 0))
+    uid, index, step, attempt = json.loads(str(client.eval(SCRIPT, 0, LUA_PATTERN, text), "utf-8"))
+    return None if uid is None else TaskId(uid, unit_of(int(index), int(step or 0)), int(attempt or 0))
 
 
 @SEVERAL
-@given(uid=texts.filter(bool), index=st.integers(0, 9_999_999_999), attempt=st.integers(0, 9_999_999_999))
-def test_lua_reads_every_id_of_an_item(client: redis.Redis, uid: str, index: int, attempt: int) -> None:
-    item = TaskId(uid, index, attempt)
+@given(
+    uid=st.uuids().map(str),
+    index=st.integers(0, STEP_SIZE - 1),
+    step=st.integers(0, MAX_STEPS - 1),
+    attempt=st.integers(0, 9_999_999_999),
+)
+def test_lua_reads_every_id_of_an_item(client: redis.Redis, uid: str, index: int, step: int, attempt: int) -> None:
+    item = TaskId(uid, unit_of(index, step), attempt)
 
     assert in_lua(client, str(item)) == TaskId.parse(str(item)) == item
 
@@ -39,12 +45,13 @@ def test_what_only_lua_takes_for_an_item_is_written_by_nobody(client: redis.Redi
     if by_python is not None:
         assert by_lua == by_python
     elif by_lua is not None:
-        # A pattern of Lua cannot say that digits follow the tilde, nor how many digits there are at most.
-        assert str(by_lua) != text or max(by_lua.index, by_lua.attempt) >= 10**10
+        # A pattern of Lua cannot say that digits follow a sign, nor how large a number is at most.
+        assert str(by_lua) != text or by_lua.unit >= MAX_STEPS * STEP_SIZE or by_lua.attempt >= 10**10
 
 
 @pytest.mark.parametrize(
-    "text", ["some-subtask", "u", "u.", ".1", "u.x", "u.1~x", "u.1~1~1", "u.-1", "u.1 ", "u.\u0663"]
+    "text",
+    ["some-subtask", "u", "u.", ".1", "u.x", "u.1~x", "u.1~1~1", "u.1~1.1", "u.1.1.1", "u.-1", "u.1 ", "u.\u0663"],
 )
 def test_neither_takes_another_id_for_an_item(client: redis.Redis, text: str) -> None:
     assert in_lua(client, text) is None

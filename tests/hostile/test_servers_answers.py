@@ -15,10 +15,11 @@ from pyroaring import FrozenBitMap
 from support.hostile.servers import Behaviour, answering, deaf, dripping, flooding, serving, silent
 from support.redis_wire import wire
 from taskgroup.api.spec import TransportOptions
-from taskgroup.broker.port import ItemMessage, Opening, Route
+from taskgroup.broker.port import Opening, Route, UnitMessage
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.core.groups.observed import Fence
 from taskgroup.core.indexes import NONE
+from taskgroup.core.units import unit_of
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.transport.errors import BrokerError
 
@@ -34,11 +35,12 @@ Method = Callable[[RedisBroker, RedisResults], Awaitable[Any]]
 METHODS: dict[str, Method] = {
     "open": lambda broker, _: broker.groups.open(ROUTE, Opening(nonce="n")),
     "look": lambda broker, _: broker.groups.observe(ROUTE, ["pod"]),
-    "books": lambda broker, _: broker.groups.books(ROUTE.uid),
+    "books": lambda broker, _: broker.groups.books(ROUTE.uid, 3),
     "dispatch": lambda broker, _: broker.groups.dispatch(ROUTE, FENCE, 0, 0, [b"m"]),
-    "redispatch": lambda broker, _: broker.groups.redispatch(ROUTE, FENCE, [ItemMessage(1, 0, b"m")]),
+    "redispatch": lambda broker, _: broker.groups.redispatch(ROUTE, FENCE, [UnitMessage(1, 0, b"m")]),
     "withdraw": lambda broker, _: broker.groups.withdraw(ROUTE, FENCE, ["pod"], running=True),
     "renew": lambda broker, _: broker.groups.renew(ROUTE.uid, FENCE, [1, 2]),
+    "release": lambda broker, _: broker.groups.release(ROUTE.uid, FENCE, FrozenBitMap([unit_of(1, 1)])),
     "mark_missing": lambda broker, _: broker.groups.mark_missing(ROUTE.uid, FENCE, [1]),
     "present": lambda broker, _: broker.groups.present(ROUTE.pool, ["pod"]),
     "erase": lambda broker, _: broker.groups.erase(ROUTE.uid, tombstone=True),
@@ -61,6 +63,7 @@ METHODS: dict[str, Method] = {
     "ping": lambda _, results: results.ping(),
     "ended": lambda _, results: results.ended(IDS),
     "values": lambda _, results: results.values(IDS),
+    "sizes": lambda _, results: results.sizes(IDS),
     "delete": lambda _, results: results.delete(IDS),
 }
 

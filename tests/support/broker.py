@@ -104,7 +104,7 @@ def indexes(ids: Sequence[str], uid: str = UID) -> list[int]:
     """The items' indexes of task ids; ids of another group or of no item fail."""
     items = [TaskId.parse(text) for text in ids]
     assert all(item and item.uid == uid for item in items), ids
-    return [item.index for item in items if item]
+    return [item.unit for item in items if item]
 
 
 class Consumer:

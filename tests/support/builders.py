@@ -46,11 +46,18 @@ def spec(count: int = 10, **fields: Any) -> TaskGroupSpec:
     """A sequence of `count` integers, unless the fields name another source."""
     workers = {"image": "shop:1", "app": "shop.celery", "concurrency": CONCURRENCY, "maxReplicas": 10}
     base: dict[str, Any] = {"workers": workers | fields.pop("workers", {})}
-    if "tasks" not in fields:
+    if not {"tasks", "template"} & fields.keys():
         base["template"] = {"task": "shop.send", "args": ["$(item)"]}
     if not {"items", "tasks"} & fields.keys():
         base["sequence"] = {"count": count}
     return TaskGroupSpec.model_validate(base | fields)
+
+
+def chain_spec(steps: int, count: int = 10, **fields: Any) -> TaskGroupSpec:
+    """A sequence of `count` integers, each through so many tasks."""
+    if steps == 1:
+        return spec(count, **fields)
+    return spec(count, template={"chain": [{"task": f"shop.step{step}"} for step in range(steps)]}, **fields)
 
 
 MIXED = spec(tasks=[{"task": "good"} for _ in range(10)] + [{"task": "bad"} for _ in range(10)])

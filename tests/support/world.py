@@ -142,7 +142,7 @@ class World:
 
     def task_of(self, message: Message) -> str:
         """The task that it names."""
-        return self.work.leaf(message.item.index).task if message.item else ""
+        return self.work.leaf(message.item.unit).task if message.item else ""
 
     def in_hands(self) -> list[Message]:
         """Everything unacknowledged."""

@@ -6,8 +6,10 @@ from taskgroup.api.names import State
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.groups.figures import GroupFigures
 from taskgroup.core.groups.plan import Dispatch, MarkMissing, Plan, Redispatch
+from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.phase import phase_of
+from taskgroup.core.units import items_of
 
 if TYPE_CHECKING:
     from support.world import World
@@ -38,8 +40,12 @@ def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
     """What this operator has counted is never sent again, whatever became of the books."""
     counted = world.operator.counted
     for action in plan.actions:
-        if isinstance(action, Dispatch | Redispatch) and (again := counted & action.indexes):
+        sent = action.indexes if isinstance(action, Dispatch) else NONE
+        sent = action.units if isinstance(action, Redispatch) else sent
+        if again := counted & items_of(sent):
             world.flaws.append(f"{set(again)} had been counted and are sent again")
+        if passed := ledger.passed & sent:
+            world.flaws.append(f"{set(passed)} had succeeded and are sent again")
     if gone := counted - ledger.ended:
         world.flaws.append(f"{set(gone)} had been counted")
     counted |= ledger.succeeded | ledger.failed
@@ -49,8 +55,8 @@ def _check_missing(world: "World", plan: Plan) -> None:
     there = {message.item for message in (*world.queue, *world.in_hands())}
     for action in plan.actions:
         if isinstance(action, MarkMissing):
-            found = {item.index for item in there if item and world.books.is_newest(item)} & set(action.indexes)
-            world.flaws += [f"{index} is not missing" for index in found]
+            found = {item.unit for item in there if item and world.books.is_newest(item)} & set(action.units)
+            world.flaws += [f"{unit} is not missing" for unit in found]
 
 
 def check_told(world: "World", figures: GroupFigures) -> None:

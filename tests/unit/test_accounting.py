@@ -75,8 +75,8 @@ def test_an_item_that_ended_is_not_unknown_later() -> None:
 
 
 def test_appended_items_join_and_none_leave() -> None:
-    assert with_total(ledger(10), 15).total == 15
-    assert with_total(ledger(10), 5).total == 10
+    assert with_total(ledger(10), work(spec(15))).total == 15
+    assert with_total(ledger(10), work(spec(5))).total == 10
 
 
 any_completions = st.builds(

@@ -22,7 +22,7 @@ MANY = FrozenBitMap(range(500))
         (groups.Open(), "action=Open"),
         (groups.Dispatch(0, 20, MANY), "action=Dispatch priority=0 start=20 indexes=500"),
         (groups.Withdraw(running=True), "action=Withdraw running=True"),
-        (groups.MarkMissing(FrozenBitMap()), "action=MarkMissing indexes=0"),
+        (groups.MarkMissing(FrozenBitMap()), "action=MarkMissing units=0"),
         (pools.ApplyWorkers(3), "action=ApplyWorkers replicas=3"),
         (pools.MarkPods(("a", "b"), ("c",)), "action=MarkPods idle=2 busy=1"),
         (pools.PutBack("w-1", frozenset({"a", "b"})), "action=PutBack pod=w-1 tags=2"),
@@ -39,7 +39,7 @@ def test_a_line_names_the_group_the_action_and_every_number(action: Action, rest
 def test_a_line_ends_with_the_reason() -> None:
     line = action_line(META, groups.Redispatch(MANY, reason="They came back."))
 
-    assert line == 'group=shop/thumbnails action=Redispatch indexes=500 reason="They came back."'
+    assert line == 'group=shop/thumbnails action=Redispatch units=500 reason="They came back."'
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from support.builders import NOW, finished, indexes, ledger, not_registered, only, queue, running, spec
+from support.builders import (
+    NOW,
+    chain_spec,
+    completions,
+    finished,
+    indexes,
+    ledger,
+    not_registered,
+    only,
+    queue,
+    running,
+    spec,
+)
 from support.pool_builders import claim_look, pods, pool, pool_after, pool_look, pool_queue, workers
 from support.situations import TOTAL, groups, kinds, pools, suspicions
 from taskgroup.core.action import Action
@@ -19,6 +31,7 @@ from taskgroup.core.groups.plan import (
     Open,
     Plan,
     Redispatch,
+    Release,
     Renew,
     Search,
     Skip,
@@ -113,6 +126,7 @@ GROUPS: dict[type[Action], Observed] = {
     Skip: running(
         spec(tasks=[{"task": "a"}, {"task": "b"}]), ledger(2, unknown_tasks=("a",)), carried=Carried(canary_at=LATER)
     ),
+    Release: running(chain_spec(2, TOTAL), replace(HALF, steps=2), completions=completions({1})),
     Redispatch: running(spec(TOTAL), HALF.withdrawn(indexes(1))),
     Withdraw: running(spec(TOTAL, suspend=True), HALF, queue=queue(4)),
     Renew: running(spec(TOTAL), HALF, completions=not_registered(1)),

@@ -1,5 +1,8 @@
 """Whatever is deleted, replaced or lost, what was counted stays counted while the operator lives."""
 
+from dataclasses import replace
+from types import MappingProxyType
+
 import pytest
 from hypothesis import given, settings
 
@@ -34,10 +37,13 @@ def test_a_successors_ledger_adds_what_it_knows() -> None:
 
 def test_a_foreign_ledger_is_taken_only_when_it_knows_all_that_was_counted() -> None:
     foreign = ledger(8, nonce="foreign", succeeded=indexes(5))
-    richer = ledger(8, nonce="foreign", succeeded=indexes(0, 1, 2, 3, 5))
+    richer = ledger(8, nonce="foreign", dispatched=8, succeeded=indexes(0, 1, 2, 3, 5))
 
     assert newest(MEMORY, foreign) is MEMORY
     assert newest(MEMORY, richer) is richer
+    assert newest(MEMORY, replace(richer, cursors=MappingProxyType({}))) is MEMORY, (
+        "it would send all again under the same ids"
+    )
 
 
 def test_what_adds_nothing_changes_nothing() -> None:
@@ -71,6 +77,12 @@ def test_whatever_happens_to_the_books_no_counted_item_runs_again(
 ) -> None:
     """The checks at each look say more: no end that was counted is forgotten, and no count of the status goes back."""
     check_end(lived(wanted, story, BOOKS))
+
+
+def test_a_foreign_ledger_makes_nothing_sent_twice_before_the_first_end() -> None:
+    story = [("look", 0), ("look", 0), ("look", 0), ("ledger replaced", 1)]
+
+    check_end(lived(spec(1, workers={"concurrency": 1, "maxReplicas": 1}), story, BOOKS))
 
 
 BREAKS = [

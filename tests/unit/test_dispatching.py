@@ -9,8 +9,9 @@ from taskgroup.core.action import Action
 from taskgroup.core.groups.dispatching import BATCH, dispatch, waiting
 from taskgroup.core.groups.plan import Dispatch, Redispatch, Skip
 from taskgroup.core.indexes import NONE, Indexes, full
-from taskgroup.core.items.work import Lane
+from taskgroup.core.items.lanes import Lane
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units
 
 ONE_LANE = work(spec(20)).lanes
 TWO_LANES = (Lane(9, indexes(1, 3, 5)), Lane(0, indexes(0, 2, 4)))
@@ -92,6 +93,13 @@ def books_and_lanes(draw: st.DrawFn) -> tuple[Ledger, tuple[Lane, ...]]:
     return books.withdrawn(FrozenBitMap(back)).succeeded_with(FrozenBitMap(ended)), compiled.lanes
 
 
+def sent_by(action: Action) -> Units:
+    """What the action puts on the queue."""
+    if isinstance(action, Redispatch):
+        return action.units
+    return action.indexes if isinstance(action, Dispatch) else NONE
+
+
 @given(books_and_lanes(), st.integers(0, 50))
 def test_sends_each_waiting_item_once_up_to_the_room(drawn: tuple[Ledger, tuple[Lane, ...]], room: int) -> None:
     books, lanes = drawn
@@ -101,9 +109,9 @@ def test_sends_each_waiting_item_once_up_to_the_room(drawn: tuple[Ledger, tuple[
             assert books.cursors.get(action.priority, 0) == action.start, "a batch begins where the cursor is"
             books = books.dispatched(action.priority, action.start + len(action.indexes))
         elif isinstance(action, Redispatch):
-            assert action.indexes <= books.returned
-            books = books.redispatched(action.indexes)
-        count += len(getattr(action, "indexes", ()))
+            assert action.units <= books.returned
+            books = books.redispatched(action.units)
+        count += len(sent_by(action))
 
     before = drawn[0]
     assert count == min(room, waiting(before, before.in_flight(lanes)))

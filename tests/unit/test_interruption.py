@@ -51,7 +51,7 @@ def test_an_interrupted_item_gets_a_new_attempt_and_does_not_fail() -> None:
     plan = look(seen)
 
     (renew,) = only(plan, Renew)
-    assert renew.indexes == FrozenBitMap([1, 2])
+    assert renew.units == FrozenBitMap([1, 2])
     assert not plan.ledger.failed
     assert dict(plan.ledger.interruptions) == {1: 1, 2: 1}
     assert [event.reason for event in plan.extra_events] == [EventReason.INTERRUPTED]
@@ -72,4 +72,4 @@ def test_an_item_that_is_interrupted_again_and_again_fails() -> None:
     plan = look(running(spec(4), books, completions=completions((), (1, 2), failure=REJECTED)))
 
     assert plan.ledger.failed == FrozenBitMap([1])
-    assert [action.indexes for action in only(plan, Renew)] == [FrozenBitMap([2])]
+    assert [action.units for action in only(plan, Renew)] == [FrozenBitMap([2])]

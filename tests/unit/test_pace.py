@@ -81,7 +81,7 @@ def test_a_rate_is_said_as_people_say_it(rate: float, text: str) -> None:
 
 
 def test_the_status_shows_it_and_a_suspended_group_does_not() -> None:
-    seen = running(ledger=ledger(100, dispatched=100, succeeded=full(50)))
+    seen = running(spec(100), ledger(100, dispatched=100, succeeded=full(50)))
     pace = Pace(at=NOW - 1, items=60, seconds=50, rate=1, estimate=NOW + 50)
     carried = Carried(pace=pace)
     more = Completions(FrozenBitMap([50]))

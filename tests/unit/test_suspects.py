@@ -29,7 +29,7 @@ def group(known: Ledger, **fields: Any) -> Observed:
 
 
 def sent(known: Ledger, **fields: Any) -> list[Indexes]:
-    return [action.indexes for action in only(look(group(known, **fields)), Redispatch)]
+    return [action.units for action in only(look(group(known, **fields)), Redispatch)]
 
 
 def test_a_suspect_is_sent_alone_while_the_others_go_on() -> None:
@@ -105,7 +105,7 @@ class Crashes:
         world = self.world
         for choice, pod in reversed(list(enumerate(world.workers.live()))):
             hand = world.broker.hands.get((POOL, pod.name), ())
-            if any(held.message.item and held.message.item.index in self._poison for held in hand):
+            if any(held.message.item and held.message.item.unit in self._poison for held in hand):
                 world.workers.die(choice, world.tick(), restart=choice % 2 == 0)
 
     def lost(self) -> set[int]:

@@ -1,5 +1,7 @@
 """Whole lives of groups in a world where everything dies: every item ends, once, and no message is sent twice."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,10 +38,12 @@ from taskgroup.core.exchange import MAX_LOSSES
 from taskgroup.core.groups import plan as group_plan
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.groups.recovery import MAX_MISSED
+from taskgroup.core.indexes import full
 from taskgroup.core.pools import plan as pool_plan
 from taskgroup.core.pools.plan import Requeue
 from taskgroup.core.status.conditions import seconds
 from taskgroup.core.task_id import TaskId
+from taskgroup.core.units import units_of
 
 
 @given(specs, stories(CALM))
@@ -50,7 +54,8 @@ def test_without_trouble_all_succeed_at_their_first_attempt(
 
     check_end(world)
     assert world.status.succeeded == world.work.total
-    assert set(world.broker.sent) == {str(TaskId(UID, index)) for index in range(world.work.total)}
+    units = units_of(full(world.work.total), world.work.steps)
+    assert set(world.broker.sent) == {str(TaskId(UID, unit)) for unit in units}
     assert set(world.broker.sent.values()) == {1}
 
 
@@ -247,7 +252,8 @@ _KINDS = [*kinds(group_plan), *kinds(pool_plan)]
 @pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind not in (group_plan.DeleteObject, pool_plan.StopPod)])
 def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
     """The properties above would hold for a world in which nothing happens."""
-    tasks = [{"task": "odd" if index in (0, 16) else "even"} for index in range(18)]
+    tasks: list[dict[str, Any]] = [{"task": "odd" if index in (0, 16) else "even"} for index in range(18)]
+    tasks[17] = {"chain": [{"task": "even"}, {"task": "even"}]}
     world = World(spec(tasks=tasks, workers={"concurrency": 1, "maxReplicas": 3}))
     for number in range(90):
         world.now += 1.5

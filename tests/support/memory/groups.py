@@ -9,10 +9,11 @@ from pyroaring import BitMap, FrozenBitMap
 from support.memory.store import Books, Message, Store
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import check_headers
-from taskgroup.broker.port import ItemMessage, Opening, Owner, Route, Withdrawn
+from taskgroup.broker.port import Opening, Owner, Route, UnitMessage, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.indexes import Indexes
 from taskgroup.core.task_id import task_id
+from taskgroup.core.units import Units, step_of
 
 
 class MemoryTemplate:
@@ -23,10 +24,12 @@ class MemoryTemplate:
         self._leaf = leaf
         self._uid = uid
 
-    def render(self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+    def render(
+        self, unit: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any], parent: str | None = None
+    ) -> bytes:
         """See Template."""
-        call = {"task": self._leaf.task, "args": args, "kwargs": kwargs}
-        return orjson.dumps({"id": task_id(self._uid, index, attempt), "retries": 0, **call})
+        call = {"task": self._leaf.task, "args": args, "kwargs": kwargs, "parent": parent}
+        return orjson.dumps({"id": task_id(self._uid, unit, attempt), "retries": 0, **call})
 
 
 class MemoryGroups:
@@ -67,11 +70,12 @@ class MemoryGroups:
             return GroupState(TOMBSTONE, 0)
         return _state(self._store.books[uid]) if uid in self._store.books else None
 
-    async def books(self, uid: str) -> BrokerBooks:
+    async def books(self, uid: str, steps: int = 1) -> BrokerBooks:
         """See GroupBroker."""
         self._store.check()
         books = self._store.books.get(uid) or Books("")
-        return BrokerBooks(FrozenBitMap(books.returned), dict(books.attempts), dict(books.losses))
+        released = FrozenBitMap(unit for unit in books.released if step_of(unit) < steps)
+        return BrokerBooks(FrozenBitMap(books.returned), dict(books.attempts), dict(books.losses), released)
 
     async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
         """See GroupBroker."""
@@ -96,17 +100,17 @@ class MemoryGroups:
         self._store.effect()
         return True
 
-    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[UnitMessage]) -> BitMap:
         """See GroupBroker."""
         books, pushed = self._store.fenced(route.uid, fence), BitMap()
         if books is None:
             return pushed
         self._store.effect()
         for entry in entries:
-            if entry.index in books.returned and books.attempts.get(entry.index, 0) == entry.attempt:
-                books.returned.remove(entry.index)
+            if entry.unit in books.returned and books.attempts.get(entry.unit, 0) == entry.attempt:
+                books.returned.remove(entry.unit)
                 self._store.push(route.pool, entry.message, entry.priority)
-                pushed.add(entry.index)
+                pushed.add(entry.unit)
         self._store.effect()
         return pushed
 
@@ -137,27 +141,38 @@ class MemoryGroups:
                 self._store.sent[message.id] -= 1
         return gone
 
-    async def renew(self, uid: str, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
+    async def renew(self, uid: str, fence: Fence, units: Iterable[int]) -> dict[int, int] | None:
         """See GroupBroker."""
         books = self._store.fenced(uid, fence)
         if books is None:
             return None
         self._store.effect()
-        attempts = {index: books.attempts.get(index, 0) + 1 for index in indexes}
+        attempts = {unit: books.attempts.get(unit, 0) + 1 for unit in units}
         books.attempts |= attempts
         books.returned |= attempts.keys()
         self._store.effect()
         return attempts
 
-    async def mark_missing(self, uid: str, fence: Fence, indexes: Iterable[int]) -> bool:
+    async def release(self, uid: str, fence: Fence, units: Units) -> bool:
         """See GroupBroker."""
         books = self._store.fenced(uid, fence)
         if books is None:
             return False
         self._store.effect()
-        for index in indexes:
-            books.returned.add(index)
-            self._store.allowed[task_id(uid, index, books.attempts.get(index, 0))] += 1
+        books.returned |= set(units) - books.released
+        books.released |= set(units)
+        self._store.effect()
+        return True
+
+    async def mark_missing(self, uid: str, fence: Fence, units: Iterable[int]) -> bool:
+        """See GroupBroker."""
+        books = self._store.fenced(uid, fence)
+        if books is None:
+            return False
+        self._store.effect()
+        for unit in units:
+            books.returned.add(unit)
+            self._store.allowed[task_id(uid, unit, books.attempts.get(unit, 0))] += 1
         self._store.effect()
         return True
 
@@ -184,8 +199,8 @@ def _state(books: Books) -> GroupState:
 
 
 def _put_back(books: Books, uid: str, messages: Iterable[Message]) -> BitMap:
-    """A message of an older attempt is superseded: its index has its place elsewhere."""
-    items = (message.item for message in messages)
-    back = BitMap([item.index for item in items if item and item.uid == uid and books.is_newest(item)])
+    """A message of an older attempt is superseded: its unit has its place elsewhere."""
+    ids = (message.item for message in messages)
+    back = BitMap([one.unit for one in ids if one and one.uid == uid and books.is_newest(one)])
     books.returned |= set(back)
     return back

@@ -56,7 +56,7 @@ class MemoryPools:
         given_up, set_aside = set[TaskId](), 0
         for held in sorted(back, key=lambda held: held.taken_at, reverse=True):
             item = held.message.item
-            is_over = item is not None and item.index in groups.get(item.uid, NONE)
+            is_over = item is not None and item.unit in groups.get(item.uid, NONE)
             place = "" if is_over else self._place(pool, held, uids, rules)
             if place == "queue":
                 store.queues.setdefault(pool, []).insert(0, held.message)
@@ -103,14 +103,14 @@ class MemoryPools:
         books = self._store.books.setdefault(uid, Books(""))
         if item is None or item.uid != uid:
             return "queue"
-        if not books.is_newest(item) or item.index in books.returned:
+        if not books.is_newest(item) or item.unit in books.returned:
             return ""
-        losses = rules.count(books, item.index)
+        losses = rules.count(books, item.unit)
         if losses > rules.limit:
             return "given up"
         if not 0 < rules.suspect <= losses or held.message.retries:
             return "queue"
-        books.returned.add(item.index)
+        books.returned.add(item.unit)
         self._store.sent[held.message.id] -= 1
         return "set aside"
 

@@ -26,7 +26,7 @@ class Message:
 
     @property
     def item(self) -> TaskId | None:
-        """The item that it runs; None for a subtask."""
+        """The attempt of a unit that it is; None for a subtask."""
         return TaskId.parse(self.id)
 
 
@@ -38,6 +38,7 @@ class Books:
     epoch: int = 1
     cursors: dict[int, int] = field(default_factory=dict)
     returned: set[int] = field(default_factory=set)
+    released: set[int] = field(default_factory=set)
     attempts: dict[int, int] = field(default_factory=dict)
     losses: Counter[int] = field(default_factory=Counter)
     shared: Counter[int] = field(default_factory=Counter)
@@ -45,8 +46,8 @@ class Books:
     owner: Owner | None = None
 
     def is_newest(self, item: TaskId) -> bool:
-        """Whether no later attempt of the item has begun."""
-        return self.attempts.get(item.index, 0) == item.attempt
+        """Whether no later attempt of the unit has begun."""
+        return self.attempts.get(item.unit, 0) == item.attempt
 
 
 @dataclass(slots=True)

@@ -63,6 +63,8 @@ class Reason(StrEnum):
     LOST = "Lost"
     REVOKED = "Revoked"
     EXPIRED = "Expired"
+    RESULTS_EXPIRED = "ResultsExpired"
+    RESULT_TOO_LARGE = "ResultTooLarge"
     # life
     PENDING = "Pending"
     RUNNING = "Running"

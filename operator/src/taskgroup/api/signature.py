@@ -1,4 +1,4 @@
-"""What to run for an item: a Celery task with arguments and options."""
+"""What to run for an item: a Celery task with arguments and options, or a chain of such."""
 
 from typing import Annotated, Any
 
@@ -8,6 +8,13 @@ from taskgroup.api.base import Model, rules
 
 Seconds = Annotated[int, Field(ge=1, le=31_536_000)]
 HeaderValue = Annotated[str, Field(max_length=1024)]
+TaskName = Annotated[str, Field(min_length=1, max_length=256)]
+Arguments = Annotated[list[Any], Field(max_length=1024)]
+MAX_CHAIN = 32
+"""Most tasks of one chain."""
+_ARGS = "Positional arguments; strings may hold placeholders such as $(item) and $(index)."
+_KWARGS = "Keyword arguments; strings may hold placeholders such as $(item.path)."
+_OPTIONS = "Celery options of the message."
 
 
 class Options(Model):
@@ -35,6 +42,10 @@ class Options(Model):
     ignore_result: bool = Field(
         False, description="The value is not kept: the operator deletes it once the item is counted."
     )
+    immutable: bool = Field(
+        False,
+        description="In a chain: the result of the task before is not put before the arguments, as .si() in Celery.",
+    )
     expires_seconds: Seconds | None = Field(
         None, description="An item that no worker started this long after its dispatch fails with reason Expired."
     )
@@ -47,15 +58,47 @@ class Options(Model):
 
 
 class Leaf(Model):
-    """One task with its arguments; the schema of `template` and of each entry of `tasks`."""
+    """One task with its arguments."""
 
-    task: Annotated[str, Field(min_length=1, max_length=256)] = Field(
-        description="Registered name of the task, for example images.resize."
+    task: TaskName = Field(description="Registered name of the task, for example images.resize.")
+    args: Arguments | None = Field(None, description=_ARGS)
+    kwargs: dict[str, Any] | None = Field(None, description=_KWARGS)
+    options: Options = Field(default_factory=Options, description=_OPTIONS)
+
+
+class Signature(Model):
+    """A task, or a chain of tasks; the schema of `template` and of each entry of `tasks`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["task"]}, {"required": ["chain"]}],
+            **rules(
+                (
+                    "!has(self.chain) || (!has(self.args) && !has(self.kwargs) && !has(self.options))",
+                    "args, kwargs and options belong to a task: give them to the tasks of the chain",
+                ),
+            ),
+        }
     )
-    args: Annotated[list[Any], Field(max_length=1024)] | None = Field(
-        None, description="Positional arguments; strings may hold placeholders such as $(item) and $(index)."
+
+    task: TaskName | None = Field(
+        None, description="Registered name of the task, for example images.resize; not beside chain."
     )
-    kwargs: dict[str, Any] | None = Field(
-        None, description="Keyword arguments; strings may hold placeholders such as $(item.path)."
+    args: Arguments | None = Field(None, description=_ARGS)
+    kwargs: dict[str, Any] | None = Field(None, description=_KWARGS)
+    options: Options = Field(default_factory=Options, description=_OPTIONS)
+    chain: Annotated[list[Leaf], Field(min_length=1, max_length=MAX_CHAIN)] | None = Field(
+        None,
+        description=(
+            "Tasks that run one after another for each item; each gets the result of the one before as its first"
+            " argument. The result of the last is the item's; a failure of any is the item's."
+        ),
     )
-    options: Options = Field(default_factory=Options, description="Celery options of the message.")
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """The tasks to run for an item, in their order; ValueError when there are none."""
+        if self.chain:
+            return tuple(self.chain)
+        if self.task is None:
+            raise ValueError("Give a task, or a chain of tasks.")
+        return (Leaf.model_construct(task=self.task, args=self.args, kwargs=self.kwargs, options=self.options),)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
-from taskgroup.api.signature import Leaf
+from taskgroup.api.signature import Signature
 from taskgroup.api.workers import Workers
 
 MAX_ITEMS = 100_000
@@ -152,14 +152,14 @@ class TaskGroupSpec(Model):
     sequence: Sequence | None = Field(
         None, description="Integers as items; not beside items or tasks. Needs a template. Only a larger count later."
     )
-    tasks: Annotated[list[Leaf], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
+    tasks: Annotated[list[Signature], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
         None,
         description=(
             "One signature for each item, so that different tasks run in one group; not beside items, sequence or"
             " template. Append only."
         ),
     )
-    template: Leaf | None = Field(
+    template: Signature | None = Field(
         None, description="The signature of every item of items or sequence. Fixed once the group has started."
     )
     parallelism: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(

@@ -20,6 +20,7 @@ from taskgroup.api.signature import Leaf
 from taskgroup.broker.keys import kombu_priority
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.task_id import task_id
+from taskgroup.core.units import index_of
 
 _ORIGIN = "taskgroup-operator"
 _REPR_LENGTH = 64
@@ -57,16 +58,19 @@ class MessageTemplate:
         self._counter = itertools.count()
         self._pattern = _pattern(leaf, uid, queue)
 
-    def render(self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
-        """The message of one attempt of an item; `args` and `kwargs` are JSON values."""
+    def render(
+        self, unit: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any], parent: str | None = None
+    ) -> bytes:
+        """The message of one attempt of a unit; see Template."""
         encoded_args = _encode(args)
         encoded_kwargs = _encode(kwargs)
-        name = task_id(self._uid, index, attempt).encode()
+        name = task_id(self._uid, unit, attempt).encode()
         return self._pattern % (
             name,
             self._expires(),
-            index,
+            index_of(unit),
             name,
+            b"null" if parent is None else orjson.dumps(parent),
             _short(encoded_args, tuple(args)),
             _short(encoded_kwargs, kwargs),
             name,
@@ -115,7 +119,7 @@ class _Marks:
 
 
 def _pattern(leaf: Leaf, uid: str, queue: str) -> bytes:
-    """A message to fill with, in this order: id, expires, group_index, root_id, argsrepr, kwargsrepr, id, tag, body."""
+    """A message to fill with: id, expires, group_index, root_id, parent_id, argsrepr, kwargsrepr, id, tag, body."""
     marks = _Marks()
     message = {
         "headers": _headers(leaf, uid, marks),
@@ -142,8 +146,9 @@ def _headers(leaf: Leaf, uid: str, marks: _Marks) -> dict[str, Any]:
         "group_index": marks.number,
         "retries": 0,
         "timelimit": [options.time_limit_seconds, options.soft_time_limit_seconds],
+        # Not the chain's first task, as in Celery: what a task replaced itself by is found by the id of its unit.
         "root_id": marks.text,
-        "parent_id": None,
+        "parent_id": marks.json,
         "argsrepr": marks.json,
         "kwargsrepr": marks.json,
         "origin": _ORIGIN,

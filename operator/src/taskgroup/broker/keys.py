@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from taskgroup.core.units import MAX_STEPS
+
 PRIORITIES = 10
 """Priorities 0 to 9; 9 is the most urgent."""
 _SEPARATOR = "\x06\x16"
@@ -35,18 +37,28 @@ class BookKeys:
 
     @property
     def returned(self) -> str:
-        """Set of indexes that were dispatched, are in the queue no more and wait to be dispatched again."""
+        """Set of units that wait to be dispatched: again, or, when they are later steps, for the first time."""
         return f"{self.state}:returned"
 
     @property
     def attempts(self) -> str:
-        """Hash: index to the number of its newest attempt; absent is 0."""
+        """Hash: unit to the number of its newest attempt; absent is 0."""
         return f"{self.state}:attempts"
 
     @property
     def losses(self) -> str:
-        """Hash: index (task id for what is no item) to the number of workers that died holding it."""
+        """Hash: unit (task id for what is none) to the number of workers that died holding it."""
         return f"{self.state}:losses"
+
+    def released(self, step: int) -> str:
+        """Bits by index: whether this step of the item, from 1, was released. A bit where a set takes 60 bytes."""
+        return f"{self.state}:released:{step}"
+
+    @property
+    def all(self) -> list[str]:
+        """Every key."""
+        released = map(self.released, range(1, MAX_STEPS))
+        return [self.state, self.returned, self.attempts, self.losses, *released]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.pools.claim_history import Claims, Unacked
 from taskgroup.core.pools.observed import PoolQueue
 from taskgroup.core.task_id import TaskId
+from taskgroup.core.units import Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,18 @@ class Opening:
     nonce: str
     cursors: Mapping[int, int] = field(default_factory=dict)
     attempts: Mapping[int, int] = field(default_factory=dict)
-    returned: Indexes = NONE
-    """Indexes that wait to be dispatched again."""
+    returned: Units = NONE
+    """Units that wait to be dispatched again."""
     instead_of: str = ""
     """Nonce of books that are known to be out of date (an old copy of the broker's data): these are replaced."""
     owner: Owner | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ItemMessage:
-    """A message for an index in `returned`. It is pushed only while `attempt` is the index's newest attempt."""
+class UnitMessage:
+    """A message for a unit in `returned`. It is pushed only while `attempt` is the unit's newest attempt."""
 
-    index: int
+    unit: int
     priority: int
     message: bytes
     attempt: int = 0
@@ -98,8 +99,13 @@ class Requeued:
 class Template(Protocol):
     """One signature of one group, ready to be filled per item."""
 
-    def render(self, index: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
-        """The message of one attempt of an item; `args` and `kwargs` are JSON values."""
+    def render(
+        self, unit: int, attempt: int, args: Sequence[Any], kwargs: Mapping[str, Any], parent: str | None = None
+    ) -> bytes:
+        """The message of one attempt of a unit; `args` and `kwargs` are JSON values.
+
+        `parent` is the id of the task whose end has released it.
+        """
 
 
 class GroupBroker(Protocol):
@@ -118,8 +124,8 @@ class GroupBroker(Protocol):
     async def observe(self, route: Route, pods: Sequence[str]) -> QueueState:
         """State, messages on the queue and unacknowledged messages of these pods."""
 
-    async def books(self, uid: str) -> BrokerBooks:
-        """What is known of single items; as large as the trouble so far, so not for every look."""
+    async def books(self, uid: str, steps: int = 1) -> BrokerBooks:
+        """What is known of single units of items with up to `steps` of them; not for every look, as it may be large."""
 
     async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
         """Push the next messages of a priority and move its cursor from `start`; False when fenced or a replay."""
@@ -127,8 +133,8 @@ class GroupBroker(Protocol):
     async def skip(self, uid: str, fence: Fence, priority: int, start: int, indexes: Indexes) -> bool:
         """The next items of a priority go into `returned`, its cursor past them; False when fenced or a replay."""
 
-    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
-        """Push messages of indexes that are still in `returned`, and take them out of it; returns those indexes."""
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[UnitMessage]) -> BitMap:
+        """Push messages of units that are still in `returned`, and take them out of it; returns those units."""
 
     async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
         """Raise the epoch and take the items off the queue into `returned`; None = fenced, nothing done.
@@ -137,11 +143,14 @@ class GroupBroker(Protocol):
         queue, and the unacked messages of `pods` go too.
         """
 
-    async def renew(self, uid: str, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
-        """A new attempt number for each index, which goes into `returned`; None = fenced, nothing done."""
+    async def renew(self, uid: str, fence: Fence, units: Iterable[int]) -> dict[int, int] | None:
+        """A new attempt number for each unit, which goes into `returned`; None = fenced, nothing done."""
 
-    async def mark_missing(self, uid: str, fence: Fence, indexes: Iterable[int]) -> bool:
-        """Indexes whose message vanished go into `returned`, under the attempt that they have; False when fenced."""
+    async def release(self, uid: str, fence: Fence, units: Units) -> bool:
+        """Later steps go into `returned`, each once in the group's life; False when fenced."""
+
+    async def mark_missing(self, uid: str, fence: Fence, units: Iterable[int]) -> bool:
+        """Units whose message vanished go into `returned`, under the attempt that they have; False when fenced."""
 
     async def present(self, pool: str, pods: Sequence[str]) -> set[str]:
         """Task ids of all messages on the pool's queue and in the hands of these pods, and of these messages' roots.

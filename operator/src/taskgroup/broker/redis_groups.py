@@ -7,12 +7,15 @@ from typing import Any
 from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.api.signature import Leaf
+from taskgroup.api.spec import MAX_COUNT
+from taskgroup.broker.bits import marked
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.keys import PRIORITIES, BookKeys, PoolKeys, kombu_priority, list_number
-from taskgroup.broker.port import ItemMessage, Opening, Owner, Route, Withdrawn
+from taskgroup.broker.port import Opening, Owner, Route, UnitMessage, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
-from taskgroup.core.indexes import Indexes
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.task_id import LUA_PATTERN
+from taskgroup.core.units import STEP_SIZE, Units, at_step, steps_in, unit_of
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors, foreign_value
 from taskgroup.transport.shapes import count, counts_or_none, pairs, texts, triple
@@ -24,7 +27,9 @@ _OWNER = re.compile(rb"[0-9a-z-]{1,63}/[0-9a-z-]{1,63}/[0-9a-z.-]{1,253}")
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _LONGEST_NONCE = 64
 _MOST = 2**31
-"""No index, attempt, count of losses, cursor or epoch comes near it."""
+"""No unit, attempt, count of losses, cursor or epoch comes near it."""
+_MOST_BIT_BYTES = MAX_COUNT // 8
+"""Of the bits of one step."""
 
 
 class RedisGroups:
@@ -42,7 +47,7 @@ class RedisGroups:
     async def open(self, route: Route, opening: Opening) -> GroupState:
         """See GroupBroker."""
         keys = self._books(route.uid)
-        names = [keys.state, keys.returned, keys.attempts, keys.losses, *self._pool(route.pool).lists]
+        names = [*keys.all, *self._pool(route.pool).lists]
         args: list[Any] = [opening.nonce, opening.instead_of, TOMBSTONE, str(opening.owner or "")]
         args += [len(opening.cursors), len(opening.attempts), *_flat(opening.cursors), *_flat(opening.attempts)]
         return _state(await self._redis.run("open", names, [*args, *opening.returned], pairs))
@@ -61,16 +66,21 @@ class RedisGroups:
         lists = len(pool.lists)
         return QueueState(_state(state) if state else None, queued=sum(lengths[:lists]), held=sum(lengths[lists:]))
 
-    async def books(self, uid: str) -> BrokerBooks:
+    async def books(self, uid: str, steps: int = 1) -> BrokerBooks:
         """See GroupBroker."""
-        keys = self._books(uid)
+        keys, later = self._books(uid), range(1, steps)
         with broker_errors(self._redis.address):
             async with self._redis.client.pipeline(transaction=True) as pipe:
                 pipe.smembers(keys.returned)
                 pipe.hgetall(keys.attempts)
                 pipe.hgetall(keys.losses)
-                returned, attempts, losses = await pipe.execute()
-        return BrokerBooks(FrozenBitMap(_bitmap(returned)), _numbers(attempts), _numbers(losses))
+                for step in later:
+                    pipe.getrange(keys.released(step), 0, _MOST_BIT_BYTES - 1)
+                returned, attempts, losses, *bits = await pipe.execute()
+        released = (marked(part).shift(unit_of(0, step)) for step, part in zip(later, bits, strict=True))
+        return BrokerBooks(
+            FrozenBitMap(_bitmap(returned)), _numbers(attempts), _numbers(losses), Units.union(NONE, *released)
+        )
 
     async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
         """See GroupBroker."""
@@ -85,13 +95,13 @@ class RedisGroups:
         args = [fence.nonce, fence.epoch, f"{_CURSOR}{priority}", start, start + len(indexes), *indexes]
         return bool(await self._redis.run("skip", [keys.state, keys.returned], args, count))
 
-    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[ItemMessage]) -> BitMap:
+    async def redispatch(self, route: Route, fence: Fence, entries: Sequence[UnitMessage]) -> BitMap:
         """See GroupBroker."""
         keys = self._books(route.uid)
         names = [keys.state, keys.returned, keys.attempts, *self._pool(route.pool).lists]
         args: list[Any] = [fence.nonce, fence.epoch]
         for entry in entries:
-            args += [entry.index, entry.attempt, list_number(kombu_priority(entry.priority)), entry.message]
+            args += [entry.unit, entry.attempt, list_number(kombu_priority(entry.priority)), entry.message]
         return _bitmap(await self._redis.run("redispatch", names, args, texts))
 
     async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
@@ -100,16 +110,16 @@ class RedisGroups:
         names = [keys.state, keys.returned, keys.attempts, *pool.lists]
         if running:
             names += [key(pod) for pod in pods for key in (pool.unacked, pool.unacked_index)]
-        args = [fence.nonce, fence.epoch, route.uid, int(running), LUA_PATTERN]
+        args = [fence.nonce, fence.epoch, route.uid, int(running), LUA_PATTERN, STEP_SIZE]
         answer = await self._redis.run("withdraw", names, args, _withdrawn)
         if answer is None:
             return None
         epoch, queued, held = answer
         return Withdrawn(Fence(fence.nonce, epoch), _bitmap(queued), _bitmap(held))
 
-    async def renew(self, uid: str, fence: Fence, indexes: Iterable[int]) -> dict[int, int] | None:
+    async def renew(self, uid: str, fence: Fence, units: Iterable[int]) -> dict[int, int] | None:
         """See GroupBroker."""
-        wanted, keys = list(indexes), self._books(uid)
+        wanted, keys = list(units), self._books(uid)
         names = [keys.state, keys.returned, keys.attempts]
         attempts = await self._redis.run("renew", names, [fence.nonce, fence.epoch, *wanted], counts_or_none)
         if attempts is None:
@@ -118,10 +128,20 @@ class RedisGroups:
             raise foreign_value()
         return dict(zip(wanted, attempts, strict=True))
 
-    async def mark_missing(self, uid: str, fence: Fence, indexes: Iterable[int]) -> bool:
+    async def release(self, uid: str, fence: Fence, units: Units) -> bool:
         """See GroupBroker."""
         keys = self._books(uid)
-        args = [fence.nonce, fence.epoch, *indexes]
+        for step in range(1, steps_in(units)):
+            names, indexes = [keys.state, keys.returned, keys.released(step)], at_step(units, step)
+            args = [fence.nonce, fence.epoch, unit_of(0, step), *indexes]
+            if indexes and not await self._redis.run("release", names, args, count):
+                return False
+        return True
+
+    async def mark_missing(self, uid: str, fence: Fence, units: Iterable[int]) -> bool:
+        """See GroupBroker."""
+        keys = self._books(uid)
+        args = [fence.nonce, fence.epoch, *units]
         return bool(await self._redis.run("mark_missing", [keys.state, keys.returned], args, count))
 
     async def present(self, pool: str, pods: Sequence[str]) -> set[str]:
@@ -135,7 +155,7 @@ class RedisGroups:
         keys = self._books(uid)
         with broker_errors(self._redis.address):
             async with self._redis.client.pipeline(transaction=True) as pipe:
-                pipe.delete(keys.state, keys.returned, keys.attempts, keys.losses)
+                pipe.delete(*keys.all)
                 if tombstone:
                     pipe.hset(keys.state, "nonce", TOMBSTONE)
                     pipe.expire(keys.state, _TOMBSTONE_SECONDS)

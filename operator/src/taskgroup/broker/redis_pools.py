@@ -10,7 +10,6 @@ from typing import Any
 
 from redis.exceptions import InvalidResponse
 
-from taskgroup.api.spec import MAX_COUNT
 from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.broker.port import Requeued
 from taskgroup.broker.unacked import UNACKED_FIELDS, Entry, read_entry, read_unacked
@@ -139,7 +138,7 @@ class RedisPools:
         uids, given_up, set_aside, losses = frozenset(groups), frozenset[TaskId](), 0, 0
         by_books: dict[str, list[Entry]] = {}
         for entry in entries:
-            is_ours = entry.item is not None and entry.item.uid in uids and entry.item.index < MAX_COUNT
+            is_ours = entry.item is not None and entry.item.uid in uids
             by_books.setdefault(entry.item.uid if entry.item and is_ours else pool, []).append(entry)
         for uid, own in by_books.items():
             requeued = await self._requeue(pool, pod, uid, own, limits, blame)
@@ -169,9 +168,9 @@ class RedisPools:
         names += [keys.unacked(pod), keys.unacked_index(pod), *keys.lists]
         args: list[Any] = [TOMBSTONE, *limits]
         for entry in entries:
-            item = entry.item if entry.item and entry.item.uid == uid and entry.item.index < MAX_COUNT else None
-            index, attempt = (item.index, item.attempt) if item else ("", 0)
-            args += [entry.tag, entry.raw, entry.list, index, attempt, entry.id, entry.message]
+            item = entry.item if entry.item and entry.item.uid == uid else None
+            unit, attempt = (item.unit, item.attempt) if item else ("", 0)
+            args += [entry.tag, entry.raw, entry.list, unit, attempt, entry.id, entry.message]
             args += [_NONE if entry.waits else blame, int(entry.is_fresh)]
         ids, set_aside, losses = await self._redis.run("requeue", names, args, _requeued)
         given_up = (TaskId.parse(raw.decode(errors="replace")) for raw in ids)
@@ -240,7 +239,7 @@ def _requeued(answer: Any) -> tuple[list[bytes], int, int]:
 
 
 def _is_in(item: TaskId, groups: Mapping[str, Indexes]) -> bool:
-    return item.index < MAX_COUNT and item.index in groups.get(item.uid, NONE)
+    return item.unit in groups.get(item.uid, NONE)
 
 
 def _rows(answer: Any) -> list[list[bytes]]:

@@ -1,10 +1,11 @@
-"""How items end: the one form that a result has between its key in the result backend and the ledger."""
+"""How units end: the one form that a result has between its key in the result backend and the ledger."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
+from taskgroup.core.units import Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +23,24 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Completions:
-    """Items whose newest attempt ended."""
+    """Units whose newest attempt ended."""
 
-    succeeded: Indexes = NONE
+    succeeded: Units = NONE
     failed: Mapping[int, Failure] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def count(self) -> int:
-        """How many items."""
+        """How many units."""
         return len(self.succeeded) + len(self.failed)
 
     def __bool__(self) -> bool:
         return bool(self.succeeded) or bool(self.failed)
 
     def plus(self, later: "Completions") -> "Completions":
-        """Both; what is said twice of an item is said once, SUCCESS first."""
+        """Both; what is said twice of a unit is said once, SUCCESS first."""
         return Completions(self.succeeded | later.succeeded, MappingProxyType({**self.failed, **later.failed}))
 
     def minus(self, counted: "Completions") -> "Completions":
         """Without those that were counted."""
-        left = {index: failure for index, failure in self.failed.items() if index not in counted.failed}
+        left = {unit: failure for unit, failure in self.failed.items() if unit not in counted.failed}
         return Completions(self.succeeded - counted.succeeded, MappingProxyType(left))

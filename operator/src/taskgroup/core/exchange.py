@@ -5,9 +5,10 @@ What the pool is made of, and where its broker is, comes beside the demand (`Ass
 
 from dataclasses import dataclass
 
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
+from taskgroup.core.units import Units
 
 MAX_LOSSES = 3
 """Workers that may die with an item before it is given up: the pool counts, the group says so."""
@@ -29,8 +30,8 @@ class Demand:
     """After the end: what the items' own tasks put on the queue may still be run."""
     give_back: bool = True
     """What a dead worker held belongs back on the queue; False when the rest of the group was cancelled."""
-    over: Indexes = NONE
-    """Items that have ended: what workers still hold of them is a remainder."""
+    over: Units = NONE
+    """Units that have ended: what workers still hold of them is a remainder."""
     reason: str = "The group has not started."
     """Why, as the log of an action shows it."""
 

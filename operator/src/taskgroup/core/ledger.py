@@ -1,7 +1,8 @@
-"""The operator's books: what is known of every index. Values only; `snapshot` says how they are saved.
+"""The operator's books: what is known of every item and of its units. Values only; `snapshot` says how they are saved.
 
-Each index is in exactly one place: pending, in flight, succeeded, failed or cancelled. Pending and in flight are not
-stored: they follow from the cursors (how much of each lane was ever dispatched) and from `returned` (what came back).
+Each item is in exactly one place: pending, in flight, succeeded, failed or cancelled. Pending and in flight are not
+stored: they follow from the cursors (how much of each lane was ever dispatched), from `released` (which later steps
+were) and from `returned` (what came back).
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,9 +13,11 @@ from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes, full
-from taskgroup.core.items.work import Lane
+from taskgroup.core.items.lanes import Lane
+from taskgroup.core.units import Units, after, units_of, without_items
 
 Attempts = Mapping[int, int]
+"""A number for each unit that has one."""
 _NO_ATTEMPTS: Attempts = MappingProxyType({})
 
 
@@ -33,23 +36,29 @@ class Ledger:
     """The books of one group."""
 
     total: int = 0
+    steps: int = 1
+    """Most units of one item."""
     nonce: str = ""
     """Names this group's state in Redis; another or none there means that Redis lost data."""
     cursors: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     """Priority to the number of its lane's items that were dispatched at least once."""
-    returned: Indexes = NONE
-    """Dispatched once and no longer in the broker: to be dispatched again."""
+    returned: Units = NONE
+    """In the broker no more, or not yet: to be dispatched as soon as there is room."""
+    released: Units = field(default=NONE, compare=False)
+    """Later steps whose turn has come, as the broker knows them: asked for at each start, never saved."""
+    passed: Units = NONE
+    """Steps that succeeded and are not the last one of their item."""
     succeeded: Indexes = NONE
     failed: Indexes = NONE
     cancelled: Indexes = NONE
     attempts: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
-    """Index to the suffix of its newest task id; absent means 0."""
+    """Unit to the suffix of its newest task id; absent means 0."""
     missed: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
-    """Index to how often it was found missing and dispatched again."""
+    """Unit to how often it was found missing and dispatched again."""
     losses: Attempts = field(default_factory=lambda: _NO_ATTEMPTS, compare=False)
-    """Index to how many workers died with it, as the broker counts them: asked for at each start, never saved."""
+    """Unit to how many workers died with it, as the broker counts them: asked for at each start, never saved."""
     interruptions: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
-    """Index to how often the broker's absence ended an attempt of it."""
+    """Unit to how often the broker's absence ended an attempt of it."""
     failures: tuple[FailureGroup, ...] = ()
     ran_seconds: float = 0.0
     """Running time up to the last suspension."""
@@ -67,16 +76,32 @@ class Ledger:
         """How many items have not ended."""
         return self.total - len(self.ended)
 
+    @property
+    def over(self) -> Units:
+        """Units that will not run again: what workers still hold of them is a remainder."""
+        return self.passed | units_of(self.ended, self.steps)
+
+    @property
+    def units(self) -> Units:
+        """All units that there can be."""
+        return units_of(full(self.total), self.steps)
+
+    @property
+    def due(self) -> Units:
+        """Steps whose turn has come, and the broker does not know it yet."""
+        return without_items(after(self.passed) - self.released, self.ended)
+
     def ever_dispatched(self, lanes: Iterable[Lane]) -> Indexes:
-        """Items whose message was put on the queue at least once."""
+        """Items whose first message was put on the queue at least once."""
         dispatched = BitMap()
         for lane in lanes:
             dispatched |= lane.indexes[: self.cursors.get(lane.priority, 0)]
         return FrozenBitMap(dispatched)
 
-    def in_flight(self, lanes: Iterable[Lane]) -> Indexes:
-        """Items that are on the queue or with a worker."""
-        return self.ever_dispatched(lanes) - self.returned - self.ended
+    def in_flight(self, lanes: Iterable[Lane]) -> Units:
+        """Units that are on the queue or with a worker."""
+        begun = self.ever_dispatched(lanes) | self.released
+        return without_items(begun - self.returned - self.passed, self.ended)
 
     def is_dispatched(self) -> bool:
         """Whether anything was ever put on the queue."""
@@ -98,28 +123,39 @@ class Ledger:
         """Items that count as dispatched and returned, although they never were on the queue."""
         return self.dispatched(priority, cursor).withdrawn(indexes)
 
-    def withdrawn(self, indexes: Indexes) -> "Ledger":
-        """Items whose message left the broker without an end wait for another dispatch."""
-        return replace(self, returned=(self.returned | indexes) - self.ended)
+    def withdrawn(self, units: Units) -> "Ledger":
+        """Units whose message left the broker without an end wait for another dispatch."""
+        return replace(self, returned=without_items((self.returned | units) - self.passed, self.ended))
 
-    def marked_missing(self, indexes: Indexes) -> "Ledger":
-        """Items that were found missing wait for another dispatch, and each such time is counted."""
-        counted = {index: self.missed.get(index, 0) + 1 for index in indexes}
-        return replace(self.withdrawn(indexes), missed=MappingProxyType({**self.missed, **counted}))
+    def marked_missing(self, units: Units) -> "Ledger":
+        """Units that were found missing wait for another dispatch, and each such time is counted."""
+        counted = {unit: self.missed.get(unit, 0) + 1 for unit in units}
+        return replace(self.withdrawn(units), missed=MappingProxyType({**self.missed, **counted}))
 
-    def interrupted(self, indexes: Indexes) -> "Ledger":
-        """Attempts that the broker's absence has ended, one more for each of these items."""
-        counted = {index: self.interruptions.get(index, 0) + 1 for index in indexes}
+    def interrupted(self, units: Units) -> "Ledger":
+        """Attempts that the broker's absence has ended, one more for each of these units."""
+        counted = {unit: self.interruptions.get(unit, 0) + 1 for unit in units}
         return replace(self, interruptions=MappingProxyType({**self.interruptions, **counted})) if counted else self
 
-    def redispatched(self, indexes: Indexes) -> "Ledger":
-        """Withdrawn items that were dispatched again."""
-        return replace(self, returned=self.returned - indexes)
+    def redispatched(self, units: Units) -> "Ledger":
+        """Returned units that were dispatched."""
+        return replace(self, returned=self.returned - units)
 
     def renewed(self, attempts: Attempts) -> "Ledger":
-        """Items that wait for a dispatch under a new task id."""
+        """Units that wait for a dispatch under a new task id."""
         merged = MappingProxyType({**self.attempts, **attempts})
         return replace(self.withdrawn(FrozenBitMap(list(attempts))), attempts=merged)
+
+    def passed_with(self, units: Units) -> "Ledger":
+        """Steps that succeeded, so that those behind them are due."""
+        if not units:
+            return self
+        fresh = without_items(units & self.units, self.ended)
+        return replace(self, passed=self.passed | fresh, returned=self.returned - fresh)
+
+    def released_with(self, units: Units) -> "Ledger":
+        """Later steps that wait for their first dispatch."""
+        return replace(self, released=self.released | units).withdrawn(units)
 
     def succeeded_with(self, indexes: Indexes) -> "Ledger":
         """SUCCESS is final: it also corrects an earlier failure."""
@@ -129,7 +165,7 @@ class Ledger:
             succeeded=self.succeeded | fresh,
             failed=self.failed - fresh,
             cancelled=self.cancelled - fresh,
-            returned=self.returned - fresh,
+            returned=without_items(self.returned, fresh),
             failures=tuple(kept for group in self.failures if (kept := _without(group, fresh)).indexes),
         )
 
@@ -143,7 +179,7 @@ class Ledger:
         return replace(
             self,
             failed=self.failed | fresh,
-            returned=self.returned - fresh,
+            returned=without_items(self.returned, fresh),
             failures=_added(self.failures, FailureGroup(failure, fresh, now)),
         )
 

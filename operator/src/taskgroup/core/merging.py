@@ -15,21 +15,24 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
     """The ledger to go on with, when the stored one is not what was saved last.
 
     Under the same nonce both are right. Under another one the stored ledger is of another state in the broker: it is
-    taken when it knows all ends that the memory knows, and is foreign or old otherwise.
+    taken when it knows all ends that the memory knows, and is foreign or old otherwise. One that knows of no dispatch
+    is foreign, too, where there was one: all would be sent again under the same ids.
     """
     if stored.nonce == memory.nonce:
         return replace(
             with_ends_of(memory, stored),
+            passed=memory.passed | stored.passed,
             attempts=_larger(memory.attempts, stored.attempts),
             missed=_larger(memory.missed, stored.missed),
         )
-    return stored if stored.nonce and memory.ended <= stored.ended else memory
+    is_later = memory.ended <= stored.ended and (stored.is_dispatched() or not memory.is_dispatched())
+    return stored if stored.nonce and is_later else memory
 
 
 def with_ends_of(ledger: Ledger, other: Ledger) -> Ledger:
     """The ledger, with the ends that only the other one knows."""
-    if ledger.total < other.total:
-        ledger = replace(ledger, total=other.total)
+    total, steps = max(ledger.total, other.total), max(ledger.steps, other.steps)
+    ledger = replace(ledger, total=total, steps=steps)
     for group in other.failures:
         ledger = ledger.failed_with(group.failure, group.indexes, group.last_time)
     return ledger if other.succeeded <= ledger.succeeded else ledger.succeeded_with(other.succeeded)

@@ -10,8 +10,9 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.spec import MAX_COUNT
 from taskgroup.core.completions import Failure
-from taskgroup.core.indexes import Indexes
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.units import MAX_STEPS, index_of, steps_in
 
 FORMAT = 1
 MAX_BYTES = 32 * 1024 * 1024
@@ -41,6 +42,10 @@ def encode(ledger: Ledger) -> bytes:
     head |= {name: {str(key): value for key, value in getattr(ledger, name).items()} for name in mappings}
     head |= {name: list(getattr(ledger, name)) for name in _LISTS}
     head["failures"] = [_failure(group) for group in ledger.failures]
+    if ledger.steps > 1:
+        # Absent where no item is a chain, so that the version before chains can read it, too.
+        blobs.append(ledger.passed.serialize())
+        head |= {"steps": ledger.steps, "passed_size": len(blobs[-1])}
     text = orjson.dumps(head)
     return zlib.compress(len(text).to_bytes(4, "big") + text + b"".join(blobs))
 
@@ -64,7 +69,8 @@ def decode(data: bytes) -> Ledger:
 def _filled(head: Any, blobs: memoryview) -> Ledger:
     if (known := _number(head["format"])) != FORMAT:
         raise ValueError(f"ledger format {known} is not known to this version: run a newer operator")
-    bitmaps = _bitmaps(blobs, head["sizes"])
+    steps = _steps(head.get("steps", 1))
+    *bitmaps, passed = _bitmaps(blobs, [*head["sizes"], head.get("passed_size", 0)], steps)
     fields: dict[str, Any] = {name: _PLAIN[name](head[name]) for name in _PLAIN}
     fields |= {name: _texts(head.get(name, [])) for name in _LISTS}
     fields |= {name: _numbers(head[name]) for name in _MAPPINGS}
@@ -76,7 +82,7 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
         FailureGroup(Failure(_text(reason), _text(message), *map(_text, traceback)), bits, _seconds(time))
         for (reason, message, time, *traceback), bits in groups
     )
-    ledger = Ledger(failures=failures, **fields)
+    ledger = Ledger(failures=failures, steps=steps, passed=passed, **fields)
     _require(not ledger.ended or ledger.ended.max() < ledger.total, "an item beyond its end")
     return ledger
 
@@ -96,13 +102,14 @@ def _decompress(data: bytes) -> bytes:
     return raw
 
 
-def _bitmaps(data: memoryview, sizes: list[int]) -> list[Indexes]:
+def _bitmaps(data: memoryview, sizes: list[int], steps: int) -> list[Indexes]:
     """A few bytes may stand for any number of neighbours, so the members are bounded, too."""
     _require(len(sizes) <= _MAX_BITMAPS, "too many sets")
     bitmaps: list[Indexes] = []
     for size in sizes:
-        bitmap = FrozenBitMap.deserialize(bytes(data[: _number(size)]))
-        _require(not bitmap or bitmap.max() < MAX_COUNT, "an index that no group has")
+        bitmap = FrozenBitMap.deserialize(bytes(data[: _number(size)])) if size else NONE
+        _require(not bitmap or index_of(bitmap.max()) < MAX_COUNT, "an index that no group has")
+        _require(steps_in(bitmap) <= steps, "a step that no item has")
         bitmaps.append(bitmap)
         data = data[size:]
     return bitmaps
@@ -119,6 +126,11 @@ def _require(holds: object, what: str) -> None:
 
 def _number(value: Any) -> int:
     _require(type(value) is int and 0 <= value <= _MAX_NUMBER, "a wrong number")
+    return int(value)
+
+
+def _steps(value: Any) -> int:
+    _require(1 <= _number(value) <= MAX_STEPS, "more steps than a chain can have")
     return int(value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyroaring import FrozenBitMap
 
-from taskgroup.broker.port import GroupBroker, ItemMessage, Opening, Owner, Route
+from taskgroup.broker.port import GroupBroker, Opening, Owner, Route, UnitMessage
 from taskgroup.cluster.port import GroupStore
 from taskgroup.connections.linking import Link
 from taskgroup.core.action import Action
@@ -18,6 +18,7 @@ from taskgroup.groups import searching
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.memory import Memory
 from taskgroup.groups.messages import Messages
+from taskgroup.groups.step_results import StepResults
 from taskgroup.loops.action_log import log_action
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.metrics import GroupMetrics, Move
@@ -52,6 +53,7 @@ class Actions:
             plan.Open: self._open,
             plan.Dispatch: self._dispatch,
             plan.Skip: self._skip,
+            plan.Release: self._release,
             plan.Redispatch: self._redispatch,
             plan.Withdraw: self._withdraw,
             plan.Renew: self._renew,
@@ -108,20 +110,40 @@ class Actions:
             raise FencedError
         self._record.ledger = self._record.ledger.skipped(action.priority, cursor, action.indexes)
 
+    async def _release(self, action: plan.Release) -> None:
+        if not await self._broker.release(self._route.uid, self._fenced(), action.units):
+            raise FencedError
+        self._record.ledger = self._record.ledger.released_with(action.units)
+
     async def _redispatch(self, action: plan.Redispatch) -> None:
-        work = self._work()
-        for part in self._messages.slices(action.indexes, self._record.ledger.attempts):
-            entries = [
-                ItemMessage(index, work.leaf(index).options.priority, message, number)
-                for index, number, message in part
-            ]
-            began = self._clock.monotonic()
-            pushed = FrozenBitMap(await self._broker.redispatch(self._route, self._fenced(), entries))
-            self._record.ledger = self._record.ledger.redispatched(pushed)
-            self._record.dispatch_times.add(pushed, began)
-            self._metrics.moved(self._seen.meta, Move.REDISPATCHED, len(pushed))
-            if len(pushed) < len(part):
-                raise FencedError
+        attempts = self._record.ledger.attempts
+        results = StepResults(self._link.connection.results, self._route.uid, self._work(), attempts)
+        async for part in results.parts(action.units):
+            for messages in self._messages.slices(part.units, attempts, results, part.results):
+                await self._push(messages)
+            too_large = {unit: results.too_large(unit, size) for unit, size in self._messages.too_large.items()}
+            self._record.unsendable = {**self._record.unsendable, **part.unsendable, **too_large}
+
+    async def _push(self, messages: list[tuple[int, int, bytes]]) -> None:
+        work, ledger = self._work(), self._record.ledger
+        entries = [
+            UnitMessage(unit, work.leaf(unit).options.priority, message, attempt) for unit, attempt, message in messages
+        ]
+        began = self._clock.monotonic()
+        pushed = FrozenBitMap(await self._broker.redispatch(self._route, self._fenced(), entries))
+        self._record.ledger = ledger.redispatched(pushed)
+        self._record.dispatch_times.add(pushed, began)
+        self._measure_pushed(pushed)
+        if len(pushed) < len(messages):
+            raise FencedError
+
+    def _measure_pushed(self, units: FrozenBitMap) -> None:
+        """A later step comes to the queue this way for the first time, too."""
+        ledger = self._record.ledger
+        first = sum(unit in ledger.released and unit not in ledger.attempts for unit in units) if ledger.released else 0
+        for move, count in ((Move.DISPATCHED, first), (Move.REDISPATCHED, len(units) - first)):
+            if count:
+                self._metrics.moved(self._seen.meta, move, count)
 
     async def _withdraw(self, action: plan.Withdraw) -> None:
         pods = self._seen.view.pods if self._seen.view else ()
@@ -129,25 +151,25 @@ class Actions:
         if withdrawn is None:
             raise FencedError
         self._fence = withdrawn.fence
-        items = FrozenBitMap(withdrawn.queued | withdrawn.running)
-        self._record.ledger = self._record.ledger.withdrawn(items)
-        self._metrics.moved(self._seen.meta, Move.WITHDRAWN, len(items))
+        units = FrozenBitMap(withdrawn.queued | withdrawn.running)
+        self._record.ledger = self._record.ledger.withdrawn(units)
+        self._metrics.moved(self._seen.meta, Move.WITHDRAWN, len(units))
 
     async def _renew(self, action: plan.Renew) -> None:
-        attempts = await self._broker.renew(self._route.uid, self._fenced(), action.indexes)
+        attempts = await self._broker.renew(self._route.uid, self._fenced(), action.units)
         if attempts is None:
             raise FencedError
         self._record.ledger = self._record.ledger.renewed(attempts)
-        self._metrics.moved(self._seen.meta, Move.INTERRUPTED, len(action.indexes))
+        self._metrics.moved(self._seen.meta, Move.INTERRUPTED, len(action.units))
 
     async def _search(self, _: plan.Search) -> None:
         searching.start(self._memory, self._seen, self._link, self._work(), self._clock.now())
 
     async def _mark_missing(self, action: plan.MarkMissing) -> None:
-        if not await self._broker.mark_missing(self._route.uid, self._fenced(), action.indexes):
+        if not await self._broker.mark_missing(self._route.uid, self._fenced(), action.units):
             raise FencedError
-        self._record.ledger = self._record.ledger.marked_missing(action.indexes)
-        self._metrics.moved(self._seen.meta, Move.MISSING, len(action.indexes))
+        self._record.ledger = self._record.ledger.marked_missing(action.units)
+        self._metrics.moved(self._seen.meta, Move.MISSING, len(action.units))
         searching.reset(self._memory.searches)
 
     async def _delete_object(self, _: plan.DeleteObject) -> None:

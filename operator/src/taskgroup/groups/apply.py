@@ -7,12 +7,13 @@ from taskgroup.cluster.port import GroupStore
 from taskgroup.core.groups.figures import figures_of
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.plan import Plan
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import encode
 from taskgroup.core.status.conditions import with_hindrance
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
+from taskgroup.core.units import Units
 from taskgroup.groups.actions import Actions
 from taskgroup.groups.memory import NOT_ADOPTED, Memory, Record
 from taskgroup.loops.action_log import log_event
@@ -95,6 +96,7 @@ class Applier:
         record = memory.record
         record.ledger, record.carried = plan.ledger, plan.carried
         record.forget |= plan.forget
+        record.unsendable = {unit: why for unit, why in record.unsendable.items() if unit not in plan.counted.failed}
         record.extra_events += plan.extra_events
 
     async def _save(self, plan: Plan, seen: Observed, memory: Memory) -> float:
@@ -140,7 +142,7 @@ class Applier:
         if not record.forget or link is None:
             return
         attempts = record.ledger.attempts
-        ids = [task_id(seen.meta.uid, index, attempts.get(index, 0)) for index in record.forget]
+        ids = [task_id(seen.meta.uid, unit, attempts.get(unit, 0)) for unit in record.forget]
         await link.connection.results.delete(ids)
         record.forget = NONE
 
@@ -185,8 +187,8 @@ class Applier:
             self._metrics.ran(meta, link.subscription.run_seconds)
             link.subscription.run_seconds = []
         counted = BitMap(plan.counted.failed) | plan.counted.succeeded
-        for items, seconds in record.dispatch_times.take(counted & record.ledger.ended, now) if counted else ():
-            self._metrics.ended(meta, items, seconds)
+        for units, seconds in record.dispatch_times.take(counted & record.ledger.over, now) if counted else ():
+            self._metrics.ended(meta, units, seconds)
 
     def _follow(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         link = memory.intake.link
@@ -203,7 +205,7 @@ def _ledger_of(meta: Meta) -> str:
     return f"{meta.uid}/ledger"
 
 
-def _in_flight(seen: Observed, record: Record) -> Indexes:
+def _in_flight(seen: Observed, record: Record) -> Units:
     if seen.work is None or phase_of(record.status) is not Phase.RUNNING:
         return NONE
     return record.ledger.in_flight(seen.work.lanes)

@@ -12,6 +12,7 @@ from taskgroup.cluster.errors import ApiError
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.meta import Meta
 from taskgroup.core.task_id import task_id
+from taskgroup.core.units import MAX_STEPS, index_of
 from taskgroup.groups.deletion_report import DeletionReport
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.observe import read_meta
@@ -103,11 +104,12 @@ class Cleaner:
         await connection.groups.erase(meta.uid, tombstone=True)
 
     async def _delete_results(self, meta: Meta, link: Link, dispatched: int) -> None:
-        """Every value that any attempt of any item may have left; indexes above the cursors never ran."""
-        books = await link.connection.groups.books(meta.uid)
-        highest = max((dispatched, *(index + 1 for index in books.attempts)))
-        first = (task_id(meta.uid, index, 0) for index in range(highest))
-        later = (task_id(meta.uid, index, n + 1) for index, last in books.attempts.items() for n in range(last))
+        """Every value that any attempt of any unit may have left; indexes above the cursors never ran."""
+        books = await link.connection.groups.books(meta.uid, MAX_STEPS)
+        highest = max((dispatched, *(index_of(unit) + 1 for unit in books.attempts)))
+        begun = itertools.chain(range(highest), books.released)
+        first = (task_id(meta.uid, unit, 0) for unit in begun)
+        later = (task_id(meta.uid, unit, n + 1) for unit, last in books.attempts.items() for n in range(last))
         # The numbers come from Redis, where tenants can write.
         ids = itertools.islice(itertools.chain(first, later), _MAX_RESULTS)
         while chunk := list(itertools.islice(ids, _CHUNK)):

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from taskgroup.api.names import Reason
-from taskgroup.api.signature import Leaf
+from taskgroup.api.signature import Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
@@ -85,15 +85,15 @@ def _parsed(spec: dict[str, Any]) -> Generator[None, None, TaskGroupSpec]:
     tasks = spec.get("tasks")
     if not isinstance(tasks, list):
         return TaskGroupSpec.model_validate(spec)
-    leaves: list[Any] = []
+    signatures: list[Any] = []
     for start in range(0, len(tasks), _TASKS_AT_ONCE):
         try:
-            leaves += [Leaf.model_validate(task) for task in tasks[start : start + _TASKS_AT_ONCE]]
+            signatures += [Signature.model_validate(task) for task in tasks[start : start + _TASKS_AT_ONCE]]
         except ValidationError:
             # Read as a whole, so that the error names the task's place.
             return TaskGroupSpec.model_validate(spec)
         yield
-    return TaskGroupSpec.model_validate({**spec, "tasks": leaves})
+    return TaskGroupSpec.model_validate({**spec, "tasks": signatures})
 
 
 def _invalid(generation: int, sentence: str) -> Compiled:

@@ -3,18 +3,21 @@ in the cluster, the broker and the results.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.connections.linking import Link
+from taskgroup.core.completions import Failure
 from taskgroup.core.groups.observed import Carried, Suspicion
 from taskgroup.core.groups.plan import Event
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.pool_spec import PoolSpec
 from taskgroup.core.trouble import Trouble
+from taskgroup.core.units import Units
 from taskgroup.groups.dispatch_times import DispatchTimes
 from taskgroup.loops.clock import NEVER
 
@@ -66,8 +69,10 @@ class Record:
     adopted: int = NOT_ADOPTED
     """`Intake.outages` when the ledger was last known to be what the broker knows."""
     carried: Carried = field(default_factory=Carried)
-    forget: Indexes = NONE
-    """Counted items whose values are deleted after the next save."""
+    forget: Units = NONE
+    """Counted units whose values are deleted after the next save."""
+    unsendable: Mapping[int, Failure] = field(default_factory=dict)
+    """Units that cannot be sent, because of the result that they should get."""
     extra_events: tuple[Event, ...] = ()
     """To be posted with the next status."""
     status_written: float = NEVER

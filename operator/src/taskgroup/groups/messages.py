@@ -1,11 +1,14 @@
-"""The messages of a group's items, made in parts that are small enough for one script call."""
+"""The messages of a group's units, made in parts that are small enough for one script call."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.port import GroupBroker, Route, Template
-from taskgroup.core.indexes import Indexes
 from taskgroup.core.items.work import Work
+from taskgroup.core.units import Units
+from taskgroup.groups.step_results import StepResults
 
 _SLICE = 1_000
 """Most messages in one script call."""
@@ -13,6 +16,9 @@ _SLICE_BYTES = 1024 * 1024
 """No more are added once a script call has that many bytes."""
 _SLICE_PLACEHOLDERS = 20_000
 """Most placeholders that are filled before others have their turn: some milliseconds."""
+
+Values = Mapping[int, Any]
+NO_VALUES: Values = MappingProxyType({})
 
 
 class Messages:
@@ -24,21 +30,37 @@ class Messages:
         self._work = work
         self._templates: dict[str, Template] = {}
         self._last: tuple[Leaf, Template] | None = None
+        self.too_large: dict[int, int] = {}
+        """Units whose messages were left out, and how long they would be."""
 
-    def slices(self, indexes: Indexes, attempts: Mapping[int, int]) -> Iterator[list[tuple[int, int, bytes]]]:
-        """Index, attempt and message of each item; a part may be in memory twice."""
+    def slices(
+        self, units: Units, attempts: Mapping[int, int], results: StepResults | None = None, values: Values = NO_VALUES
+    ) -> Iterator[list[tuple[int, int, bytes]]]:
+        """Unit, attempt and message of each unit; a part may be in memory twice.
+
+        `values` are the results that go in front of the arguments; a message that becomes too long by one is left out.
+        """
         part, size = [], 0
         most = min(_SLICE, max(1, _SLICE_PLACEHOLDERS // max(self._work.placeholders, 1)))
-        for index in indexes:
-            attempt, call = attempts.get(index, 0), self._work.call(index)
-            message = self._template(call.leaf).render(index, attempt, call.args, call.kwargs)
-            part.append((index, attempt, message))
+        for unit in units:
+            attempt = attempts.get(unit, 0)
+            message = self._message(unit, attempt, results, values)
+            if unit in values and len(message) > self._work.most_message_bytes:
+                self.too_large[unit] = len(message)
+                continue
+            part.append((unit, attempt, message))
             size += len(message)
             if len(part) >= most or size >= _SLICE_BYTES:
                 yield part
                 part, size = [], 0
         if part:
             yield part
+
+    def _message(self, unit: int, attempt: int, results: StepResults | None, values: Values) -> bytes:
+        call = self._work.call(unit)
+        args = [values[unit], *call.args] if unit in values else call.args
+        parent = results.parent(unit) if results else None
+        return self._template(call.leaf).render(unit, attempt, args, call.kwargs, parent)
 
     def _template(self, leaf: Leaf) -> Template:
         """One template for all signatures that differ in their arguments alone."""

@@ -63,7 +63,7 @@ class Observer:
             backend_trouble=trouble,
             servers=intake.link.address.servers if intake.link else frozenset(),
             view=meeting.view,
-            completions=intake.link.subscription.completions if intake.link else Completions(),
+            completions=_completions(memory),
             carried=record.carried,
             suspicions=memory.searches.suspicions,
             fresh_nonce=secrets.token_hex(8),
@@ -119,7 +119,16 @@ class Observer:
         is_adopted = memory.record.adopted == memory.intake.outages
         if not needs_books(memory.record.ledger, queue.state, is_adopted=is_adopted):
             return None
-        return await link.connection.groups.books(meta.uid)
+        work = memory.intake.compiled.work
+        steps = max(memory.record.ledger.steps, work.steps if work else 1)
+        return await link.connection.groups.books(meta.uid, steps)
+
+
+def _completions(memory: Memory) -> Completions:
+    """What the sweep found, and what cannot be sent at all."""
+    link = memory.intake.link
+    found = link.subscription.completions if link else Completions()
+    return found.plus(Completions(failed=memory.record.unsendable)) if memory.record.unsendable else found
 
 
 def _is_broken(intake: Intake) -> bool:

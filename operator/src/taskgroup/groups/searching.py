@@ -50,7 +50,7 @@ async def _absent(memory: Memory, seen: Observed, view: View, link: Link, work: 
     uid, ledger = seen.meta.uid, memory.record.ledger
     in_flight, attempts = ledger.in_flight(work.lanes), ledger.attempts
     present = await link.connection.groups.present(route_of(uid).pool, view.pods)
-    ids = {task_id(uid, index, attempts.get(index, 0)): index for index in in_flight}
+    ids = {task_id(uid, unit, attempts.get(unit, 0)): unit for unit in in_flight}
     # Most of what is absent has ended by now; the workers are asked about the rest only, and then once more the
     # results, because an item may end between two questions.
     absent = await _without_result(link, ids.keys() - present)

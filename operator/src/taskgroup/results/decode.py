@@ -13,7 +13,7 @@ from celery.backends.base import COMPRESSED_PAYLOAD_MAGIC
 
 HEAD_BYTES = 65_536
 """The first bytes of a value, which contain state and reason."""
-_MAX_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 512 * 1024 * 1024
 """Most bytes of one Redis value, and the limit of a compressed one after decompression."""
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
@@ -34,7 +34,7 @@ class StoredResult:
     traceback: str | None = None
 
 
-def decode(raw: bytes | None, limit: int = _MAX_BYTES) -> StoredResult | None:
+def decode(raw: bytes | None, limit: int = MAX_BYTES) -> StoredResult | None:
     """Decode a value, compressed or not; None when it is missing or not a JSON result of Celery.
 
     `limit` is the most bytes that are read of a compressed value after decompression.

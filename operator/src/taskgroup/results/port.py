@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from taskgroup.core.completions import Failure
-from taskgroup.results.decode import StoredResult
+from taskgroup.results.decode import MAX_BYTES, StoredResult
 
 
 class Ends(dict[str, Failure | None]):
@@ -51,8 +51,11 @@ class Results(Protocol):
     async def ended(self, ids: Sequence[str]) -> Ends:
         """Those of the ids that have ended, each with its failure or None. A value that cannot be read is a failure."""
 
-    async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
-        """Whole results, in order; None where there is none, or none that is JSON."""
+    async def values(self, ids: Sequence[str], most_bytes: int = MAX_BYTES) -> list[StoredResult | None]:
+        """Whole results, in order; None where there is none, or none that is JSON and, unpacked, at most so long."""
+
+    async def sizes(self, ids: Sequence[str]) -> list[int]:
+        """How many bytes each result has, as it is stored; 0 where there is none."""
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete results; missing ones do not matter."""

@@ -7,7 +7,7 @@ from redis.exceptions import InvalidResponse
 
 from taskgroup.api.spec import TransportOptions
 from taskgroup.core.completions import Failure
-from taskgroup.results.decode import ENDED, HEAD_BYTES, StoredResult, decode, ending
+from taskgroup.results.decode import ENDED, HEAD_BYTES, MAX_BYTES, StoredResult, decode, ending
 from taskgroup.results.failures import UNREADABLE, failure
 from taskgroup.results.port import Ends
 from taskgroup.transport.connection import RedisConnection
@@ -64,7 +64,7 @@ class RedisResults:
             ends.update(_end(name, others[name], head))
         return ends
 
-    async def values(self, ids: Sequence[str]) -> list[StoredResult | None]:
+    async def values(self, ids: Sequence[str], most_bytes: int = MAX_BYTES) -> list[StoredResult | None]:
         """See Results."""
         values: list[StoredResult | None] = []
         with broker_errors(self.address):
@@ -72,8 +72,17 @@ class RedisResults:
                 raw: list[Any] = await self._redis.client.mget([self._prefix + name for name in chunk])
                 if len(raw) != len(chunk):
                     raise InvalidResponse("another number of values than was asked for")
-                values += map(decode, raw)
+                values += (decode(one, most_bytes) for one in raw)
         return values
+
+    async def sizes(self, ids: Sequence[str]) -> list[int]:
+        """See Results."""
+        with broker_errors(self.address):
+            async with self._redis.client.pipeline(transaction=False) as pipe:
+                for name in ids:
+                    pipe.strlen(self._prefix + name)
+                answers: list[Any] = await pipe.execute(raise_on_error=False)
+        return [_size(answer) for answer in answers]
 
     async def delete(self, ids: Sequence[str]) -> None:
         """See Results."""
@@ -126,6 +135,15 @@ def _seconds(text: bytes) -> float | None:
     except ValueError:
         return None
     return seconds if seconds < _MOST_SECONDS else None
+
+
+def _size(answer: int | Exception) -> int:
+    """A key of another type holds no result."""
+    if isinstance(answer, int):
+        return answer
+    if "WRONGTYPE" in str(answer):
+        return 0
+    raise answer
 
 
 def _head(answer: bytes | Exception) -> bytes | None:

@@ -20,7 +20,7 @@ class Subscription:
         self.completions = Completions()
         """Delivered by the sweep and not counted yet."""
         self.run_seconds: list[float] = []
-        """How long delivered items ran; whoever measures them takes them away."""
+        """How long delivered units ran; whoever measures them takes them away."""
         self.wake = wake
         self._uid = uid
         self._changed = changed
@@ -30,7 +30,7 @@ class Subscription:
         self._reported = BitMap()
 
     def follow(self, in_flight: AbstractBitMap, attempts: Mapping[int, int]) -> None:
-        """Look for the ends of exactly these indexes from now on, each in its newest attempt (absent = 0).
+        """Look for the ends of exactly these units from now on, each in its newest attempt (absent = 0).
 
         Takes time for what changed since the last call, not for all that is followed; so `attempts` must be another
         mapping whenever it says something else.
@@ -38,13 +38,13 @@ class Subscription:
         before, renewed = self._attempts, BitMap()
         if attempts is not before:
             stayed = self._followed & in_flight
-            renewed = BitMap([index for index in stayed if before.get(index, 0) != attempts.get(index, 0)])
+            renewed = BitMap([unit for unit in stayed if before.get(unit, 0) != attempts.get(unit, 0)])
         gone = (self._followed - in_flight) | renewed
-        for index in gone - self._reported:
-            self._waiting.pop(task_id(self._uid, index, before.get(index, 0)), None)
+        for unit in gone - self._reported:
+            self._waiting.pop(task_id(self._uid, unit, before.get(unit, 0)), None)
         fresh = (in_flight - self._followed) | renewed
-        for index in fresh:
-            self._waiting[task_id(self._uid, index, attempts.get(index, 0))] = index
+        for unit in fresh:
+            self._waiting[task_id(self._uid, unit, attempts.get(unit, 0))] = unit
         self._followed, self._attempts = BitMap(in_flight), attempts
         self._reported -= gone
         if fresh:
@@ -63,16 +63,16 @@ class Subscription:
         """Called by the sweeper; ids that are no longer followed are dropped."""
         succeeded, failed = BitMap(), dict[int, Failure]()
         for name, failure in ends.items():
-            index = self._waiting.pop(name, None)
-            if index is None:
+            unit = self._waiting.pop(name, None)
+            if unit is None:
                 continue
-            self._reported.add(index)
+            self._reported.add(unit)
             if name in ends.run_seconds:
                 self.run_seconds.append(ends.run_seconds[name])
             if failure is None:
-                succeeded.add(index)
+                succeeded.add(unit)
             else:
-                failed[index] = failure
+                failed[unit] = failure
         if ends:
             self.completions = self.completions.plus(Completions(FrozenBitMap(succeeded), failed))
             self.wake()

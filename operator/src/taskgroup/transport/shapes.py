@@ -165,6 +165,7 @@ CALLBACKS: Mapping[str, Callable[..., Any]] = {
     "SMEMBERS": _members,
     "SRANDMEMBER": texts,
     "SREM": count,
+    "STRLEN": count,
     "UNLINK": count,
     "ZRANGE": _range,
     "ZREM": count,

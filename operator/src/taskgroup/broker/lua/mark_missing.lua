@@ -1,5 +1,5 @@
--- Puts indexes whose message vanished into `returned`, under the attempt that they have.
--- KEYS state, returned; ARGV nonce, epoch, indexes...
+-- Puts units whose message vanished into `returned`, under the attempt that they have.
+-- KEYS state, returned; ARGV nonce, epoch, units...
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
   return 0

@@ -1,7 +1,7 @@
 -- Begins a group's books unless they exist. What the state no longer vouches for is dropped with it.
--- KEYS state, returned, attempts, losses, 4 lists
+-- KEYS state, returned, attempts, losses, released bits of each step, 4 lists
 -- ARGV nonce, nonce of books to replace or '', tombstone, owner, number of cursors, number of attempts,
---      (priority, cursor)..., (index, attempt)..., returned indexes...
+--      (priority, cursor)..., (unit, attempt)..., returned units...
 local nonce = redis.call('HGET', KEYS[1], 'nonce')
 local outdated = nonce and nonce == ARGV[2] and nonce ~= ARGV[3]
 if not nonce or outdated then

@@ -1,5 +1,5 @@
--- Puts indexes back into `returned` under a new attempt each; returns the new attempts, or nil when fenced.
--- KEYS state, returned, attempts; ARGV nonce, epoch, indexes...
+-- Puts units back into `returned` under a new attempt each; returns the new attempts, or nil when fenced.
+-- KEYS state, returned, attempts; ARGV nonce, epoch, units...
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
   return nil

@@ -1,7 +1,7 @@
--- Raises the epoch and takes the group's items out of the lists; in the end of a group also out of the unacked hashes.
+-- Raises the epoch and takes the group's units out of the lists; in the end of a group also out of the unacked hashes.
 -- KEYS state, returned, attempts, list 1..4, (unacked hash, its index)...; ARGV nonce, epoch, uid, '1' to take all,
--- pattern of a task id
--- Returns {epoch, indexes from the lists, indexes from the unacked hashes}, or nil when fenced.
+-- pattern of a task id, units between two steps
+-- Returns {epoch, units from the lists, units from the unacked hashes}, or nil when fenced.
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
   return nil
@@ -10,7 +10,7 @@ end
 redis.call('SREM', KEYS[2], '')
 local take_all = ARGV[4] == '1'
 
-local function item(message)
+local function unit_of(message)
   if type(message) ~= 'table' or type(message.headers) ~= 'table' then
     return nil
   end
@@ -18,18 +18,19 @@ local function item(message)
   if type(id) ~= 'string' then
     return nil
   end
-  local uid, index, attempt = id:match(ARGV[5])
+  local uid, index, step, attempt = id:match(ARGV[5])
   if uid ~= ARGV[3] then
     return nil
   end
-  return index, attempt ~= '' and attempt or '0', tonumber(message.headers.retries) or 0
+  local number = string.format('%.0f', tonumber(index) + (tonumber(step) or 0) * tonumber(ARGV[6]))
+  return number, attempt ~= '' and attempt or '0', tonumber(message.headers.retries) or 0
 end
 
--- A message of an older attempt is superseded: its index has its place elsewhere.
-local function put_back(index, attempt, found)
-  if (redis.call('HGET', KEYS[3], index) or '0') == attempt then
-    redis.call('SADD', KEYS[2], index)
-    found[#found + 1] = index
+-- A message of an older attempt is superseded: its unit has its place elsewhere.
+local function put_back(unit, attempt, found)
+  if (redis.call('HGET', KEYS[3], unit) or '0') == attempt then
+    redis.call('SADD', KEYS[2], unit)
+    found[#found + 1] = unit
   end
 end
 
@@ -38,13 +39,13 @@ local function drain(list, found)
   local keep = {}
   for _, raw in ipairs(messages) do
     local ok, message = pcall(cjson.decode, raw)
-    local index, attempt, retries = nil, nil, nil
+    local unit, attempt, retries = nil, nil, nil
     if ok then
-      index, attempt, retries = item(message)
+      unit, attempt, retries = unit_of(message)
     end
     -- A retry that the task itself asked for carries its own arguments and count: only its message holds them.
-    if index and (retries == 0 or take_all) then
-      put_back(index, attempt, found)
+    if unit and (retries == 0 or take_all) then
+      put_back(unit, attempt, found)
     elseif not take_all then
       keep[#keep + 1] = raw
     end
@@ -65,12 +66,12 @@ end
 for number = 8, #KEYS, 2 do
   for _, raw in ipairs(redis.call('HVALS', KEYS[number])) do
     local ok, entry = pcall(cjson.decode, raw)
-    local index, attempt = nil, nil
+    local unit, attempt = nil, nil
     if ok and type(entry) == 'table' then
-      index, attempt = item(entry[1])
+      unit, attempt = unit_of(entry[1])
     end
-    if index then
-      put_back(index, attempt, running)
+    if unit then
+      put_back(unit, attempt, running)
     end
   end
   redis.call('DEL', KEYS[number], KEYS[number + 1])

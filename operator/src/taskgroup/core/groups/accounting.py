@@ -1,4 +1,4 @@
-"""Completions become entries in the ledger. Counts are per index: what comes twice or late changes nothing."""
+"""Completions become entries in the ledger. Counts are per item: what comes twice or late changes nothing."""
 
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -7,9 +7,10 @@ from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.groups.interruption import is_interruption, may_repeat
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units, index_of, items_of, step_of, without_items
 
 NOT_REGISTERED = "NotRegistered"
 """Celery's exception for a message whose task the worker does not know."""
@@ -20,10 +21,10 @@ class Account:
     """The ledger after the completions, and those that are no end although they look like one."""
 
     ledger: Ledger
-    unknown: Indexes = NONE
-    """Items whose task no worker knows: no attempt was made."""
-    interrupted: Indexes = NONE
-    """Items whose attempt the broker's absence has ended."""
+    unknown: Units = NONE
+    """Units whose task no worker knows: no attempt was made."""
+    interrupted: Units = NONE
+    """Units whose attempt the broker's absence has ended."""
 
 
 def account(
@@ -40,40 +41,57 @@ def account(
     `servers` are the group's own, as host:port.
     """
     unknown, interrupted, failed = set[int](), set[int](), dict[int, Failure]()
-    for index, failure in completions.failed.items():
-        if _is_unknown(failure, work.leaf(index).task):
-            unknown.add(index)
-        elif is_interruption(failure, servers) and may_repeat(ledger.interruptions, index):
-            interrupted.add(index)
+    for unit, failure in completions.failed.items():
+        if _is_unknown(failure, work.leaf(unit).task):
+            unknown.add(unit)
+        elif is_interruption(failure, servers) and may_repeat(ledger.interruptions, unit):
+            interrupted.add(unit)
         else:
-            failed[index] = failure
+            failed[unit] = failure
     if fails_unknown:
-        failed |= {index: _not_registered(work.leaf(index).task) for index in unknown}
+        failed |= {unit: _not_registered(work.leaf(unit).task) for unit in unknown}
         unknown = set()
-    ledger = with_ends(ledger, Completions(completions.succeeded, failed), now)
-    return Account(ledger, FrozenBitMap(unknown) - ledger.ended, FrozenBitMap(interrupted) - ledger.ended)
+    ledger = with_ends(ledger, Completions(completions.succeeded, failed), work, now)
+    return Account(ledger, _open(unknown, ledger), _open(interrupted, ledger))
+
+
+def _open(units: set[int], ledger: Ledger) -> Units:
+    """Those whose items go on."""
+    return without_items(FrozenBitMap(units), ledger.ended)
 
 
 def _not_registered(task: str) -> Failure:
     return Failure(NOT_REGISTERED, f"No worker knows the task {task!r}.")
 
 
-def with_ends(ledger: Ledger, ends: Completions, now: float) -> Ledger:
-    """The ledger after these ends."""
-    ledger = ledger if not ends.succeeded else ledger.succeeded_with(ends.succeeded)
+def with_ends(ledger: Ledger, ends: Completions, work: Work, now: float) -> Ledger:
+    """The ledger after these ends: the last step that succeeds is the item's success, a step that fails its failure."""
+    if ends.succeeded:
+        last = ends.succeeded & work.last
+        ledger = ledger.passed_with(ends.succeeded - last).succeeded_with(items_of(last))
     by_failure: dict[Failure, BitMap] = {}
-    for index, failure in ends.failed.items():
-        by_failure.setdefault(failure, BitMap()).add(index)
+    for unit, failure in ends.failed.items():
+        if unit not in ledger.passed:
+            by_failure.setdefault(_of_step(failure, unit, work), BitMap()).add(index_of(unit))
     for failure, indexes in by_failure.items():
         ledger = ledger.failed_with(failure, FrozenBitMap(indexes), now)
     return ledger
 
 
+def _of_step(failure: Failure, unit: int, work: Work) -> Failure:
+    """The failure of a chain says which of its tasks it was."""
+    steps = work.steps_of(index_of(unit))
+    if steps == 1:
+        return failure
+    where = f"Step {step_of(unit) + 1} of {steps}, {work.leaf(unit).task}"
+    return replace(failure, message=f"{where}: {failure.message}" if failure.message else f"{where}.")
+
+
 def certain(completions: Completions, servers: frozenset[str]) -> Completions:
     """What is an end whatever the items are: no worker may have known the task of the others, or reached the broker."""
     failed = {
-        index: failure
-        for index, failure in completions.failed.items()
+        unit: failure
+        for unit, failure in completions.failed.items()
         if failure.reason != NOT_REGISTERED and not is_interruption(failure, servers)
     }
     return Completions(completions.succeeded, MappingProxyType(failed))
@@ -84,6 +102,7 @@ def _is_unknown(failure: Failure, task: str) -> bool:
     return failure.reason == NOT_REGISTERED and failure.message.strip("'\"") == task
 
 
-def with_total(ledger: Ledger, total: int) -> Ledger:
+def with_total(ledger: Ledger, work: Work) -> Ledger:
     """Appended items join the books; a spec that shrank is refused elsewhere."""
-    return replace(ledger, total=total) if total > ledger.total else ledger
+    total, steps = max(ledger.total, work.total), max(ledger.steps, work.steps)
+    return ledger if (total, steps) == (ledger.total, ledger.steps) else replace(ledger, total=total, steps=steps)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Context:
     """Seconds since the epoch."""
     ledger: Ledger
     """After the completions were counted; the one in `seen` is from before."""
-    in_flight: Indexes
-    unknown: Indexes
-    """Items that came back because no worker knows their task."""
-    interrupted: Indexes = NONE
-    """Items whose attempt the broker's absence has ended."""
+    in_flight: Units
+    unknown: Units
+    """Units that came back because no worker knows their task."""
+    interrupted: Units = NONE
+    """Units whose attempt the broker's absence has ended."""

@@ -17,11 +17,11 @@ SUSPENDED = Demand(reason="The group is suspended.")
 def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
     """Workers follow what is left to do; of what is sent one at a time one counts."""
     if spec.suspend:
-        return replace(SUSPENDED, over=ledger.ended)
+        return replace(SUSPENDED, over=ledger.over)
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
     items = ledger.unfinished - max(0, len(one_by_one) - 1)
     reason = f"{ledger.unfinished} items are left, {spec.workers.concurrency} at once in a pod."
-    return Demand(items=items, over=ledger.ended, reason=reason)
+    return Demand(items=items, over=ledger.over, reason=reason)
 
 
 def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger) -> Demand:
@@ -32,4 +32,4 @@ def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger) 
     """
     is_whole, reason = not status.cancelled, "The group has ended."
     leftovers = verdict is not None and is_whole
-    return Demand(ended=True, leftovers=leftovers, give_back=is_whole, over=ledger.ended, reason=reason)
+    return Demand(ended=True, leftovers=leftovers, give_back=is_whole, over=ledger.over, reason=reason)

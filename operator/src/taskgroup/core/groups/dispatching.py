@@ -1,29 +1,28 @@
-"""Which items go on the queue now: by priority, then by index; those that came back before new ones."""
+"""Which units go on the queue now: by priority; those that came back before new ones, later steps before first ones."""
 
 from collections.abc import Generator, Iterator
 
-from pyroaring import BitMap, FrozenBitMap
-
 from taskgroup.core.action import Action
 from taskgroup.core.groups.plan import Dispatch, Redispatch, Skip
-from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.items.work import Lane
+from taskgroup.core.indexes import NONE
+from taskgroup.core.items.lanes import Lane
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units
 
 BATCH = 5_000
-"""Items in one action: a plan is carried out in small steps."""
+"""Units in one action: a plan is carried out in small steps."""
 _REASON = "The window has room."
 
 
-def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int, held_back: Indexes = NONE) -> Iterator[Action]:
-    """At most `room` items, none of those that are held back."""
+def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int, held_back: Units = NONE) -> Iterator[Action]:
+    """At most `room` units, none of those that are held back."""
     for lane in lanes:
         if room <= 0:
             return
-        again = ((ledger.returned & lane.indexes) - held_back)[:room] if ledger.returned else FrozenBitMap()
-        if again:
+        for members in _returned(ledger, lane, held_back):
+            again = members[:room]
             room -= len(again)
-            yield from (Redispatch(part, reason=_REASON) for part in _batches(again))
+            yield from (Redispatch(part, reason=_REASON) for part in batches(again))
         start = ledger.cursors.get(lane.priority, 0)
         fresh = lane.indexes[start : start + room]
         # Ends that are known from the status alone may lie beyond a cursor that was lost with the broker's data.
@@ -31,12 +30,19 @@ def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int, held_back: Inde
             room -= yield from _around(lane, start, room, held_back | ledger.ended)
             continue
         room -= len(fresh)
-        for part in _batches(fresh):
+        for part in batches(fresh):
             yield Dispatch(lane.priority, start, part, reason=_REASON)
             start += len(part)
 
 
-def _around(lane: Lane, start: int, room: int, held_back: Indexes) -> Generator[Action, None, int]:
+def _returned(ledger: Ledger, lane: Lane, held_back: Units) -> Iterator[Units]:
+    """An item that was begun is ended before another one is begun."""
+    if ledger.returned:
+        yield (ledger.returned & lane.later) - held_back
+        yield (ledger.returned & lane.indexes) - held_back
+
+
+def _around(lane: Lane, start: int, room: int, held_back: Units) -> Generator[Action, None, int]:
     """A cursor cannot leave holes, so what is held back joins what came back. Returns how many items are sent."""
     rest = lane.indexes[start:]
     if not rest - held_back:
@@ -49,11 +55,12 @@ def _around(lane: Lane, start: int, room: int, held_back: Indexes) -> Generator[
     return len(sent)
 
 
-def _batches(indexes: FrozenBitMap) -> Iterator[FrozenBitMap]:
-    for start in range(0, len(indexes), BATCH):
-        yield indexes[start : start + BATCH]
+def batches(units: Units) -> Iterator[Units]:
+    """The units in parts of at most BATCH."""
+    for start in range(0, len(units), BATCH):
+        yield units[start : start + BATCH]
 
 
-def waiting(ledger: Ledger, in_flight: BitMap | FrozenBitMap) -> int:
-    """Items that are not in flight and have not ended."""
+def waiting(ledger: Ledger, in_flight: Units) -> int:
+    """Items of which nothing is in flight, and that have not ended."""
     return ledger.unfinished - len(in_flight)

@@ -9,14 +9,15 @@ from taskgroup.core.groups.outcome import Verdict, decided
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
 from taskgroup.core.groups.planning import plan_for
 from taskgroup.core.groups.resting import FOREVER, can_rest
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import seconds, timestamp
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.status.status_input import StatusInput
+from taskgroup.core.units import Units
 
 
-def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, forget: Indexes = NONE) -> Plan:
+def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, forget: Units = NONE) -> Plan:
     """First transition of the end: the ledger is saved, then the outcome is written; late results change nothing then.
 
     The rest counts as cancelled in the status only: a ledger in which everything has ended would look like a success if

@@ -8,11 +8,12 @@ from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.completions import Completions
 from taskgroup.core.exchange import View
 from taskgroup.core.groups.pace import Pace
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
+from taskgroup.core.units import Units
 
 TOMBSTONE = "deleted"
 """The nonce of a group whose state in the broker was erased; no fence equals it."""
@@ -64,23 +65,25 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class BrokerBooks:
-    """What the broker knows of single items."""
+    """What the broker knows of single units."""
 
-    returned: Indexes = NONE
-    """To be dispatched again."""
+    returned: Units = NONE
+    """To be dispatched again, or for the first time where they are later steps."""
     attempts: Mapping[int, int] = field(default_factory=dict)
-    """Index to its newest attempt; absent is 0."""
+    """Unit to its newest attempt; absent is 0."""
     losses: Mapping[int, int] = field(default_factory=dict)
-    """Index to how many workers died with it."""
+    """Unit to how many workers died with it."""
+    released: Units = NONE
+    """Later steps whose turn has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """The result of a search for items that are in no list, in no worker's hands and have no result."""
+    """The result of a search for units that are in no list, in no worker's hands and have no result."""
 
     at: float
     """Seconds since the epoch."""
-    absent: Indexes
+    absent: Units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

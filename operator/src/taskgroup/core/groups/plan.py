@@ -11,6 +11,7 @@ from taskgroup.core.exchange import Demand
 from taskgroup.core.groups.observed import Carried
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +39,47 @@ class Skip(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Redispatch(Action):
-    """Put returned items on the queue again."""
+class Release(Action):
+    """Let steps whose predecessor has succeeded wait for their dispatch."""
 
     frequent: ClassVar[bool] = True
-    indexes: Indexes
+    units: Units
+
+
+@dataclass(frozen=True, slots=True)
+class Redispatch(Action):
+    """Put returned units on the queue again, or later steps for the first time."""
+
+    frequent: ClassVar[bool] = True
+    units: Units
 
 
 @dataclass(frozen=True, slots=True)
 class Withdraw(Action):
-    """Raise the epoch and take the waiting items off the queue; with `running`, those of the workers too."""
+    """Raise the epoch and take the waiting units off the queue; with `running`, those of the workers too."""
 
     running: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Renew(Action):
-    """Let items wait for another dispatch under a new task id."""
+    """Let units wait for another dispatch under a new task id."""
 
-    indexes: Indexes
+    units: Units
 
 
 @dataclass(frozen=True, slots=True)
 class Search(Action):
-    """Look for items in flight that are in no list and with no worker."""
+    """Look for units in flight that are in no list and with no worker."""
 
     frequent: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
 class MarkMissing(Action):
-    """Let items that two searches did not find wait for another dispatch under the same id."""
+    """Let units that two searches did not find wait for another dispatch under the same id."""
 
-    indexes: Indexes
+    units: Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +109,8 @@ class Plan:
     """A status now would put off the one that tells the end: it may wait for that one, though not for long."""
     counted: Completions = field(default_factory=Completions)
     """Completions that are in the ledger; all others are shown again."""
-    forget: Indexes = NONE
-    """Counted items whose values are to be deleted once the ledger is saved."""
+    forget: Units = NONE
+    """Counted units whose values are to be deleted once the ledger is saved."""
     actions: tuple[Action, ...] = ()
     demand: Demand | None = None
     """What the pool is told; None leaves it with what it was told before."""

@@ -4,16 +4,17 @@ from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.exchange import Demand
 from taskgroup.core.groups.observed import Carried, Observed
-from taskgroup.core.groups.plan import Dispatch, Event, MarkMissing, Plan, Redispatch, Renew, Skip, Withdraw
+from taskgroup.core.groups.plan import Dispatch, Event, MarkMissing, Plan, Redispatch, Release, Renew, Skip, Withdraw
 from taskgroup.core.groups.resting import FOREVER
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.status.events import events
 from taskgroup.core.status.report import report
 from taskgroup.core.status.status_input import StatusInput
+from taskgroup.core.units import Units
 
 FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
-_MOVES = (Dispatch, Skip, Redispatch, Renew, MarkMissing, Withdraw)
+_MOVES = (Dispatch, Skip, Release, Redispatch, Renew, MarkMissing, Withdraw)
 
 TROUBLE_SECONDS = 5.0
 """Between two looks at a broker that does not answer."""
@@ -29,7 +30,7 @@ def plan_for(
     transition: bool = False,
     near_end: bool = False,
     counted: Completions | None = None,
-    forget: Indexes = NONE,
+    forget: Units = NONE,
     demand: Demand | None = None,
     carried: Carried | None = None,
     extra_events: tuple[Event, ...] = (),

@@ -50,7 +50,9 @@ def reconcile(seen: Observed, now: float) -> Plan:
 
 def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
     """A ledger that was deleted knows no item; how many there are stands in the status, too."""
-    ledger = with_total(seen.ledger, seen.status.total or 0) if phase is Phase.RUNNING else seen.ledger
+    ledger, shown = seen.ledger, seen.status.total or 0
+    if phase is Phase.RUNNING and shown > ledger.total:
+        ledger = replace(ledger, total=shown)
     return adopt(ledger, seen.state, seen.books, now)
 
 
@@ -80,18 +82,22 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
 
 
 def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger, Completions]:
-    """Values that nobody wants are deleted as their items are counted, which needs the items as they were."""
-    if phase is Phase.NEW and seen.work is not None:
-        return with_total(seen.ledger, seen.work.total), _NOTHING_COUNTED
-    if phase is not Phase.RUNNING or seen.work is None or seen.work.ignores_results:
-        return seen.ledger, _NOTHING_COUNTED
+    """Values that nobody wants are deleted as their items are counted, which needs the items as they were.
+
+    So do chains: which step is the last one may be what has changed.
+    """
+    ledger, work = seen.ledger, seen.work
+    if phase is Phase.NEW and work is not None:
+        return with_total(ledger, work), _NOTHING_COUNTED
+    if phase is not Phase.RUNNING or work is None or work.ignores_results or max(ledger.steps, work.steps) > 1:
+        return ledger, _NOTHING_COUNTED
     counted = certain(seen.completions, seen.servers)
-    return with_ends(seen.ledger, counted, now), counted
+    return with_ends(ledger, counted, work, now), counted
 
 
 def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     """startTime is written before the first dispatch, and from then on the items are fixed."""
-    ledger = replace(seen.ledger, total=work.total)
+    ledger = replace(seen.ledger, total=work.total, steps=work.steps)
     if spec.suspend or seen.queue is None or seen.backend_trouble is not None:
         wake_after = seen.resync_seconds if seen.backend_trouble is None else TROUBLE_SECONDS
         rests = spec.suspend and can_rest(seen)

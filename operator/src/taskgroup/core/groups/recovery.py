@@ -14,6 +14,7 @@ from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units, after, before, items_of, units_from, units_of, without_items
 
 POISON = Failure(Reason.LOST, f"{MAX_LOSSES + 1} workers died while they ran it.")
 MAX_MISSED = 3
@@ -42,30 +43,33 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
     """
     if state is None or books is None or ledger.nonce not in ("", state.nonce):
         return ledger
-    lost = (index for index, losses in books.losses.items() if losses > MAX_LOSSES)
+    lost = (unit for unit, losses in books.losses.items() if losses > MAX_LOSSES)
+    passed = ledger.passed | before(books.released)
     return replace(
         ledger,
         cursors=MappingProxyType(dict(state.cursors)),
-        returned=books.returned - ledger.ended,
+        returned=without_items(books.returned - passed, ledger.ended),
+        released=books.released,
+        passed=passed,
         attempts=MappingProxyType(dict(books.attempts)),
         losses=MappingProxyType(dict(books.losses)),
-    ).failed_with(POISON, _items(lost, ledger), now)
+    ).failed_with(POISON, items_of(_units(lost, ledger)), now)
 
 
 def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
     """Items whose newest attempt the pool has given up: too many workers died with it."""
     given_up = seen.view.given_up if seen.view else ()
-    poison = (item.index for item in given_up if ledger.attempts.get(item.index, 0) == item.attempt)
-    return ledger.failed_with(POISON, _items(poison, ledger), now)
+    poison = (one.unit for one in given_up if ledger.attempts.get(one.unit, 0) == one.attempt)
+    return ledger.failed_with(POISON, items_of(_units(poison, ledger)), now)
 
 
-def _items(numbers: Iterable[int], ledger: Ledger) -> Indexes:
-    """Numbers come from the broker, where tenants can write: not all fit into a bitmap."""
-    return FrozenBitMap(number for number in numbers if number < ledger.total)
+def _units(numbers: Iterable[int], ledger: Ledger) -> Units:
+    """Those that can be given up."""
+    return (units_from(numbers) & ledger.units) - ledger.over
 
 
-def missing(seen: Observed, in_flight: Indexes) -> Indexes:
-    """Items absent in two searches far enough apart. None while the broker is away: it has to be told of them.
+def missing(seen: Observed, in_flight: Units) -> Units:
+    """Units absent in two searches far enough apart. None while the broker is away: it has to be told of them.
 
     A worker that says nothing hides none: the message of a task stays in the broker until the task has ended.
     """
@@ -77,8 +81,8 @@ def missing(seen: Observed, in_flight: Indexes) -> Indexes:
     return first.absent & second.absent & in_flight
 
 
-def search(seen: Observed, in_flight: Indexes, now: float) -> tuple[Action, ...]:
-    """Look for items when the queue and the workers hold fewer than are in flight; the first time not at the start.
+def search(seen: Observed, in_flight: Units, now: float) -> tuple[Action, ...]:
+    """Look for units when the queue and the workers hold fewer than are in flight; the first time not at the start.
 
     A pod that the pool does not know of may hold some: without a current view nobody can say what is missing.
     """
@@ -91,18 +95,23 @@ def search(seen: Observed, in_flight: Indexes, now: float) -> tuple[Action, ...]
     return (Search(reason=reason),) if now - last >= SEARCH_SECONDS else ()
 
 
-def mark_missing(ledger: Ledger, absent: Indexes, now: float) -> tuple[Ledger, tuple[Action, ...]]:
-    """Dispatch missing items again, or give them up."""
+def mark_missing(ledger: Ledger, absent: Units, now: float) -> tuple[Ledger, tuple[Action, ...]]:
+    """Dispatch missing units again, or give their items up."""
     if not absent:
         return ledger, ()
-    hopeless = FrozenBitMap(index for index in absent if ledger.missed.get(index, 0) >= MAX_MISSED)
+    hopeless = FrozenBitMap(unit for unit in absent if ledger.missed.get(unit, 0) >= MAX_MISSED)
     again = absent - hopeless
     action = MarkMissing(again, reason="Two searches found no message, no worker and no result.")
-    return ledger.failed_with(HOPELESS, hopeless, now), (action,) if again else ()
+    return ledger.failed_with(HOPELESS, items_of(hopeless), now), (action,) if again else ()
 
 
 def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:
-    """The broker lost the group's state: whatever has not ended gets a new task id and waits for a dispatch."""
+    """The broker lost the group's state: whatever has not ended gets a new task id and waits for a dispatch.
+
+    A chain begins anew, because the results of its steps may be lost, too.
+    """
     again = dispatched - ledger.ended
-    renewed = ledger.renewed({index: ledger.attempts.get(index, 0) + 1 for index in again})
-    return replace(renewed, nonce=nonce)
+    later = without_items(ledger.released | after(ledger.passed), ledger.ended)
+    attempts = {unit: ledger.attempts.get(unit, 0) + 1 for unit in again | later}
+    anew = replace(ledger, released=NONE, passed=ledger.passed & units_of(ledger.ended, ledger.steps))
+    return replace(anew.renewed(attempts), returned=(ledger.returned - later) | again, nonce=nonce)

@@ -19,13 +19,14 @@ from taskgroup.core.groups.plan import Event, Open, Plan, Renew
 from taskgroup.core.groups.planning import FOLLOW_SECONDS, TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.sending import sending
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import find, seconds
 from taskgroup.core.status.phase import Phase, is_suspended
 from taskgroup.core.status.status_input import StatusInput
 from taskgroup.core.trouble import Trouble
+from taskgroup.core.units import Units, units_of, without_items
 
 NEAR_END_SECONDS = 0.8
 """A status within this time of the end would put off the one that tells the end: there is one a second."""
@@ -34,7 +35,7 @@ NEAR_END_SECONDS = 0.8
 def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     """One step of a group that has started and not ended."""
     fails_unknown = spec.on_unknown_task is OnUnknownTask.FAIL_ITEM
-    books = with_total(seen.ledger, work.total)
+    books = with_total(seen.ledger, work)
     account_now = account(books, seen.completions, work, now, seen.servers, fails_unknown=fails_unknown)
     ledger = _clocked(unknown_task.noted(account_now, seen.completions, work, spec), seen, spec, now)
     ledger = recovery.give_up(ledger, seen, now)
@@ -45,7 +46,7 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     if seen.queue is not None and (seen.state is None or seen.state.nonce != ledger.nonce):
         return _state_differs(context, seen.state)
     ledger, again = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
-    context = replace(context, ledger=ledger, in_flight=in_flight - ledger.ended)
+    context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
     verdict = judge(ledger, spec, now)
     if verdict is not None:
         return decide(seen, _shown(context), verdict, now, forget=_ignored(context))
@@ -115,7 +116,8 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     context, extra_events = _interrupted(context)
     seen, ledger, now = context.seen, context.ledger, context.now
     carried, dispatches = sending(context)
-    pace = Pace() if context.spec.suspend else later(carried.pace, ledger, seen.completions.count, now)
+    arrived = len(ledger.ended) - len(seen.ledger.ended)
+    pace = Pace() if context.spec.suspend else later(carried.pace, ledger, arrived, now)
     carried = replace(carried, pace=pace)
     actions = (*_renewals(context), *again, *dispatches, *recovery.search(seen, context.in_flight, now))
     returns = context.unknown | context.interrupted
@@ -160,12 +162,13 @@ def _shown(context: Context) -> StatusInput:
     )
 
 
-def _ignored(context: Context) -> Indexes:
-    """Newly counted items whose values nobody wants."""
-    fresh = context.ledger.succeeded - context.seen.ledger.succeeded
-    if not context.work.ignores_results:
-        return NONE
-    return FrozenBitMap(index for index in fresh if context.work.leaf(index).options.ignore_result)
+def _ignored(context: Context) -> Units:
+    """Units of newly succeeded items whose values nobody wants any more: steps before the last, and ignored ones."""
+    work, fresh = context.work, context.ledger.succeeded - context.seen.ledger.succeeded
+    units = units_of(fresh, work.steps) & (context.ledger.passed | work.last)
+    if not work.ignores_results:
+        return units - work.last
+    return FrozenBitMap(unit for unit in units if unit not in work.last or work.leaf(unit).options.ignore_result)
 
 
 def _counted(context: Context) -> Completions:
@@ -174,7 +177,7 @@ def _counted(context: Context) -> Completions:
     if context.seen.queue is not None:
         return completions
     back = context.unknown | context.interrupted
-    waiting = {index: failure for index, failure in completions.failed.items() if index in back}
+    waiting = {unit: failure for unit, failure in completions.failed.items() if unit in back}
     return completions.minus(Completions(failed=waiting))
 
 
@@ -183,7 +186,7 @@ def _renewals(context: Context) -> tuple[Action, ...]:
         return ()
     unknown = Renew(context.unknown, reason=f"{unknown_task.sentence(context.ledger)}.")
     interrupted = Renew(context.interrupted, reason="Their worker could not reach Redis.")
-    return tuple(action for action in (unknown, interrupted) if action.indexes)
+    return tuple(action for action in (unknown, interrupted) if action.units)
 
 
 def _wake_after(context: Context, canary_at: float) -> float:

@@ -5,13 +5,15 @@ from dataclasses import replace
 from taskgroup.core.action import Action
 from taskgroup.core.groups import unknown_task
 from taskgroup.core.groups.context import Context
-from taskgroup.core.groups.dispatching import dispatch, waiting
+from taskgroup.core.groups.dispatching import batches, dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
-from taskgroup.core.groups.plan import Redispatch, Withdraw
+from taskgroup.core.groups.plan import Redispatch, Release, Withdraw
 from taskgroup.core.groups.suspects import next_suspect, suspects
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.groups.window import adapt, occupied, room
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units
 
 _SUSPECTED = "Workers died with it and others: it is sent as the only one of these."
 _TRIED = "Is its task known by now?"
@@ -33,7 +35,8 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
 
 def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -> tuple[Carried, tuple[Action, ...]]:
     """First what is sent by itself, then what the window has room for."""
-    ledger, work, in_flight = context.ledger, context.work, context.in_flight
+    work, in_flight = context.work, context.in_flight
+    ledger, releases = _released(context.ledger)
     window = adapt(
         carried.window,
         slots=slots,
@@ -45,14 +48,21 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     )
     taken = occupied(len(in_flight), held=queue.held, slots=slots)
     free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
-    carried, tried = _canaries(context, replace(carried, window=window), free)
+    carried, tried = _canaries(context, ledger, replace(carried, window=window), free)
     held, suspected = unknown_task.held_back(ledger, work), suspects(ledger, context.spec)
     suspect = next_suspect(ledger, suspected, in_flight, held) if free else NONE
     back = tried & ledger.returned
     single = (Redispatch(suspect, reason=_SUSPECTED), Redispatch(back, reason=_TRIED))
     rest = free - len(suspect) - len(back)
     others = dispatch(ledger, work.lanes, rest, (held - (tried - back)) | suspected.all)
-    return carried, (*(action for action in single if action.indexes), *others)
+    return carried, (*releases, *(action for action in single if action.units), *others)
+
+
+def _released(ledger: Ledger) -> tuple[Ledger, tuple[Action, ...]]:
+    """The ledger as it is once the steps whose turn has come are released."""
+    due = ledger.due if ledger.passed else NONE
+    actions = tuple(Release(part, reason="The step before has succeeded.") for part in batches(due))
+    return ledger.released_with(due) if due else ledger, actions
 
 
 def _is_over(context: Context, queue: QueueState) -> bool:
@@ -62,12 +72,12 @@ def _is_over(context: Context, queue: QueueState) -> bool:
     return bound is not None and bool(queue.queued) and len(context.in_flight) > bound and is_new
 
 
-def _canaries(context: Context, carried: Carried, free: int) -> tuple[Carried, Indexes]:
-    """Items that are not held back this time."""
+def _canaries(context: Context, ledger: Ledger, carried: Carried, free: int) -> tuple[Carried, Units]:
+    """Units that are not held back this time."""
     if context.unknown:
         return replace(carried, canary_at=context.now), NONE
     is_due = context.now - carried.canary_at >= unknown_task.CANARY_SECONDS
-    if not free or not is_due or not context.ledger.unknown_tasks:
+    if not free or not is_due or not ledger.unknown_tasks:
         return carried, NONE
-    tried = unknown_task.canaries(context.ledger, context.work, context.in_flight)[:free]
+    tried = unknown_task.canaries(ledger, context.work, context.in_flight)[:free]
     return (replace(carried, canary_at=context.now) if tried else carried), tried

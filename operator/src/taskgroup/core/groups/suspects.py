@@ -11,16 +11,17 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.exchange import MAX_LOSSES, SUSPECT_LOSSES
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import Units, units_from
 
 
 @dataclass(frozen=True, slots=True)
 class Suspects:
     """All items that are not sent side by side, and those of them that run when nothing else does."""
 
-    all: Indexes = NONE
-    last: Indexes = NONE
+    all: Units = NONE
+    last: Units = NONE
 
 
 def suspects(ledger: Ledger, spec: TaskGroupSpec) -> Suspects:
@@ -30,13 +31,12 @@ def suspects(ledger: Ledger, spec: TaskGroupSpec) -> Suspects:
     return Suspects(_lost(ledger, SUSPECT_LOSSES), _lost(ledger, MAX_LOSSES))
 
 
-def _lost(ledger: Ledger, least: int) -> Indexes:
-    """Numbers come from the broker, where tenants can write: not all fit into a bitmap."""
-    members = (index for index, losses in ledger.losses.items() if losses >= least and index < ledger.total)
-    return FrozenBitMap(members) - ledger.ended
+def _lost(ledger: Ledger, least: int) -> Units:
+    members = units_from(unit for unit, losses in ledger.losses.items() if losses >= least)
+    return (members & ledger.units) - ledger.over
 
 
-def next_suspect(ledger: Ledger, suspected: Suspects, in_flight: Indexes, held_back: Indexes) -> Indexes:
+def next_suspect(ledger: Ledger, suspected: Suspects, in_flight: Units, held_back: Units) -> Units:
     """The one suspect that may be sent now, if any."""
     waiting = (ledger.returned & suspected.all) - held_back
     if not waiting or in_flight.intersect(suspected.all):

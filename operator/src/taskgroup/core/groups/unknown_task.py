@@ -13,10 +13,11 @@ from taskgroup.api.names import Reason
 from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.accounting import Account
-from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.indexes import NONE, full
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.trouble import Trouble
+from taskgroup.core.units import Units
 
 CANARY_SECONDS = 30.0
 """Between two tries of a task that no worker knew."""
@@ -37,8 +38,8 @@ def noted(account: Account, completions: Completions, work: Work, spec: TaskGrou
     return replace(ledger, unknown_tasks=tuple(sorted(unknown)))
 
 
-def _tasks(indexes: Iterable[int], work: Work) -> set[str]:
-    return {work.leaf(index).task for index in indexes}
+def _tasks(units: Iterable[int], work: Work) -> set[str]:
+    return {work.leaf(unit).task for unit in units}
 
 
 def block(ledger: Ledger) -> Trouble | None:
@@ -61,18 +62,19 @@ def sentence(ledger: Ledger) -> str:
     return f"No worker knows the task{'' if len(names) == 1 else 's'} {', '.join(map(repr, names[:_NAMES]))}{more}"
 
 
-def held_back(ledger: Ledger, work: Work) -> Indexes:
-    """Items of tasks that no worker knows."""
+def held_back(ledger: Ledger, work: Work) -> Units:
+    """Units of tasks that no worker knows."""
     if not ledger.unknown_tasks:
         return NONE
-    return FrozenBitMap.union(*(work.running(task) for task in ledger.unknown_tasks)) - ledger.ended
+    return FrozenBitMap.union(*(work.running(task) for task in ledger.unknown_tasks)) - ledger.over
 
 
-def canaries(ledger: Ledger, work: Work, in_flight: Indexes) -> Indexes:
-    """One item of each task that has none in flight; those that came back first."""
+def canaries(ledger: Ledger, work: Work, in_flight: Units) -> Units:
+    """One unit of each task that has none in flight; those that came back first."""
     found = BitMap()
     for task in ledger.unknown_tasks:
-        members = work.running(task) - ledger.ended
-        if members and not members.intersect(in_flight):
-            found.add(((members & ledger.returned) or members).min())
+        members = work.running(task) - ledger.over
+        ready = (members & ledger.returned) or (members & full(work.total))
+        if ready and not members.intersect(in_flight):
+            found.add(ready.min())
     return FrozenBitMap(found)

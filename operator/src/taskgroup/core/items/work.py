@@ -1,115 +1,93 @@
-"""The items of a group and what to run for each: the spec compiled once, then asked for one index at a time."""
+"""The items of a group and what to run for each: the spec compiled once, then asked for one unit at a time."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
 
 import orjson
-from pyroaring import BitMap, FrozenBitMap
 
-from taskgroup.api.signature import Leaf
+from taskgroup.api.signature import Leaf, Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.fingerprint import Fingerprint
-from taskgroup.core.items.placeholders import Filler, Occurrences, Scope, compile_value
-from taskgroup.core.items.sizes import FilledSize, filled_size
+from taskgroup.core.items.lanes import Lane, lanes_of_tasks, lanes_of_template, last_units, running
+from taskgroup.core.items.placeholders import Scope
 from taskgroup.core.items.sources import Items, items_of
+from taskgroup.core.items.tasks import Call, Chain, CompiledTask, compile_signature, kinds_of
+from taskgroup.core.units import Units, index_of, step_of
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Longest message of an item, unless the operator is set otherwise."""
-_ENVELOPE_BYTES = 1_024
-"""A message without its arguments, headers and names."""
+_LEAST_BYTES = 1_024
 
 Steps = Generator[None, None, None]
 """Work that may be interrupted wherever it yields: at 100,000 items it takes a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One item, ready to be sent: its signature and the filled arguments."""
-
-    leaf: Leaf
-    args: list[Any]
-    kwargs: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """The items of one priority, in the order of their dispatch."""
-
-    priority: int
-    indexes: Indexes
-
-
-@dataclass(frozen=True, slots=True)
-class _Template:
-    leaf: Leaf
-    args: Filler | None
-    kwargs: Filler | None
-    size: FilledSize
-    overhead_bytes: int
-    """Of the message, besides the arguments."""
-
-    def fill(self, scope: Scope) -> Call:
-        leaf = self.leaf
-        args = self.args(scope) if self.args else leaf.args or []
-        kwargs = self.kwargs(scope) if self.kwargs else leaf.kwargs or {}
-        return Call(leaf, args, kwargs)
-
-    def message_bytes(self, scope: Scope) -> int:
-        """The arguments travel in base64."""
-        return self.overhead_bytes + self.size.bytes_for(scope) * 4 // 3
-
-
 class Work:
-    """All items of a group. Build it by `compile_work`; asking for an index takes microseconds."""
+    """All items of a group. Build it by `compile_work`; asking for a unit takes microseconds."""
 
     def __init__(
         self,
         group_name: str,
         items: Items | None,
-        templates: list[_Template],
+        signatures: list[Signature],
+        chains: list[Chain],
         kinds: tuple[Leaf, ...],
-        lanes: tuple[Lane, ...],
     ) -> None:
         self._group_name = group_name
         self._items = items
-        self._templates = templates
-        self.total = len(templates) if items is None else len(items)
-        self.lanes = lanes
+        self._signatures = signatures
+        self._chains = chains
+        self.total = len(chains) if items is None else len(items)
+        self.lanes: tuple[Lane, ...] = (
+            lanes_of_tasks(chains) if items is None else lanes_of_template(chains[0], self.total)
+        )
+        self.last: Units = last_units(chains, self.total)
+        """The last unit of each item: its success is the item's."""
+        self.steps = max(map(len, chains), default=1)
+        """Most units of one item."""
         self.kinds = kinds
-        """One signature for each different pair of task and options."""
+        """One task for each different pair of name and options."""
         self.ignores_results = any(leaf.options.ignore_result for leaf in kinds)
-        self.message_bytes = _ENVELOPE_BYTES
-        """About how long an item's message is, on average; known once the work is validated."""
-        self.placeholders = max((template.size.placeholders for template in templates), default=0)
+        self.message_bytes = _LEAST_BYTES
+        """About how long a message is, on average; known once the work is validated."""
+        self.placeholders = max((task.size.placeholders for chain in chains for task in chain), default=0)
         """Most values that one message is filled with."""
-        self._fingerprint = Fingerprint(1 + (len(templates) if items is None else items.pieces), self._piece)
-        self._running: dict[str, Indexes] = {}
+        self.most_message_bytes = MAX_MESSAGE_BYTES
+        """How long a message may be."""
+        self._fingerprint = Fingerprint(1 + (len(chains) if items is None else items.pieces), self._piece)
+        self._running: dict[str, Units] = {}
 
-    def call(self, index: int) -> Call:
-        """What to run for an item; InvalidSpecError when a placeholder finds nothing."""
-        return self._template(index).fill(self._scope(index))
+    def call(self, unit: int) -> Call:
+        """What to run for a unit; InvalidSpecError when a placeholder finds nothing."""
+        return self._task(unit).fill(self._scope(index_of(unit)))
 
-    def leaf(self, index: int) -> Leaf:
-        """The signature of an item, not filled."""
-        return self._template(index).leaf
+    def leaf(self, unit: int) -> Leaf:
+        """The task of a unit, not filled."""
+        return self._task(unit).leaf
 
-    def running(self, task: str) -> Indexes:
-        """The items whose signature names this task."""
+    def takes_result(self, unit: int) -> bool:
+        """Whether the result of the step before goes in front of its arguments."""
+        return self._task(unit).takes_result
+
+    def steps_of(self, index: int) -> int:
+        """How many units an item has."""
+        return len(self._chain(index))
+
+    def running(self, task: str) -> Units:
+        """The units that run this task."""
         if task not in self._running:
-            shared = full(self.total) if self.leaf(0).task == task else NONE
-            own = (index for index in range(self.total) if self.leaf(index).task == task)
-            self._running[task] = FrozenBitMap(own) if self._items is None else shared
+            self._running[task] = running(self._chains, task, self.total)
         return self._running[task]
 
     def digest(self, count: int) -> str:
         """SHA-256 over the template and the first `count` items: equal as long as items were only appended."""
         return self._fingerprint.digest(1 + count)
 
-    def _template(self, index: int) -> _Template:
-        return self._templates[index if self._items is None else 0]
+    def _chain(self, index: int) -> Chain:
+        return self._chains[index if self._items is None else 0]
+
+    def _task(self, unit: int) -> CompiledTask:
+        return self._chain(index_of(unit))[step_of(unit)]
 
     def _scope(self, index: int) -> Scope:
         if self._items is None:
@@ -119,14 +97,16 @@ class Work:
     def _piece(self, position: int) -> bytes:
         """What tells this work from another, in parts: the template, then the items."""
         if self._items is None:
-            return _leaf_bytes(self._templates[position - 1].leaf) if position else b"tasks"
-        return self._items.piece(position - 1) if position else _leaf_bytes(self._templates[0].leaf)
+            return _signature_bytes(self._signatures[position - 1]) if position else b"tasks"
+        return self._items.piece(position - 1) if position else _signature_bytes(self._signatures[0])
 
     def check(self, max_message_bytes: int) -> Steps:
         """InvalidSpecError, which names the index, when an item cannot be filled or is too long as a message."""
+        self.most_message_bytes = max_message_bytes
         samples, total = range(self.total) if self._items is None else self._items.samples(), 0
         for index in samples:
-            size = self._template(index).message_bytes(self._scope(index))
+            scope = self._scope(index)
+            size = max(task.message_bytes(scope) for task in self._chain(index))
             if size > max_message_bytes:
                 raise InvalidSpecError(
                     f"The message of item {index} would have {size:,} bytes, and {max_message_bytes:,} are allowed:"
@@ -152,53 +132,28 @@ def compile_work(spec: TaskGroupSpec, group_name: str, max_message_bytes: int = 
 def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) -> Generator[None, None, Work]:
     """As `compile_work`, in small steps."""
     if spec.tasks is not None:
-        items, templates = None, (yield from _templates(spec.tasks))
+        items, signatures = None, spec.tasks
+        chains = yield from _chains(spec.tasks)
     elif spec.template is not None:
-        items, templates = items_of(spec), [_compile(spec.template, "spec.template")]
+        items, signatures = items_of(spec), [spec.template]
+        chains = [compile_signature(spec.template, "spec.template")]
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
-    kinds, lanes = (yield from _kinds(templates)), _lanes(templates, items)
-    work = Work(group_name, items, templates, kinds, lanes)
+    kinds = yield from kinds_of(chains)
+    work = Work(group_name, items, signatures, chains, kinds)
     yield from work.check(max_message_bytes)
     return work
 
 
-def _templates(leaves: list[Leaf]) -> Generator[None, None, list[_Template]]:
-    templates = []
-    for index, leaf in enumerate(leaves):
-        templates.append(_compile(leaf, f"spec.tasks[{index}]"))
+def _chains(signatures: list[Signature]) -> Generator[None, None, list[Chain]]:
+    chains = []
+    for index, signature in enumerate(signatures):
+        chains.append(compile_signature(signature, f"spec.tasks[{index}]"))
         yield
-    return templates
+    return chains
 
 
-def _compile(leaf: Leaf, where: str) -> _Template:
-    occurrences = Occurrences()
-    arguments = [leaf.args or [], leaf.kwargs or {}]
-    args, kwargs = (compile_value(value, occurrences) for value in arguments)
-    names = [leaf.task, leaf.options.shadow, leaf.options.headers]
-    overhead = _ENVELOPE_BYTES + len(orjson.dumps(names))
-    return _Template(leaf, args, kwargs, filled_size(arguments, occurrences, where), overhead)
-
-
-def _kinds(templates: list[_Template]) -> Generator[None, None, tuple[Leaf, ...]]:
-    kinds: dict[tuple[str, str], Leaf] = {}
-    for template in templates:
-        leaf = template.leaf
-        kinds[leaf.task, leaf.options.model_dump_json()] = leaf
-        yield
-    return tuple(kinds.values())
-
-
-def _leaf_bytes(leaf: Leaf) -> bytes:
+def _signature_bytes(signature: Signature) -> bytes:
     # Defaults are left out, so that a field of a newer version does not change the digest of a running group.
-    fields = leaf.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    fields = signature.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
-
-
-def _lanes(templates: list[_Template], items: Items | None) -> tuple[Lane, ...]:
-    if items is not None:
-        return (Lane(templates[0].leaf.options.priority, full(len(items))),)
-    members: dict[int, BitMap] = {}
-    for index, template in enumerate(templates):
-        members.setdefault(template.leaf.options.priority, BitMap()).add(index)
-    return tuple(Lane(priority, FrozenBitMap(members[priority])) for priority in sorted(members, reverse=True))

@@ -8,7 +8,6 @@ never gets it back, so a decision that is carried out late is still right.
 
 from collections.abc import Iterator
 
-from taskgroup.api.spec import MAX_COUNT
 from taskgroup.api.workers import Pool
 from taskgroup.core.action import Action
 from taskgroup.core.pools.claim_history import ClaimHistory, ClaimLook, Claims, Unacked
@@ -95,7 +94,7 @@ def _has_ended(seen: PoolObserved, look: ClaimLook, entry: Unacked) -> bool:
     if entry.id in look.ended:
         return True
     item = entry.item
-    return item is not None and item.uid == seen.pool and item.index < MAX_COUNT and item.index in seen.demand.over
+    return item is not None and item.uid == seen.pool and item.unit in seen.demand.over
 
 
 def _put_back(seen: PoolObserved, now: float) -> Iterator[Action]:

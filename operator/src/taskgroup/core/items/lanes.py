@@ -1,0 +1,69 @@
+"""The units of a group by their priority, which is the order of their dispatch."""
+
+from dataclasses import dataclass
+
+from pyroaring import BitMap, FrozenBitMap
+
+from taskgroup.core.indexes import NONE, Indexes, full
+from taskgroup.core.items.tasks import Chain
+from taskgroup.core.units import Units, unit_of
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What has one priority."""
+
+    priority: int
+    indexes: Indexes
+    """Items whose first task has it, in the order of their dispatch."""
+    later: Units = NONE
+    """Later steps that have it."""
+
+    @property
+    def units(self) -> Units:
+        """All of it."""
+        return self.indexes | self.later if self.later else self.indexes
+
+
+def lanes_of_template(chain: Chain, total: int) -> tuple[Lane, ...]:
+    """All items have the same chain; the most urgent lane first."""
+    everything, members = full(total), dict[int, BitMap]()
+    for step, task in enumerate(chain):
+        members.setdefault(task.leaf.options.priority, BitMap()).update(everything.shift(unit_of(0, step)))
+    return _lanes(members, total)
+
+
+def lanes_of_tasks(chains: list[Chain]) -> tuple[Lane, ...]:
+    """Each item has its own chain."""
+    members: dict[int, BitMap] = {}
+    for index, chain in enumerate(chains):
+        for step, task in enumerate(chain):
+            members.setdefault(task.leaf.options.priority, BitMap()).add(unit_of(index, step))
+    return _lanes(members, len(chains))
+
+
+def _lanes(members: dict[int, BitMap], total: int) -> tuple[Lane, ...]:
+    entries = full(total)
+    units = {priority: FrozenBitMap(members[priority]) for priority in sorted(members, reverse=True)}
+    return tuple(Lane(priority, found & entries, found - entries) for priority, found in units.items())
+
+
+def last_units(chains: list[Chain], total: int) -> Units:
+    """The last unit of each item; `chains` has one for all, or one for each."""
+    if len(chains) == total:
+        return FrozenBitMap(BitMap([unit_of(index, len(chain) - 1) for index, chain in enumerate(chains)]))
+    return full(total).shift(unit_of(0, len(chains[0]) - 1))
+
+
+def running(chains: list[Chain], task: str, total: int) -> Units:
+    """The units that run this task; `chains` as above."""
+    if len(chains) == total:
+        own = (
+            unit_of(index, step)
+            for index, chain in enumerate(chains)
+            for step, compiled in enumerate(chain)
+            if compiled.leaf.task == task
+        )
+        return FrozenBitMap(own)
+    steps = (step for step, compiled in enumerate(chains[0]) if compiled.leaf.task == task)
+    return FrozenBitMap.union(NONE, *(full(total).shift(unit_of(0, step)) for step in steps))

@@ -1,0 +1,116 @@
+"""The results that later steps of chains are sent with: read when the messages are made, a few at a time.
+
+A result may be as large as Redis allows. What is read at once is bounded, and what is too long for a message is not
+read at all.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import FrozenBitMap
+
+from taskgroup.api.names import Reason
+from taskgroup.core.completions import Failure
+from taskgroup.core.indexes import NONE
+from taskgroup.core.items.work import Work
+from taskgroup.core.task_id import task_id
+from taskgroup.core.units import STEP_SIZE, Units, steps_in
+from taskgroup.results.port import Results
+
+PART_UNITS = 1_000
+PART_BYTES = 2 * 1024 * 1024
+"""Of stored results in memory at once; the objects that they become take several times that."""
+
+EXPIRED = Failure(
+    Reason.RESULTS_EXPIRED,
+    "The result of the step before is not in the result backend any more: let results live longer (result_expires), and"
+    " give Redis no eviction.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some units with the results that they are sent with."""
+
+    units: Units
+    results: Mapping[int, Any] = field(default_factory=dict)
+    """By unit, for those that take one."""
+    unsendable: Mapping[int, Failure] = field(default_factory=dict)
+    """Others, which can never be sent."""
+
+
+class StepResults:
+    """Reads for one group."""
+
+    def __init__(self, results: Results, uid: str, work: Work, attempts: Mapping[int, int]) -> None:
+        self._results = results
+        self._uid = uid
+        self._work = work
+        self._attempts = attempts
+
+    async def parts(self, units: Units) -> AsyncIterator[Part]:
+        """All of the units, in parts that are small enough to be in memory."""
+        for start in range(0, len(units), PART_UNITS):
+            batch = units[start : start + PART_UNITS]
+            taking = self._taking(batch)
+            if batch != taking:
+                yield Part(batch - taking)
+            if taking:
+                async for part in self._with_results(list(taking)):
+                    yield part
+
+    def parent(self, unit: int) -> str | None:
+        """Id of the task whose result releases the unit; None for a first step."""
+        before = unit - STEP_SIZE
+        return None if before < 0 else task_id(self._uid, before, self._attempts.get(before, 0))
+
+    def too_large(self, unit: int, size: int) -> Failure:
+        """Why a unit whose message, or whose argument, has `size` bytes cannot be sent."""
+        limit = self._work.most_message_bytes
+        task = self._work.leaf(unit - STEP_SIZE).task
+        return Failure(
+            Reason.RESULT_TOO_LARGE,
+            f"The result of {task} makes a message of {size:,} bytes for the next step, and {limit:,} are allowed:"
+            " return large data by reference, such as a URL.",
+        )
+
+    def _taking(self, units: Units) -> Units:
+        if steps_in(units) <= 1:
+            return NONE
+        return FrozenBitMap(unit for unit in units if self._work.takes_result(unit))
+
+    async def _with_results(self, units: list[int]) -> AsyncIterator[Part]:
+        sizes = await self._results.sizes([str(self.parent(unit)) for unit in units])
+        most = self._work.most_message_bytes
+        small = [(unit, size) for unit, size in zip(units, sizes, strict=True) if 0 < size <= most]
+        unsendable = {
+            unit: self.too_large(unit, size) if size else EXPIRED
+            for unit, size in zip(units, sizes, strict=True)
+            if not 0 < size <= most
+        }
+        if unsendable:
+            yield Part(NONE, unsendable=unsendable)
+        for part in _within(small):
+            yield await self._read(part)
+
+    async def _read(self, units: Sequence[int]) -> Part:
+        ids = [str(self.parent(unit)) for unit in units]
+        stored = await self._results.values(ids, self._work.most_message_bytes)
+        pairs = list(zip(units, stored, strict=True))
+        values = {unit: one.value for unit, one in pairs if one is not None and one.status == "SUCCESS"}
+        gone = {unit: EXPIRED for unit in units if unit not in values}
+        return Part(FrozenBitMap(list(values)), values, gone)
+
+
+def _within(units: list[tuple[int, int]]) -> Iterator[list[int]]:
+    """Neighbours whose results have PART_BYTES together, or a single one."""
+    part, total = list[int](), 0
+    for unit, size in units:
+        if part and total + size > PART_BYTES:
+            yield part
+            part, total = [], 0
+        part.append(unit)
+        total += size
+    if part:
+        yield part
