@@ -82,7 +82,7 @@ class RedisResults:
                 for name in ids:
                     pipe.strlen(self._prefix + name)
                 answers: list[Any] = await pipe.execute(raise_on_error=False)
-        return [_size(answer) for answer in answers]
+            return [_size(answer) for answer in answers]
 
     async def delete(self, ids: Sequence[str]) -> None:
         """See Results."""
