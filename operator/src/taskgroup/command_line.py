@@ -14,6 +14,8 @@ from taskgroup.cli.selftest import Selftest, run_selftest
 from taskgroup.cli.uninstall import uninstall as run_uninstall
 from taskgroup.cluster.errors import ApiError
 from taskgroup.ending import run_to_the_end
+from taskgroup.local.manifests import ManifestError
+from taskgroup.local.plan import Output, print_plan
 from taskgroup.main import run_operator
 from taskgroup.settings import read_settings
 from taskgroup.transport.errors import BrokerError
@@ -26,6 +28,7 @@ is enough for this many."""
 
 Kubeconfig = Annotated[str | None, typer.Option(help="Kubeconfig file. Default: $KUBECONFIG, or the pod's own.")]
 Context = Annotated[str | None, typer.Option(help="Context in the kubeconfig.")]
+File = Annotated[str, typer.Option("--file", "-f", help="File with TaskGroups in YAML or JSON; - is standard input.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the TaskGroup.")]
 
 
@@ -79,6 +82,16 @@ def uninstall(
     _run(run_uninstall(deployment, namespace, watched, sys.stdout))
 
 
+@app.command()
+def plan(
+    file: File,
+    messages: Annotated[int, typer.Option(min=0, help="How many of the first messages to show.")] = 3,
+    output: Annotated[Output, typer.Option("--output", "-o", help="For people, or for programs.")] = Output.TEXT,
+) -> None:
+    """Print what TaskGroups would dispatch, without a cluster; exit code 1 when one cannot be run."""
+    _or_exit(lambda: print_plan(file, messages, output, sys.stdout))
+
+
 def _run(work: Coroutine[Any, Any, None]) -> None:
     _or_exit(lambda: asyncio.run(work))
 
@@ -87,5 +100,5 @@ def _or_exit(act: Any) -> Any:
     """Errors that a person can act on are one line, not a stack trace."""
     try:
         return act()
-    except (ApiError, BrokerError, ValueError, RuntimeError) as error:
+    except (ApiError, BrokerError, ManifestError, ValueError, RuntimeError) as error:
         sys.exit(f"taskgroup: {error}")

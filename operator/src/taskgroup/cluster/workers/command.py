@@ -12,13 +12,11 @@ from typing import Any
 from taskgroup.api.spec import TransportOptions
 from taskgroup.api.workers import Pool
 from taskgroup.cluster.workers.certificates import tls_settings
-from taskgroup.core.pools.pool_spec import POD_NAME, PoolSpec
+from taskgroup.core.pools.pool_spec import POD_NAME, VISIBILITY_SECONDS, PoolSpec
 
 CONNECT_SECONDS = 5
 """Time limit of a connection attempt. Celery has none and the kernel's is two minutes; an attempt that starts while a
 Service changes its endpoints may never be answered."""
-VISIBILITY_SECONDS = 2_592_000
-"""30 days, so that Kombu does not redeliver: the operator requeues the items of an ended pod."""
 
 PUBLISH_RETRY = {"max_retries": None, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 2}
 """Of a task that sends a retry or a subtask: it waits for Redis as its worker does."""

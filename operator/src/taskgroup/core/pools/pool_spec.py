@@ -13,6 +13,8 @@ GRACE_SECONDS = 60
 """What a stopping worker gets for items without a time limit; longer ones are handed back."""
 GRACE_MARGIN_SECONDS = 30
 MAX_GRACE_SECONDS = 7_200
+VISIBILITY_SECONDS = 2_592_000
+"""30 days, so that Kombu does not redeliver: the operator requeues the items of an ended pod."""
 RESULT_SECONDS = 7 * 86_400
 """Least life of a result value; a constant for most groups, because a change of it would roll the workers."""
 

@@ -1,0 +1,1 @@
+"""TaskGroups without a cluster: read from files, planned, and run on this machine."""

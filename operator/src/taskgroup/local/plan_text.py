@@ -1,0 +1,103 @@
+"""A plan in words for people, and as JSON for programs."""
+
+import dataclasses
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+from taskgroup.core.text import shortened
+from taskgroup.local.preview import PlannedMessage, Preview
+
+_WIDTH = 110
+_CALL_LENGTH = 90
+SERVER_ONLY = "rules about updates, pods and volumes, quotas, policies, and whether image, Secrets and tasks exist"
+"""What nobody can know without a cluster."""
+
+
+def as_text(plan: Preview) -> str:
+    """A few short lines."""
+    return "\n".join(_lines(plan))
+
+
+def as_json(plans: Sequence[Preview], left_out: Sequence[str]) -> str:
+    """One object; field names as in the manifest."""
+    groups = [_camel(dataclasses.asdict(plan)) | {"valid": True} for plan in plans]
+    return json.dumps(
+        {"groups": groups, "leftOut": list(left_out), "notChecked": SERVER_ONLY}, indent=2, ensure_ascii=False
+    )
+
+
+def _lines(plan: Preview) -> Iterator[str]:
+    yield f"TaskGroup {plan.name}: valid, as far as that can be told without a cluster"
+    yield ""
+    yield from (f"  {name:<11} {value}" for name, value in _figures(plan))
+    yield ""
+    yield f"The first {len(plan.first):,} of {plan.messages:,} messages:" if plan.first else "No messages are shown."
+    yield ""
+    for message in plan.first:
+        yield from _message(message)
+    if plan.warnings:
+        yield ""
+        yield "Warnings:"
+        for warning in plan.warnings:
+            yield from _wrapped(f"{warning.reason}: {warning.message}", "  - ")
+    yield ""
+    yield from _wrapped(f"Only the API server checks {SERVER_ONLY}.", "")
+
+
+def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
+    workers, sizes = plan.workers, plan.sizes
+    yield "items", f"{plan.items:,}"
+    yield "messages", f"{plan.messages:,}{_per_item(plan)}"
+    part = f" (of {sizes.measured:,} that were measured)" if sizes.measured < plan.messages else ""
+    yield "bytes", f"{sizes.average:,} on average, {sizes.largest:,} at most{part}"
+    yield "priorities", ", ".join(f"{count:,} with {priority}" for priority, count in plan.priorities.items())
+    pods = f"{workers.pods:,} {'pod' if workers.pods == 1 else 'pods'} at most"
+    yield "workers", f"{pods}, {workers.concurrency} items in each ({workers.pool}): {workers.slots:,} at once"
+    yield "stopping", f"a pod may take {workers.grace_seconds:,} s to finish what it runs"
+    if plan.parallelism is not None:
+        yield "parallelism", f"{plan.parallelism:,} items in flight at most"
+    yield "deadline", f"{plan.deadline_seconds:,} s" if plan.deadline_seconds is not None else "none"
+
+
+def _per_item(plan: Preview) -> str:
+    if plan.messages == plan.items:
+        return ", one for each item"
+    return ", one for each step of each item's chain"
+
+
+def _message(message: PlannedMessage) -> Iterator[str]:
+    yield f"  {message.id}  {_call(message)}"
+    indent = " " * (len(message.id) + 4)
+    if message.after:
+        what = "its result goes in front of the args" if message.takes_result else "its result is not used"
+        yield f"{indent}after {message.after}; {what}"
+    if message.options:
+        options = json.dumps(message.options, ensure_ascii=False)
+        yield f"{indent}options {shortened(options, _CALL_LENGTH)}"
+
+
+def _call(message: PlannedMessage) -> str:
+    """As in Python, with values in JSON."""
+    args = [json.dumps(value, ensure_ascii=False) for value in message.args]
+    kwargs = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in message.kwargs.items()]
+    taken = ["…"] if message.takes_result else []
+    return shortened(f"{message.task}({', '.join([*taken, *args, *kwargs])})", _CALL_LENGTH)
+
+
+def _wrapped(text: str, mark: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark))
+
+
+def _camel(value: Any) -> Any:
+    """Names of our own fields; what the user wrote stays as it is."""
+    own = {to_camel(name): part for name, part in value.items()}
+    own["priorities"] = {str(priority): count for priority, count in value["priorities"].items()}
+    own["sizes"] = dict(value["sizes"])
+    own["workers"] = {to_camel(name): part for name, part in value["workers"].items()}
+    own["first"] = [{to_camel(name): part for name, part in message.items()} for message in value["first"]]
+    own["warnings"] = [dict(warning) for warning in value["warnings"]]
+    return own

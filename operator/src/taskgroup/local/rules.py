@@ -1,0 +1,63 @@
+"""Those CEL rules of the definition that decide what is run, for use where no API server is; the API server has more.
+
+The names and messages are those of the definition, so that both say the same. Rules about updates, about pods and about
+volumes are left to the API server.
+"""
+
+from collections.abc import Iterator
+
+from taskgroup.api.names import NAME_MAX_LENGTH
+from taskgroup.api.signature import Options, Signature
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.api.workers import Pool
+
+_HARD_POOLS = (Pool.PREFORK, Pool.GEVENT)
+
+
+def broken_rule(name: str, spec: TaskGroupSpec) -> str | None:
+    """Where the first one is broken and what it says; None when all hold."""
+    return next(_broken(name, spec), None)
+
+
+def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
+    if len(name) > NAME_MAX_LENGTH:
+        yield f"metadata.name: the name must have at most {NAME_MAX_LENGTH} characters"
+    if "." in name:
+        yield "metadata.name: the name must not contain dots"
+    if sum(source is not None for source in (spec.items, spec.sequence, spec.tasks)) != 1:
+        yield "spec: give exactly one of items, sequence and tasks"
+    if (spec.template is None) == (spec.tasks is None):
+        yield ("spec: items and sequence need a template, and tasks must have none: each of them is a signature itself")
+    if spec.workers.pool is Pool.SOLO and spec.workers.concurrency != 1:
+        yield "spec.workers: pool solo runs one item at a time: set concurrency to 1, or use another pool"
+    for where, signature in _signatures(spec):
+        yield from _of_signature(where, signature, spec.workers.pool)
+
+
+def _signatures(spec: TaskGroupSpec) -> Iterator[tuple[str, Signature]]:
+    if spec.template is not None:
+        yield "spec.template", spec.template
+    for index, signature in enumerate(spec.tasks or ()):
+        yield f"spec.tasks[{index}]", signature
+
+
+def _of_signature(where: str, signature: Signature, pool: Pool) -> Iterator[str]:
+    if (signature.task is None) == (signature.chain is None):
+        yield f"{where}: give a task, or a chain of tasks"
+    if signature.chain is None:
+        yield from _of_options(f"{where}.options", signature.options, pool)
+        return
+    if signature.model_fields_set & {"args", "kwargs", "options"}:
+        yield f"{where}: args, kwargs and options belong to a task: give them to the tasks of the chain"
+    for step, leaf in enumerate(signature.chain):
+        yield from _of_options(f"{where}.chain[{step}].options", leaf.options, pool)
+
+
+def _of_options(where: str, options: Options, pool: Pool) -> Iterator[str]:
+    hard, soft = options.time_limit_seconds, options.soft_time_limit_seconds
+    if hard is not None and soft is not None and soft >= hard:
+        yield f"{where}: softTimeLimitSeconds must be smaller than timeLimitSeconds"
+    if hard is not None and pool not in _HARD_POOLS:
+        yield f"{where}: timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it"
+    if soft is not None and pool is not Pool.PREFORK:
+        yield f"{where}: softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it"
