@@ -7,6 +7,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from taskgroup.core.stages import first_units
 from taskgroup.core.task_id import LUA_PATTERN, TaskId
 from taskgroup.core.units import MAX_STEPS, STEP_SIZE, unit_of
 
@@ -20,8 +21,11 @@ texts = st.text(st.characters(codec="utf-8"))
 
 def in_lua(client: redis.Redis, text: str) -> TaskId | None:
     """What the pattern captures, as the scripts understand it."""
-    uid, index, step, attempt = json.loads(str(client.eval(SCRIPT, 0, LUA_PATTERN, text), "utf-8"))
-    return None if uid is None else TaskId(uid, unit_of(int(index), int(step or 0)), int(attempt or 0))
+    uid, place, step, attempt = json.loads(str(client.eval(SCRIPT, 0, LUA_PATTERN, text), "utf-8"))
+    if uid is None or not (place.isdigit() or place in first_units()):
+        return None
+    first = first_units().get(place) or int(place)
+    return TaskId(uid, first + unit_of(0, int(step or 0)), int(attempt or 0))
 
 
 @SEVERAL
@@ -51,7 +55,22 @@ def test_what_only_lua_takes_for_an_item_is_written_by_nobody(client: redis.Redi
 
 @pytest.mark.parametrize(
     "text",
-    ["some-subtask", "u", "u.", ".1", "u.x", "u.1~x", "u.1~1~1", "u.1~1.1", "u.1.1.1", "u.-1", "u.1 ", "u.\u0663"],
+    [
+        "u.callback.x",
+        "u.other",
+        "some-subtask",
+        "u",
+        "u.",
+        ".1",
+        "u.x",
+        "u.1~x",
+        "u.1~1~1",
+        "u.1~1.1",
+        "u.1.1.1",
+        "u.-1",
+        "u.1 ",
+        "u.\u0663",
+    ],
 )
 def test_neither_takes_another_id_for_an_item(client: redis.Redis, text: str) -> None:
     assert in_lua(client, text) is None

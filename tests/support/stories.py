@@ -8,6 +8,7 @@ from support.builders import chain_spec, spec
 from support.world import AWAY, UID, World
 from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.api.status import CallbackState
 from taskgroup.cluster.errors import ApiError, RefusedError
 from taskgroup.core.indexes import parse_indexes
 from taskgroup.core.ledger import Ledger
@@ -178,12 +179,14 @@ def stories(steps: dict[str, Step]) -> st.SearchStrategy[list[tuple[str, int]]]:
     return st.lists(st.tuples(st.sampled_from(list(steps)), st.integers(0, 7)), min_size=25, max_size=60)
 
 
+CALLBACK = {"task": "shop.gather"}
 specs = st.builds(
     chain_spec,
     st.sampled_from([1, 1, 2, 3]),
     st.integers(1, 24),
     parallelism=st.none() | st.integers(1, 6),
     workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
+    callback=st.none() | st.sampled_from([CALLBACK, {"chain": [CALLBACK, CALLBACK], "input": "Summary"}]),
 )
 
 leaves = st.sampled_from(["shop.send", "shop.other"]).map(lambda task: {"task": task})
@@ -240,13 +243,22 @@ def check_end(world: World) -> None:
     assert len(bad) == status.failed
     assert status.total == len(good) + len(bad) + (status.cancelled or 0)
     assert (status.pending, status.active) == (0, 0)
-    assert is_true(status, ConditionType.COMPLETE) == (len(good) == status.total)
+    assert is_true(status, ConditionType.COMPLETE) == (len(good) == status.total and _called_back(world))
     for name, failure in world.results.ends.items():
         item = TaskId.parse(name)
         if failure is None and item and world.books.is_newest(item) and not status.cancelled:
-            is_counted = item.unit in world.work.last and index_of(item.unit) in good
-            assert is_counted or item.unit not in world.work.last, "a success that is readable is counted"
+            assert item.unit not in world.work.last or index_of(item.unit) in good, "a readable success is counted"
     ends = [event for event in world.store.events if event.reason in (EventReason.COMPLETED, EventReason.FAILED)]
     # An operator that dies right after the status was written never posts the event.
     assert len(ends) <= 1
     assert ends or world.deaths
+
+
+def _called_back(world: World) -> bool:
+    """Whether the callback, if there is one, has succeeded."""
+    callback = world.status.callback
+    assert (callback is None) == (world.spec.callback is None)
+    if callback is None:
+        return True
+    assert callback.state in (CallbackState.SUCCEEDED, CallbackState.FAILED, CallbackState.CANCELLED)
+    return callback.state is CallbackState.SUCCEEDED

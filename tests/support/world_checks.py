@@ -8,6 +8,7 @@ from taskgroup.core.groups.figures import GroupFigures
 from taskgroup.core.groups.plan import Dispatch, MarkMissing, Plan, Redispatch
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.status.phase import phase_of
 from taskgroup.core.units import items_of
 
@@ -42,7 +43,7 @@ def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
     for action in plan.actions:
         sent = action.indexes if isinstance(action, Dispatch) else NONE
         sent = action.units if isinstance(action, Redispatch) else sent
-        if again := counted & items_of(sent):
+        if again := counted & items_of(sent - STAGE_UNITS):
             world.flaws.append(f"{set(again)} had been counted and are sent again")
         if passed := ledger.passed & sent:
             world.flaws.append(f"{set(passed)} had succeeded and are sent again")

@@ -38,12 +38,10 @@ from taskgroup.core.exchange import MAX_LOSSES
 from taskgroup.core.groups import plan as group_plan
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.groups.recovery import MAX_MISSED
-from taskgroup.core.indexes import full
 from taskgroup.core.pools import plan as pool_plan
 from taskgroup.core.pools.plan import Requeue
 from taskgroup.core.status.conditions import seconds
 from taskgroup.core.task_id import TaskId
-from taskgroup.core.units import units_of
 
 
 @given(specs, stories(CALM))
@@ -54,8 +52,7 @@ def test_without_trouble_all_succeed_at_their_first_attempt(
 
     check_end(world)
     assert world.status.succeeded == world.work.total
-    units = units_of(full(world.work.total), world.work.steps)
-    assert set(world.broker.sent) == {str(TaskId(UID, unit)) for unit in units}
+    assert set(world.broker.sent) == {str(TaskId(UID, unit)) for unit in world.work.units}
     assert set(world.broker.sent.values()) == {1}
 
 

@@ -11,9 +11,9 @@ from taskgroup.api.signature import Leaf
 from taskgroup.broker.envelope import check_headers
 from taskgroup.broker.port import Opening, Owner, Route, UnitMessage, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
-from taskgroup.core.indexes import Indexes
+from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.task_id import task_id
-from taskgroup.core.units import Units, step_of
+from taskgroup.core.units import Units, step_of, steps_of
 
 
 class MemoryTemplate:
@@ -70,11 +70,12 @@ class MemoryGroups:
             return GroupState(TOMBSTONE, 0)
         return _state(self._store.books[uid]) if uid in self._store.books else None
 
-    async def books(self, uid: str, steps: int = 1) -> BrokerBooks:
+    async def books(self, uid: str, units: Units = NONE) -> BrokerBooks:
         """See GroupBroker."""
         self._store.check()
         books = self._store.books.get(uid) or Books("")
-        released = FrozenBitMap(unit for unit in books.released if step_of(unit) < steps)
+        known = set(steps_of(units))
+        released = FrozenBitMap(unit for unit in books.released if step_of(unit) in known)
         return BrokerBooks(FrozenBitMap(books.returned), dict(books.attempts), dict(books.losses), released)
 
     async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     COMPLETIONS_REACHED = "CompletionsReached"
     FAILED_INDEXES = "FailedIndexes"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
+    CALLBACK_FAILED = "CallbackFailed"
     # one item
     LOST = "Lost"
     REVOKED = "Revoked"

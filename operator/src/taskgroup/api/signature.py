@@ -1,5 +1,6 @@
 """What to run for an item: a Celery task with arguments and options, or a chain of such."""
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
@@ -102,3 +103,23 @@ class Signature(Model):
         if self.task is None:
             raise ValueError("Give a task, or a chain of tasks.")
         return (Leaf.model_construct(task=self.task, args=self.args, kwargs=self.kwargs, options=self.options),)
+
+
+class CallbackInput(StrEnum):
+    """What a callback gets as its first argument."""
+
+    RESULTS = "Results"
+    SUMMARY = "Summary"
+    NONE = "None"
+
+
+class Callback(Signature):
+    """What runs once, after all items have succeeded: the fan-in."""
+
+    input: CallbackInput = Field(
+        CallbackInput.RESULTS,
+        description=(
+            "First argument of the first task: Results, a list in the order of the items; Summary, an object with the"
+            " counts; None, nothing. Results that are too long for a message come as a reference."
+        ),
+    )

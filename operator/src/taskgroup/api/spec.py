@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
-from taskgroup.api.signature import Signature
+from taskgroup.api.signature import Callback, Signature
 from taskgroup.api.workers import Workers
 
 MAX_ITEMS = 100_000
@@ -161,6 +161,13 @@ class TaskGroupSpec(Model):
     )
     template: Signature | None = Field(
         None, description="The signature of every item of items or sequence. Fixed once the group has started."
+    )
+    callback: Callback | None = Field(
+        None,
+        description=(
+            "A task or chain that runs once, when all items have succeeded; the group is Complete when it has"
+            " succeeded, too. Fixed once the group has started."
+        ),
     )
     parallelism: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         None, description="Most items in flight at once; no bound when absent."

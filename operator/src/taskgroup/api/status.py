@@ -1,5 +1,6 @@
 """The status of a TaskGroup: what the operator saw and decided."""
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,6 +18,21 @@ MAX_INDEXES_BYTES = 4096
 MAX_FAILURES = 20
 MAX_FAILURES_BYTES = 8_192
 """Most bytes of all failures together, as JSON; a single one may be longer."""
+
+
+MAX_RESULT = 1_024
+"""Most characters of a callback's result in the status."""
+
+
+class CallbackState(StrEnum):
+    """Where a callback stands."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    """The group ended before it did."""
 
 
 class Condition(Model):
@@ -49,6 +65,17 @@ class WorkersStatus(Model):
     replicas: Count = Field(0, description="Pods that exist.")
     ready: Count = Field(0, description="Pods whose worker runs.")
     busy: Count = Field(0, description="Pods that held an item at the last look, up to 5 s ago.")
+
+
+class CallbackStatus(Model):
+    """What became of spec.callback."""
+
+    state: CallbackState = Field(description="Pending, Running, Succeeded, Failed or Cancelled.")
+    reason: Annotated[str, Field(max_length=256)] | None = Field(None, description="Exception class, when it failed.")
+    message: Annotated[str, Field(max_length=1024)] | None = Field(None, description="Text of the exception.")
+    result: Annotated[str, Field(max_length=MAX_RESULT)] | None = Field(
+        None, description="Its result as JSON; absent when it is longer than 1,024 characters, or gone."
+    )
 
 
 class ItemsStatus(Model):
@@ -90,6 +117,7 @@ class TaskGroupStatus(Model):
     failures: Annotated[list[FailureStatus], Field(max_length=MAX_FAILURES)] | None = Field(
         None, description="Distinct failures, the most frequent first; at most 20, fewer when their texts are long."
     )
+    callback: CallbackStatus | None = Field(None, description="State and result of spec.callback, if there is one.")
     workers: WorkersStatus | None = Field(None, description="Worker pods.")
     items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")
     conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(

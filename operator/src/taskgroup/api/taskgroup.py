@@ -23,6 +23,12 @@ class TaskGroup(Model):
                 " || self.spec.template == oldSelf.spec.template",
                 "spec.template cannot change once the group has started: create a new TaskGroup instead",
             ),
+            (
+                "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
+                " || (has(self.spec.callback) == has(oldSelf.spec.callback)"
+                " && (!has(self.spec.callback) || self.spec.callback == oldSelf.spec.callback))",
+                "spec.callback cannot change once the group has started: create a new TaskGroup instead",
+            ),
         )
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskgroup.core.units import MAX_STEPS
+from taskgroup.core.stages import ALL_STEPS
 
 PRIORITIES = 10
 """Priorities 0 to 9; 9 is the most urgent."""
@@ -51,13 +51,13 @@ class BookKeys:
         return f"{self.state}:losses"
 
     def released(self, step: int) -> str:
-        """Bits by index: whether this step of the item, from 1, was released. A bit where a set takes 60 bytes."""
+        """Bits by index: whether this step, from 1, was released. A bit where a member of a set takes 60 bytes."""
         return f"{self.state}:released:{step}"
 
     @property
     def all(self) -> list[str]:
         """Every key."""
-        released = map(self.released, range(1, MAX_STEPS))
+        released = map(self.released, range(1, ALL_STEPS))
         return [self.state, self.returned, self.attempts, self.losses, *released]
 
 

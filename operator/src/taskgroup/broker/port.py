@@ -124,8 +124,11 @@ class GroupBroker(Protocol):
     async def observe(self, route: Route, pods: Sequence[str]) -> QueueState:
         """State, messages on the queue and unacknowledged messages of these pods."""
 
-    async def books(self, uid: str, steps: int = 1) -> BrokerBooks:
-        """What is known of single units of items with up to `steps` of them; not for every look, as it may be large."""
+    async def books(self, uid: str, units: Units = NONE) -> BrokerBooks:
+        """What is known of single units; not for every look, as it may be large.
+
+        Of later steps and of stages those are read of which one is among `units`.
+        """
 
     async def dispatch(self, route: Route, fence: Fence, priority: int, start: int, messages: Sequence[bytes]) -> bool:
         """Push the next messages of a priority and move its cursor from `start`; False when fenced or a replay."""

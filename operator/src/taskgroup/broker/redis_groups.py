@@ -14,8 +14,8 @@ from taskgroup.broker.keys import PRIORITIES, BookKeys, PoolKeys, kombu_priority
 from taskgroup.broker.port import Opening, Owner, Route, UnitMessage, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.task_id import LUA_PATTERN
-from taskgroup.core.units import STEP_SIZE, Units, at_step, steps_in, unit_of
+from taskgroup.core.task_id import LUA_NUMBERS, LUA_PATTERN
+from taskgroup.core.units import Units, at_step, steps_of, unit_of
 from taskgroup.transport.connection import RedisConnection
 from taskgroup.transport.errors import broker_errors, foreign_value
 from taskgroup.transport.shapes import count, counts_or_none, pairs, texts, triple
@@ -66,9 +66,9 @@ class RedisGroups:
         lists = len(pool.lists)
         return QueueState(_state(state) if state else None, queued=sum(lengths[:lists]), held=sum(lengths[lists:]))
 
-    async def books(self, uid: str, steps: int = 1) -> BrokerBooks:
+    async def books(self, uid: str, units: Units = NONE) -> BrokerBooks:
         """See GroupBroker."""
-        keys, later = self._books(uid), range(1, steps)
+        keys, later = self._books(uid), [step for step in steps_of(units) if step]
         with broker_errors(self._redis.address):
             async with self._redis.client.pipeline(transaction=True) as pipe:
                 pipe.smembers(keys.returned)
@@ -110,7 +110,7 @@ class RedisGroups:
         names = [keys.state, keys.returned, keys.attempts, *pool.lists]
         if running:
             names += [key(pod) for pod in pods for key in (pool.unacked, pool.unacked_index)]
-        args = [fence.nonce, fence.epoch, route.uid, int(running), LUA_PATTERN, STEP_SIZE]
+        args = [fence.nonce, fence.epoch, route.uid, int(running), LUA_PATTERN, *LUA_NUMBERS]
         answer = await self._redis.run("withdraw", names, args, _withdrawn)
         if answer is None:
             return None
@@ -131,10 +131,10 @@ class RedisGroups:
     async def release(self, uid: str, fence: Fence, units: Units) -> bool:
         """See GroupBroker."""
         keys = self._books(uid)
-        for step in range(1, steps_in(units)):
+        for step in steps_of(units):
             names, indexes = [keys.state, keys.returned, keys.released(step)], at_step(units, step)
             args = [fence.nonce, fence.epoch, unit_of(0, step), *indexes]
-            if indexes and not await self._redis.run("release", names, args, count):
+            if not await self._redis.run("release", names, args, count):
                 return False
         return True
 

@@ -14,7 +14,8 @@ from pyroaring import BitMap, FrozenBitMap
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.lanes import Lane
-from taskgroup.core.units import Units, after, units_of, without_items
+from taskgroup.core.stages import STAGE_UNITS
+from taskgroup.core.units import Units, after, items_of, units_of, without_items
 
 Attempts = Mapping[int, int]
 """A number for each unit that has one."""
@@ -60,6 +61,8 @@ class Ledger:
     interruptions: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
     """Unit to how often the broker's absence ended an attempt of it."""
     failures: tuple[FailureGroup, ...] = ()
+    stage_failures: Mapping[int, Failure] = field(default_factory=lambda: MappingProxyType({}))
+    """Unit of a stage to why it failed."""
     ran_seconds: float = 0.0
     """Running time up to the last suspension."""
     running_since: float | None = None
@@ -79,16 +82,20 @@ class Ledger:
     @property
     def over(self) -> Units:
         """Units that will not run again: what workers still hold of them is a remainder."""
-        return self.passed | units_of(self.ended, self.steps)
+        return (self.passed | units_of(self.ended, self.steps)) | self._failed_stages
+
+    @property
+    def _failed_stages(self) -> Units:
+        return FrozenBitMap(list(self.stage_failures)) if self.stage_failures else NONE
 
     @property
     def units(self) -> Units:
         """All units that there can be."""
-        return units_of(full(self.total), self.steps)
+        return units_of(full(self.total), self.steps) | STAGE_UNITS
 
     @property
     def due(self) -> Units:
-        """Steps whose turn has come, and the broker does not know it yet."""
+        """Steps whose turn has come, if there are such, and the broker does not know it yet."""
         return without_items(after(self.passed) - self.released, self.ended)
 
     def ever_dispatched(self, lanes: Iterable[Lane]) -> Indexes:
@@ -101,7 +108,7 @@ class Ledger:
     def in_flight(self, lanes: Iterable[Lane]) -> Units:
         """Units that are on the queue or with a worker."""
         begun = self.ever_dispatched(lanes) | self.released
-        return without_items(begun - self.returned - self.passed, self.ended)
+        return without_items(begun - self.returned - self.passed - self._failed_stages, self.ended)
 
     def is_dispatched(self) -> bool:
         """Whether anything was ever put on the queue."""
@@ -125,7 +132,8 @@ class Ledger:
 
     def withdrawn(self, units: Units) -> "Ledger":
         """Units whose message left the broker without an end wait for another dispatch."""
-        return replace(self, returned=without_items((self.returned | units) - self.passed, self.ended))
+        waiting = (self.returned | units) - self.passed - self._failed_stages
+        return replace(self, returned=without_items(waiting, self.ended))
 
     def marked_missing(self, units: Units) -> "Ledger":
         """Units that were found missing wait for another dispatch, and each such time is counted."""
@@ -151,7 +159,10 @@ class Ledger:
         if not units:
             return self
         fresh = without_items(units & self.units, self.ended)
-        return replace(self, passed=self.passed | fresh, returned=self.returned - fresh)
+        others = {unit: failure for unit, failure in self.stage_failures.items() if unit not in fresh}
+        return replace(
+            self, passed=self.passed | fresh, returned=self.returned - fresh, stage_failures=MappingProxyType(others)
+        )
 
     def released_with(self, units: Units) -> "Ledger":
         """Later steps that wait for their first dispatch."""
@@ -168,6 +179,15 @@ class Ledger:
             returned=without_items(self.returned, fresh),
             failures=tuple(kept for group in self.failures if (kept := _without(group, fresh)).indexes),
         )
+
+    def units_failed_with(self, failure: Failure, units: Units, now: float) -> "Ledger":
+        """Failures of one kind: of items by any of their units, and of stages."""
+        stages = (units & STAGE_UNITS) - self.passed - self._failed_stages
+        if stages:
+            failures = {**self.stage_failures, **dict.fromkeys(stages, failure)}
+            books = replace(self, stage_failures=MappingProxyType(failures), returned=self.returned - stages)
+            return books.failed_with(failure, items_of(units - STAGE_UNITS), now)
+        return self.failed_with(failure, items_of(units - STAGE_UNITS), now)
 
     def failed_with(self, failure: Failure, indexes: Indexes, now: float) -> "Ledger":
         """Failures of one kind; items that ended before are left alone."""

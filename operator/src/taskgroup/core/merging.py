@@ -22,6 +22,7 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
         return replace(
             with_ends_of(memory, stored),
             passed=memory.passed | stored.passed,
+            stage_failures=MappingProxyType({**stored.stage_failures, **memory.stage_failures}),
             attempts=_larger(memory.attempts, stored.attempts),
             missed=_larger(memory.missed, stored.missed),
         )

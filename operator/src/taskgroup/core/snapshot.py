@@ -12,6 +12,7 @@ from taskgroup.api.spec import MAX_COUNT
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.units import MAX_STEPS, index_of, steps_in
 
 FORMAT = 1
@@ -42,10 +43,12 @@ def encode(ledger: Ledger) -> bytes:
     head |= {name: {str(key): value for key, value in getattr(ledger, name).items()} for name in mappings}
     head |= {name: list(getattr(ledger, name)) for name in _LISTS}
     head["failures"] = [_failure(group) for group in ledger.failures]
-    if ledger.steps > 1:
+    if ledger.passed or ledger.steps > 1:
         # Absent where no item is a chain, so that the version before chains can read it, too.
         blobs.append(ledger.passed.serialize())
         head |= {"steps": ledger.steps, "passed_size": len(blobs[-1])}
+    if ledger.stage_failures:
+        head["stage_failures"] = {str(unit): _texts_of(failure) for unit, failure in ledger.stage_failures.items()}
     text = orjson.dumps(head)
     return zlib.compress(len(text).to_bytes(4, "big") + text + b"".join(blobs))
 
@@ -82,9 +85,18 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
         FailureGroup(Failure(_text(reason), _text(message), *map(_text, traceback)), bits, _seconds(time))
         for (reason, message, time, *traceback), bits in groups
     )
+    stage_failures = {
+        _number(int(unit)): Failure(*map(_text, texts)) for unit, texts in head.get("stage_failures", {}).items()
+    }
+    _require(FrozenBitMap(list(stage_failures)) <= STAGE_UNITS, "a failure of no stage")
+    fields["stage_failures"] = MappingProxyType(stage_failures)
     ledger = Ledger(failures=failures, steps=steps, passed=passed, **fields)
     _require(not ledger.ended or ledger.ended.max() < ledger.total, "an item beyond its end")
     return ledger
+
+
+def _texts_of(failure: Failure) -> list[str]:
+    return [failure.reason, failure.message, failure.traceback]
 
 
 def _failure(group: FailureGroup) -> list[str | float]:
@@ -109,7 +121,7 @@ def _bitmaps(data: memoryview, sizes: list[int], steps: int) -> list[Indexes]:
     for size in sizes:
         bitmap = FrozenBitMap.deserialize(bytes(data[: _number(size)])) if size else NONE
         _require(not bitmap or index_of(bitmap.max()) < MAX_COUNT, "an index that no group has")
-        _require(steps_in(bitmap) <= steps, "a step that no item has")
+        _require(steps_in(bitmap - STAGE_UNITS) <= steps, "a step that no item has")
         bitmaps.append(bitmap)
         data = data[size:]
     return bitmaps

@@ -1,18 +1,22 @@
-"""The ids of Celery's tasks: `<uid>.<index>`, `<uid>.<index>.<step>` for a later step of a chain, and `~<n>` behind it
-for the n-th counted new attempt.
+"""The ids of Celery's tasks: `<uid>.<index>`, `<uid>.<index>.<step>` for a later step of a chain, `<uid>.callback` for
+what runs once for the group, and `~<n>` behind it for the n-th counted new attempt.
 
-This is the only place that knows the grammar; the Lua scripts get LUA_PATTERN as an argument.
+This is the only place that knows the grammar; the Lua scripts get LUA_PATTERN and LUA_NUMBERS as arguments.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Self
 
+from taskgroup.core.stages import Stage, first_units, stage_of, stage_unit
 from taskgroup.core.units import MAX_STEPS, STEP_SIZE, index_of, step_of, unit_of
 
-LUA_PATTERN = "^([^.]+)%.(%d+)%.?(%d*)~?(%d*)$"
-"""Captures uid, index, step and attempt; an empty step or attempt is 0."""
-_PATTERN = re.compile(r"([^.]+)\.([0-9]{1,8})(?:\.([1-9][0-9]?))?(?:~([1-9][0-9]{0,9}))?")
+LUA_PATTERN = "^([^.]+)%.(%w+)%.?(%d*)~?(%d*)$"
+"""Captures uid, index or name of a stage, step and attempt; an empty step or attempt is 0."""
+LUA_NUMBERS = (STEP_SIZE, *(part for pair in first_units().items() for part in pair))
+"""Distance between two steps, then for each stage its name and its first unit."""
+_STAGES = "|".join(Stage)
+_PATTERN = re.compile(rf"([^.]+)\.(?:([0-9]{{1,8}})|({_STAGES}))(?:\.([1-9][0-9]?))?(?:~([1-9][0-9]{{0,9}}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,14 +36,22 @@ class TaskId:
         match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             return None
-        index, step = int(match[2]), int(match[3] or 0)
+        uid, index, stage, step, attempt = match.groups()
         # Who writes ids into the broker may choose any numbers: no unit may be taken for another one.
-        if index >= STEP_SIZE or step >= MAX_STEPS:
+        if int(index or 0) >= STEP_SIZE or int(step or 0) >= MAX_STEPS:
             return None
-        return cls(match[1], unit_of(index, step), int(match[4] or 0))
+        unit = stage_unit(Stage(stage), int(step or 0)) if stage else unit_of(int(index), int(step or 0))
+        return cls(uid, unit, int(attempt or 0))
 
 
 def task_id(uid: str, unit: int, attempt: int = 0) -> str:
     """The text of a TaskId, for places that make thousands of them a second."""
-    name = f"{uid}.{unit}" if unit < STEP_SIZE else f"{uid}.{index_of(unit)}.{step_of(unit)}"
+    name = f"{uid}.{unit}" if unit < STEP_SIZE else _later(uid, unit)
     return f"{name}~{attempt}" if attempt else name
+
+
+def _later(uid: str, unit: int) -> str:
+    stage = stage_of(unit)
+    if stage is None:
+        return f"{uid}.{index_of(unit)}.{step_of(unit)}"
+    return f"{uid}.{stage[0]}.{stage[1]}" if stage[1] else f"{uid}.{stage[0]}"

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 
 from pyroaring import FrozenBitMap
 
-from taskgroup.core.indexes import Indexes, full
+from taskgroup.core.indexes import NONE, Indexes, full
 
 STEP_SIZE = 2**24
 """Distance between two steps of an item; no group has so many items."""
 MAX_STEPS = 32
-"""Of one chain. Numbers of units stay below 2**31 by far."""
+"""Of one chain."""
+LIMIT = 2**31
+"""No unit has such a number: behind those of items there are those of stages (see `stages`)."""
 
 Units = FrozenBitMap
 _FIRST = full(STEP_SIZE)
@@ -23,7 +25,7 @@ _FIRST = full(STEP_SIZE)
 
 def units_from(numbers: Iterable[int]) -> Units:
     """The numbers that can be units: they may come from the broker, where tenants can write."""
-    return FrozenBitMap(number for number in numbers if number < MAX_STEPS * STEP_SIZE)
+    return FrozenBitMap(number for number in numbers if number < LIMIT)
 
 
 def unit_of(index: int, step: int) -> int:
@@ -46,11 +48,20 @@ def steps_in(units: Units) -> int:
     return step_of(units.max()) + 1 if units else 0
 
 
+def steps_of(units: Units) -> list[int]:
+    """Each step of which a unit is there; takes time for the steps, not for the units."""
+    found, start = list[int](), 0
+    while units and start <= units.max():
+        found.append(step_of(units.next_set_bit(start)))
+        start = unit_of(0, found[-1] + 1)
+    return found
+
+
 def items_of(units: Units) -> Indexes:
-    """The items that these units belong to."""
+    """The items that these units, none of which is a stage's, belong to."""
     if steps_in(units) <= 1:
         return units
-    return FrozenBitMap.union(*(at_step(units, step) for step in range(steps_in(units))))
+    return FrozenBitMap.union(*(at_step(units, step) for step in steps_of(units)))
 
 
 def units_of(items: Indexes, steps: int) -> Units:
@@ -61,10 +72,11 @@ def units_of(items: Indexes, steps: int) -> Units:
 
 
 def without_items(units: Units, items: Indexes) -> Units:
-    """The units of all other items."""
+    """The units of all other items, and of stages."""
     if steps_in(units) <= 1:
         return units - items
-    return units - units_of(items, steps_in(units))
+    own = (items.shift(unit_of(0, step)) for step in steps_of(units) if step < MAX_STEPS)
+    return units - FrozenBitMap.union(NONE, *own)
 
 
 def after(units: Units) -> Units:

@@ -11,8 +11,9 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.errors import ApiError
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.meta import Meta
+from taskgroup.core.stages import EVERY_STEP
 from taskgroup.core.task_id import task_id
-from taskgroup.core.units import MAX_STEPS, index_of
+from taskgroup.core.units import STEP_SIZE
 from taskgroup.groups.deletion_report import DeletionReport
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.observe import read_meta
@@ -105,8 +106,8 @@ class Cleaner:
 
     async def _delete_results(self, meta: Meta, link: Link, dispatched: int) -> None:
         """Every value that any attempt of any unit may have left; indexes above the cursors never ran."""
-        books = await link.connection.groups.books(meta.uid, MAX_STEPS)
-        highest = max((dispatched, *(index_of(unit) + 1 for unit in books.attempts)))
+        books = await link.connection.groups.books(meta.uid, EVERY_STEP)
+        highest = max((dispatched, *(unit + 1 for unit in books.attempts if unit < STEP_SIZE)))
         begun = itertools.chain(range(highest), books.released)
         first = (task_id(meta.uid, unit, 0) for unit in begun)
         later = (task_id(meta.uid, unit, n + 1) for unit, last in books.attempts.items() for n in range(last))

@@ -1,15 +1,20 @@
 """The look at a group: everything a decision depends on, read from the cluster, the broker and the loop's memory."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from taskgroup.api.names import FINALIZER
+from taskgroup.api.status import MAX_RESULT
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState
 from taskgroup.core.groups.recovery import needs_books
+from taskgroup.core.indexes import NONE
 from taskgroup.core.meta import Meta
+from taskgroup.core.stages import Stage
+from taskgroup.core.task_id import task_id
 from taskgroup.core.trouble import Trouble
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.inline_pool import inline_pool, route_of
@@ -18,6 +23,8 @@ from taskgroup.loops.clock import NEVER, Clock
 from taskgroup.loops.meeting import Meeting
 from taskgroup.transport.errors import BrokerError
 
+_MOST_SHOWN_BYTES = 16_384
+"""Of a stored result that may be short enough to be shown."""
 ROTATION_SECONDS = 300
 """How late a changed Secret may be noticed whose old URL still works."""
 
@@ -64,6 +71,7 @@ class Observer:
             servers=intake.link.address.servers if intake.link else frozenset(),
             view=meeting.view,
             completions=_completions(memory),
+            callback_result=await self._callback_result(memory, meta),
             carried=record.carried,
             suspicions=memory.searches.suspicions,
             fresh_nonce=secrets.token_hex(8),
@@ -120,8 +128,25 @@ class Observer:
         if not needs_books(memory.record.ledger, queue.state, is_adopted=is_adopted):
             return None
         work = memory.intake.compiled.work
-        steps = max(memory.record.ledger.steps, work.steps if work else 1)
-        return await link.connection.groups.books(meta.uid, steps)
+        known = work.units if work else NONE
+        return await link.connection.groups.books(meta.uid, known | memory.record.ledger.units)
+
+    async def _callback_result(self, memory: Memory, meta: Meta) -> str | None:
+        """What the status shows of it: nothing that is long, or cannot be read now."""
+        work, link, ledger = memory.intake.compiled.work, memory.intake.link, memory.record.ledger
+        units = work.stage(Stage.CALLBACK) if work else NONE
+        if link is None or not units or units.max() not in ledger.passed | _completions(memory).succeeded:
+            return None
+        name = task_id(meta.uid, units.max(), ledger.attempts.get(units.max(), 0))
+        try:
+            (size,) = await link.connection.results.sizes([name])
+            if not 0 < size <= _MOST_SHOWN_BYTES:
+                return None
+            (stored,) = await link.connection.results.values([name], _MOST_SHOWN_BYTES)
+        except BrokerError:
+            return None
+        text = json.dumps(stored.value, ensure_ascii=False) if stored and stored.status == "SUCCESS" else ""
+        return text if 0 < len(text) <= MAX_RESULT else None
 
 
 def _completions(memory: Memory) -> Completions:

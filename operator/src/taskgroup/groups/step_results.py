@@ -14,8 +14,11 @@ from taskgroup.api.names import Reason
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import FIRST_UNITS
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import STEP_SIZE, Units, steps_in
+from taskgroup.groups.callback_input import ResultsGoneError, TooManyResultsError, callback_input
 from taskgroup.results.port import Results
 
 PART_UNITS = 1_000
@@ -43,16 +46,19 @@ class Part:
 class StepResults:
     """Reads for one group."""
 
-    def __init__(self, results: Results, uid: str, work: Work, attempts: Mapping[int, int]) -> None:
+    def __init__(self, results: Results, uid: str, work: Work, ledger: Ledger) -> None:
         self._results = results
         self._uid = uid
         self._work = work
-        self._attempts = attempts
+        self._ledger = ledger
 
     async def parts(self, units: Units) -> AsyncIterator[Part]:
         """All of the units, in parts that are small enough to be in memory."""
         for start in range(0, len(units), PART_UNITS):
             batch = units[start : start + PART_UNITS]
+            if begins := batch & FIRST_UNITS:
+                yield await self._begun(begins)
+                batch -= begins
             taking = self._taking(batch)
             if batch != taking:
                 yield Part(batch - taking)
@@ -60,15 +66,30 @@ class StepResults:
                 async for part in self._with_results(list(taking)):
                     yield part
 
+    async def _begun(self, units: Units) -> Part:
+        """The callback, which is the only stage."""
+        (unit,) = units
+        try:
+            values = await callback_input(self._results, self._uid, self._work, self._ledger)
+        except ResultsGoneError as error:
+            text = f"The result {error} is not in the result backend any more: let results live longer."
+            return Part(NONE, unsendable={unit: Failure(Reason.RESULTS_EXPIRED, text)})
+        except TooManyResultsError:
+            text = "The results are too long for a message, and too many have ids of their own: use input: Summary."
+            return Part(NONE, unsendable={unit: Failure(Reason.RESULT_TOO_LARGE, text)})
+        return Part(units, dict(zip(units, values, strict=False)))
+
     def parent(self, unit: int) -> str | None:
         """Id of the task whose result releases the unit; None for a first step."""
         before = unit - STEP_SIZE
-        return None if before < 0 else task_id(self._uid, before, self._attempts.get(before, 0))
+        if before < 0 or unit in FIRST_UNITS:
+            return None
+        return task_id(self._uid, before, self._ledger.attempts.get(before, 0))
 
     def too_large(self, unit: int, size: int) -> Failure:
         """Why a unit whose message, or whose argument, has `size` bytes cannot be sent."""
         limit = self._work.most_message_bytes
-        task = self._work.leaf(unit - STEP_SIZE).task
+        task = "the items" if unit in FIRST_UNITS else self._work.leaf(unit - STEP_SIZE).task
         return Failure(
             Reason.RESULT_TOO_LARGE,
             f"The result of {task} makes a message of {size:,} bytes for the next step, and {limit:,} are allowed:"

@@ -1,6 +1,6 @@
 -- Raises the epoch and takes the group's units out of the lists; in the end of a group also out of the unacked hashes.
 -- KEYS state, returned, attempts, list 1..4, (unacked hash, its index)...; ARGV nonce, epoch, uid, '1' to take all,
--- pattern of a task id, units between two steps
+-- pattern of a task id, units between two steps, (name of a stage, its first unit)...
 -- Returns {epoch, units from the lists, units from the unacked hashes}, or nil when fenced.
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
@@ -9,6 +9,10 @@ end
 -- Redis lets a script that has written go on when memory is full: this one frees memory, so it begins with a write.
 redis.call('SREM', KEYS[2], '')
 local take_all = ARGV[4] == '1'
+local stages = {}
+for i = 7, #ARGV, 2 do
+  stages[ARGV[i]] = ARGV[i + 1]
+end
 
 local function unit_of(message)
   if type(message) ~= 'table' or type(message.headers) ~= 'table' then
@@ -18,11 +22,15 @@ local function unit_of(message)
   if type(id) ~= 'string' then
     return nil
   end
-  local uid, index, step, attempt = id:match(ARGV[5])
+  local uid, place, step, attempt = id:match(ARGV[5])
   if uid ~= ARGV[3] then
     return nil
   end
-  local number = string.format('%.0f', tonumber(index) + (tonumber(step) or 0) * tonumber(ARGV[6]))
+  local first = place:match('^%d+$') or stages[place]
+  if not first then
+    return nil
+  end
+  local number = string.format('%.0f', tonumber(first) + (tonumber(step) or 0) * tonumber(ARGV[6]))
   return number, attempt ~= '' and attempt or '0', tonumber(message.headers.retries) or 0
 end
 

@@ -10,7 +10,7 @@ from taskgroup.core.groups.interruption import is_interruption, may_repeat
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.units import Units, index_of, items_of, step_of, without_items
+from taskgroup.core.units import Units, items_of, without_items
 
 NOT_REGISTERED = "NotRegistered"
 """Celery's exception for a message whose task the worker does not know."""
@@ -72,18 +72,18 @@ def with_ends(ledger: Ledger, ends: Completions, work: Work, now: float) -> Ledg
     by_failure: dict[Failure, BitMap] = {}
     for unit, failure in ends.failed.items():
         if unit not in ledger.passed:
-            by_failure.setdefault(_of_step(failure, unit, work), BitMap()).add(index_of(unit))
-    for failure, indexes in by_failure.items():
-        ledger = ledger.failed_with(failure, FrozenBitMap(indexes), now)
+            by_failure.setdefault(_of_step(failure, unit, work), BitMap()).add(unit)
+    for failure, units in by_failure.items():
+        ledger = ledger.units_failed_with(failure, FrozenBitMap(units), now)
     return ledger
 
 
 def _of_step(failure: Failure, unit: int, work: Work) -> Failure:
     """The failure of a chain says which of its tasks it was."""
-    steps = work.steps_of(index_of(unit))
+    step, steps = work.place(unit)
     if steps == 1:
         return failure
-    where = f"Step {step_of(unit) + 1} of {steps}, {work.leaf(unit).task}"
+    where = f"Step {step + 1} of {steps}, {work.leaf(unit).task}"
     return replace(failure, message=f"{where}: {failure.message}" if failure.message else f"{where}.")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.exchange import Demand
+from taskgroup.core.groups.callback import is_open
 from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.groups.suspects import suspects
 from taskgroup.core.groups.unknown_task import held_back
@@ -21,6 +22,8 @@ def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
     items = ledger.unfinished - max(0, len(one_by_one) - 1)
     reason = f"{ledger.unfinished} items are left, {spec.workers.concurrency} at once in a pod."
+    if not ledger.unfinished and is_open(ledger, work):
+        items, reason = 1, "The callback is left."
     return Demand(items=items, over=ledger.over, reason=reason)
 
 

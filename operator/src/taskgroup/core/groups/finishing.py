@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from taskgroup.api.status import CallbackStatus
 from taskgroup.core.action import Action
 from taskgroup.core.groups import configuration, demand, unknown_task
+from taskgroup.core.groups.callback import at_end
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict, decided
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
@@ -24,9 +26,11 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
     the operator died between the two. Where there is no rest, one transition does both.
     """
     if not shown.ledger.unfinished:
-        return replace(_finished(seen, shown.ledger, verdict, now), save=True, forget=forget)
+        finished = _finished(seen, shown.ledger, verdict, now, shown.callback)
+        return replace(finished, save=True, forget=forget)
     ledger = shown.ledger.cancelled_rest()
-    ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger, active=0)
+    callback = at_end(shown.callback)
+    ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger, active=0, callback=callback)
     # At once, and not with the second transition: until then workers would go on taking items that count as cancelled.
     actions = _withdraw(seen) if ledger.cancelled else ()
     plan = plan_for(seen, ended, now, actions=actions, save=True, transition=True, forget=forget, wake_after=0.0)
@@ -38,8 +42,11 @@ def finish(seen: Observed, now: float) -> Plan:
     return _finished(seen, seen.ledger.cancelled_rest(), decided(seen.status), now)
 
 
-def _finished(seen: Observed, ledger: Ledger, verdict: Verdict | None, now: float) -> Plan:
+def _finished(
+    seen: Observed, ledger: Ledger, verdict: Verdict | None, now: float, callback: CallbackStatus | None = None
+) -> Plan:
     shown = StatusInput(
+        callback=at_end(callback or seen.status.callback),
         phase=Phase.FINISHED,
         ledger=ledger,
         verdict=verdict,

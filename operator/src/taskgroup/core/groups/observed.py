@@ -135,6 +135,8 @@ class Observed:
     view: View | None = None
     """What the pool said last; None while it has said nothing."""
     completions: Completions = field(default_factory=Completions)
+    callback_result: str | None = None
+    """The callback's value as JSON, once it has succeeded and when it is short enough to be shown."""
     carried: Carried = field(default_factory=Carried)
     suspicions: tuple[Suspicion, ...] = ()
     """The last two searches at most, the older first."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.api.status import TaskGroupStatus
+from taskgroup.api.status import CallbackState, CallbackStatus, TaskGroupStatus
 from taskgroup.core.groups.unknown_task import sentence
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import find
@@ -20,16 +20,25 @@ class Verdict:
     message: str
 
 
-def judge(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
-    """The outcome, or None while the group goes on."""
-    return overdue(ledger, spec, now) if ledger.unfinished else _all_ended(ledger)
+def judge(ledger: Ledger, spec: TaskGroupSpec, now: float, callback: CallbackStatus | None = None) -> Verdict | None:
+    """The outcome, or None while the group goes on; `callback` is what became of it, where there is one."""
+    if ledger.unfinished:
+        return overdue(ledger, spec, now)
+    verdict = _all_ended(ledger)
+    if callback is None or not verdict.success or callback.state is CallbackState.SUCCEEDED:
+        return verdict
+    if callback.state is CallbackState.FAILED:
+        text = f"All {ledger.total} items succeeded, but the callback failed: {callback.reason}: {callback.message}"
+        return Verdict(False, Reason.CALLBACK_FAILED, text)
+    return overdue(ledger, spec, now)
 
 
 def overdue(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
     """The outcome when the deadline has passed."""
     limit = spec.active_deadline_seconds
     if limit is not None and ledger.running_seconds(now) >= limit:
-        text = f"{ledger.unfinished} of {ledger.total} items had not ended after activeDeadlineSeconds ({limit} s)."
+        left = f"{ledger.unfinished} of {ledger.total} items" if ledger.unfinished else "The callback"
+        text = f"{left} had not ended after activeDeadlineSeconds ({limit} s)."
         why = f" {sentence(ledger)}." if ledger.unknown_tasks else ""
         return Verdict(False, Reason.DEADLINE_EXCEEDED, text + why)
     return None

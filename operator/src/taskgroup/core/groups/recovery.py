@@ -14,7 +14,8 @@ from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.units import Units, after, before, items_of, units_from, units_of, without_items
+from taskgroup.core.stages import FIRST_UNITS, STAGE_UNITS
+from taskgroup.core.units import Units, after, before, units_from, units_of, without_items
 
 POISON = Failure(Reason.LOST, f"{MAX_LOSSES + 1} workers died while they ran it.")
 MAX_MISSED = 3
@@ -44,7 +45,7 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
     if state is None or books is None or ledger.nonce not in ("", state.nonce):
         return ledger
     lost = (unit for unit, losses in books.losses.items() if losses > MAX_LOSSES)
-    passed = ledger.passed | before(books.released)
+    passed = ledger.passed | before(books.released - FIRST_UNITS)
     return replace(
         ledger,
         cursors=MappingProxyType(dict(state.cursors)),
@@ -53,14 +54,14 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
         passed=passed,
         attempts=MappingProxyType(dict(books.attempts)),
         losses=MappingProxyType(dict(books.losses)),
-    ).failed_with(POISON, items_of(_units(lost, ledger)), now)
+    ).units_failed_with(POISON, _units(lost, ledger), now)
 
 
 def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
     """Items whose newest attempt the pool has given up: too many workers died with it."""
     given_up = seen.view.given_up if seen.view else ()
     poison = (one.unit for one in given_up if ledger.attempts.get(one.unit, 0) == one.attempt)
-    return ledger.failed_with(POISON, items_of(_units(poison, ledger)), now)
+    return ledger.units_failed_with(POISON, _units(poison, ledger), now)
 
 
 def _units(numbers: Iterable[int], ledger: Ledger) -> Units:
@@ -102,7 +103,7 @@ def mark_missing(ledger: Ledger, absent: Units, now: float) -> tuple[Ledger, tup
     hopeless = FrozenBitMap(unit for unit in absent if ledger.missed.get(unit, 0) >= MAX_MISSED)
     again = absent - hopeless
     action = MarkMissing(again, reason="Two searches found no message, no worker and no result.")
-    return ledger.failed_with(HOPELESS, items_of(hopeless), now), (action,) if again else ()
+    return ledger.units_failed_with(HOPELESS, hopeless, now), (action,) if again else ()
 
 
 def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:
@@ -111,7 +112,8 @@ def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:
     A chain begins anew, because the results of its steps may be lost, too.
     """
     again = dispatched - ledger.ended
-    later = without_items(ledger.released | after(ledger.passed), ledger.ended)
+    used = ledger.released | after(ledger.passed)
+    later = without_items(used - (ledger.passed & STAGE_UNITS), ledger.ended)
     attempts = {unit: ledger.attempts.get(unit, 0) + 1 for unit in again | later}
-    anew = replace(ledger, released=NONE, passed=ledger.passed & units_of(ledger.ended, ledger.steps))
+    anew = replace(ledger, released=NONE, passed=ledger.passed & (units_of(ledger.ended, ledger.steps) | STAGE_UNITS))
     return replace(anew.renewed(attempts), returned=(ledger.returned - later) | again, nonce=nonce)

@@ -10,6 +10,7 @@ from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups import demand, recovery, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
+from taskgroup.core.groups.callback import callback_status, is_open
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.finishing import decide
 from taskgroup.core.groups.observed import GroupState, Observed
@@ -22,6 +23,7 @@ from taskgroup.core.groups.sending import sending
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.status.conditions import find, seconds
 from taskgroup.core.status.phase import Phase, is_suspended
 from taskgroup.core.status.status_input import StatusInput
@@ -47,7 +49,7 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
         return _state_differs(context, seen.state)
     ledger, again = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
     context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
-    verdict = judge(ledger, spec, now)
+    verdict = judge(ledger, spec, now, callback_status(ledger, work, seen.callback_result))
     if verdict is not None:
         return decide(seen, _shown(context), verdict, now, forget=_ignored(context))
     return _work(context, again)
@@ -153,11 +155,13 @@ def _interrupted(context: Context) -> tuple[Context, tuple[Event, ...]]:
 
 
 def _shown(context: Context) -> StatusInput:
+    is_left = bool(context.ledger.unfinished) or is_open(context.ledger, context.work)
     return StatusInput(
         phase=Phase.RUNNING,
         ledger=context.ledger,
-        active=len(context.in_flight),
-        needs_workers=not context.spec.suspend and bool(context.ledger.unfinished),
+        active=len(context.in_flight - STAGE_UNITS),
+        callback=callback_status(context.ledger, context.work, context.seen.callback_result),
+        needs_workers=not context.spec.suspend and is_left,
         configuration=unknown_task.block(context.ledger),
     )
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from taskgroup.core.action import Action
 from taskgroup.core.groups import unknown_task
+from taskgroup.core.groups.callback import to_begin
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches, dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
@@ -12,6 +13,7 @@ from taskgroup.core.groups.suspects import next_suspect, suspects
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.groups.window import adapt, occupied, room
 from taskgroup.core.indexes import NONE
+from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.units import Units
 
@@ -36,7 +38,7 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
 def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -> tuple[Carried, tuple[Action, ...]]:
     """First what is sent by itself, then what the window has room for."""
     work, in_flight = context.work, context.in_flight
-    ledger, releases = _released(context.ledger)
+    ledger, releases = _released(context.ledger, work)
     window = adapt(
         carried.window,
         slots=slots,
@@ -58,11 +60,16 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     return carried, (*releases, *(action for action in single if action.units), *others)
 
 
-def _released(ledger: Ledger) -> tuple[Ledger, tuple[Action, ...]]:
+def _released(ledger: Ledger, work: Work) -> tuple[Ledger, tuple[Action, ...]]:
     """The ledger as it is once the steps whose turn has come are released."""
-    due = ledger.due if ledger.passed else NONE
-    actions = tuple(Release(part, reason="The step before has succeeded.") for part in batches(due))
-    return ledger.released_with(due) if due else ledger, actions
+    begins, due = to_begin(ledger, work), NONE
+    if ledger.passed:
+        due = ledger.due & work.units
+    actions = [Release(part, reason="The step before has succeeded.") for part in batches(due)]
+    if begins:
+        actions.append(Release(begins, reason="All items have succeeded."))
+        due |= begins
+    return ledger.released_with(due) if due else ledger, tuple(actions)
 
 
 def _is_over(context: Context, queue: QueueState) -> bool:

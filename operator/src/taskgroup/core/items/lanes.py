@@ -1,11 +1,13 @@
 """The units of a group by their priority, which is the order of their dispatch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.tasks import Chain
+from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.units import Units, unit_of
 
 
@@ -23,6 +25,10 @@ class Lane:
     def units(self) -> Units:
         """All of it."""
         return self.indexes | self.later if self.later else self.indexes
+
+
+Stages = Mapping[Stage, Chain]
+"""What runs once for the group."""
 
 
 def lanes_of_template(chain: Chain, total: int) -> tuple[Lane, ...]:
@@ -67,3 +73,24 @@ def running(chains: list[Chain], task: str, total: int) -> Units:
         return FrozenBitMap(own)
     steps = (step for step, compiled in enumerate(chains[0]) if compiled.leaf.task == task)
     return FrozenBitMap.union(NONE, *(full(total).shift(unit_of(0, step)) for step in steps))
+
+
+def with_stages(lanes: tuple[Lane, ...], stages: Stages) -> tuple[Lane, ...]:
+    """The lanes with the units of stages among the later steps; the most urgent one first."""
+    found = {lane.priority: lane for lane in lanes}
+    for stage, chain in stages.items():
+        for step, task in enumerate(chain):
+            lane = found.get(task.leaf.options.priority) or Lane(task.leaf.options.priority, NONE)
+            unit = Units([stage_unit(stage, step)])
+            found[lane.priority] = Lane(lane.priority, lane.indexes, lane.later | unit)
+    return tuple(found[priority] for priority in sorted(found, reverse=True))
+
+
+def running_in_stages(stages: Stages, task: str) -> Units:
+    """The units of stages that run this task."""
+    return Units(
+        stage_unit(stage, step)
+        for stage, chain in stages.items()
+        for step, compiled in enumerate(chain)
+        if compiled.leaf.task == task
+    )

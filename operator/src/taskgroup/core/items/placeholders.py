@@ -23,9 +23,9 @@ _POSITION_DIGITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What placeholders of one item refer to; `item` is absent in `tasks`."""
+    """What placeholders of one item refer to; `item` is absent in `tasks`, and `index` in what runs once for all."""
 
-    index: int
+    index: int | None
     group_name: str
     item: Any = _MISSING
 
@@ -111,7 +111,7 @@ def _parts(text: str, occurrences: Occurrences, level: int) -> list[str | Filler
 def _lookup(name: str) -> Filler:
     root, *path = name.split(".")
     if name == "index":
-        return lambda scope: scope.index
+        return _index
     if name == "group.name":
         return lambda scope: scope.group_name
     if root == "item":
@@ -122,9 +122,17 @@ def _lookup(name: str) -> Filler:
     )
 
 
+def _index(scope: Scope) -> int:
+    if scope.index is None:
+        raise InvalidSpecError("$(index) has no meaning in spec.callback: it runs once for all items.")
+    return scope.index
+
+
 def _walk(scope: Scope, path: list[str], name: str) -> Any:
     value = scope.item
     if value is _MISSING:
+        if scope.index is None:
+            raise InvalidSpecError(f"$({name}) has no meaning in spec.callback: it runs once for all items.")
         raise InvalidSpecError(
             f"$({name}) has no meaning in tasks[{scope.index}]: only items and sequence have an item."
         )

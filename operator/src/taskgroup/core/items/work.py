@@ -1,18 +1,30 @@
 """The items of a group and what to run for each: the spec compiled once, then asked for one unit at a time."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from types import MappingProxyType
 
 import orjson
 
-from taskgroup.api.signature import Leaf, Signature
+from taskgroup.api.signature import CallbackInput, Leaf, Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.indexes import NONE
 from taskgroup.core.items.fingerprint import Fingerprint
-from taskgroup.core.items.lanes import Lane, lanes_of_tasks, lanes_of_template, last_units, running
+from taskgroup.core.items.lanes import (
+    Lane,
+    Stages,
+    lanes_of_tasks,
+    lanes_of_template,
+    last_units,
+    running,
+    running_in_stages,
+    with_stages,
+)
 from taskgroup.core.items.placeholders import Scope
 from taskgroup.core.items.sources import Items, items_of
 from taskgroup.core.items.tasks import Call, Chain, CompiledTask, compile_signature, kinds_of
-from taskgroup.core.units import Units, index_of, step_of
+from taskgroup.core.stages import STAGE_UNITS, Stage, stage_of, stage_unit
+from taskgroup.core.units import STEP_SIZE, Units, index_of, step_of, unit_of
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Longest message of an item, unless the operator is set otherwise."""
@@ -32,15 +44,19 @@ class Work:
         signatures: list[Signature],
         chains: list[Chain],
         kinds: tuple[Leaf, ...],
+        stages: Stages = MappingProxyType({}),
+        callback_input: CallbackInput = CallbackInput.NONE,
     ) -> None:
         self._group_name = group_name
         self._items = items
         self._signatures = signatures
         self._chains = chains
         self.total = len(chains) if items is None else len(items)
-        self.lanes: tuple[Lane, ...] = (
-            lanes_of_tasks(chains) if items is None else lanes_of_template(chains[0], self.total)
-        )
+        self._stages = stages
+        lanes = lanes_of_tasks(chains) if items is None else lanes_of_template(chains[0], self.total)
+        self.lanes: tuple[Lane, ...] = with_stages(lanes, stages)
+        self.units: Units = Units.union(NONE, *(lane.units for lane in self.lanes))
+        """All units that there are."""
         self.last: Units = last_units(chains, self.total)
         """The last unit of each item: its success is the item's."""
         self.steps = max(map(len, chains), default=1)
@@ -56,10 +72,11 @@ class Work:
         """How long a message may be."""
         self._fingerprint = Fingerprint(1 + (len(chains) if items is None else items.pieces), self._piece)
         self._running: dict[str, Units] = {}
+        self.callback_input = callback_input
 
     def call(self, unit: int) -> Call:
         """What to run for a unit; InvalidSpecError when a placeholder finds nothing."""
-        return self._task(unit).fill(self._scope(index_of(unit)))
+        return self._task(unit).fill(self._scope(unit))
 
     def leaf(self, unit: int) -> Leaf:
         """The task of a unit, not filled."""
@@ -69,15 +86,27 @@ class Work:
         """Whether the result of the step before goes in front of its arguments."""
         return self._task(unit).takes_result
 
-    def steps_of(self, index: int) -> int:
-        """How many units an item has."""
-        return len(self._chain(index))
+    def place(self, unit: int) -> tuple[int, int]:
+        """Which step of how many of its chain a unit is, counted from 0."""
+        stage = stage_of(unit)
+        if stage is not None:
+            return stage[1], len(self._stages[stage[0]])
+        return step_of(unit), len(self._chain(index_of(unit)))
+
+    def stage(self, stage: Stage) -> Units:
+        """The units of a stage, none when the group has no such stage."""
+        return Units(stage_unit(stage, step) for step in range(len(self._stages.get(stage, ()))))
 
     def running(self, task: str) -> Units:
         """The units that run this task."""
         if task not in self._running:
-            self._running[task] = running(self._chains, task, self.total)
+            stages = running_in_stages(self._stages, task)
+            self._running[task] = running(self._chains, task, self.total) | stages
         return self._running[task]
+
+    def last_in_order(self) -> Iterator[int]:
+        """The last unit of each item, by index."""
+        return (unit_of(index, len(self._chain(index)) - 1) for index in range(self.total))
 
     def digest(self, count: int) -> str:
         """SHA-256 over the template and the first `count` items: equal as long as items were only appended."""
@@ -87,9 +116,13 @@ class Work:
         return self._chains[index if self._items is None else 0]
 
     def _task(self, unit: int) -> CompiledTask:
-        return self._chain(index_of(unit))[step_of(unit)]
+        stage = stage_of(unit) if unit >= STEP_SIZE else None
+        return self._stages[stage[0]][stage[1]] if stage else self._chain(index_of(unit))[step_of(unit)]
 
-    def _scope(self, index: int) -> Scope:
+    def _scope(self, unit: int) -> Scope:
+        if unit in STAGE_UNITS:
+            return Scope(None, self._group_name)
+        index = index_of(unit)
         if self._items is None:
             return Scope(index, self._group_name)
         return Scope(index, self._group_name, self._items.value(index))
@@ -114,6 +147,9 @@ class Work:
                 )
             total += size
             yield
+        for chain in self._stages.values():
+            for task in chain:
+                task.message_bytes(Scope(None, self._group_name))
         self.message_bytes = total // max(len(samples), 1)
         yield from self._fingerprint.steps()
 
@@ -139,10 +175,29 @@ def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) 
         chains = [compile_signature(spec.template, "spec.template")]
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
-    kinds = yield from kinds_of(chains)
-    work = Work(group_name, items, signatures, chains, kinds)
+    stages = {stage: compile_signature(signature, f"spec.{stage}") for stage, signature in stages_of(spec).items()}
+    _check_callback(spec, chains)
+    kinds = yield from kinds_of([*chains, *stages.values()])
+    callback_input = spec.callback.input if spec.callback else CallbackInput.NONE
+    work = Work(group_name, items, signatures, chains, kinds, stages, callback_input)
     yield from work.check(max_message_bytes)
     return work
+
+
+def _check_callback(spec: TaskGroupSpec, chains: list[Chain]) -> None:
+    if spec.callback is None or spec.callback.input is not CallbackInput.RESULTS:
+        return
+    if any(chain[-1].leaf.options.ignore_result for chain in chains):
+        raise InvalidSpecError(
+            "spec.callback gets the results of the items, and options.ignoreResult deletes them: remove it, or set"
+            " spec.callback.input to Summary or None."
+        )
+
+
+def stages_of(spec: TaskGroupSpec) -> dict[Stage, Signature]:
+    """What the spec runs once for the group."""
+    given = {Stage.CALLBACK: spec.callback}
+    return {stage: signature for stage, signature in given.items() if signature is not None}
 
 
 def _chains(signatures: list[Signature]) -> Generator[None, None, list[Chain]]:

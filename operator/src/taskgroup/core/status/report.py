@@ -59,6 +59,7 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
         "indexes_truncated": None if are_whole else True,
         "failures": _digest(ledger.failures, tracebacks=seen.spec is None or seen.spec.failure_tracebacks) or None,
         "items": _items(seen, shown),
+        "callback": shown.callback or seen.status.callback,
         **_pace(shown),
     }
 
@@ -94,6 +95,7 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
         "cancelled": cancelled,
         "progress": f"{ended}/{total}",
         "percent": 100 * ended // total if total else 0,
+        "callback": shown.callback or status.callback,
         "items": _items(seen, shown),
     }
 

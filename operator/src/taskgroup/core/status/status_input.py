@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from taskgroup.api.status import CallbackStatus
 from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.groups.pace import Pace
 from taskgroup.core.ledger import Ledger
@@ -19,6 +20,8 @@ class StatusInput:
     """Items on the queue or with a worker."""
     needs_workers: bool = False
     verdict: Verdict | None = None
+    callback: CallbackStatus | None = None
+    """What became of the callback; None keeps what was written."""
     configuration: Trouble | None = None
     start_time: str | None = None
     """RFC 3339; None keeps the written one."""

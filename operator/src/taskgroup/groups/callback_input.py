@@ -1,0 +1,89 @@
+"""The first argument of a callback: the results of all items, a summary, or a reference where they are too long."""
+
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from taskgroup.api.signature import CallbackInput
+from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.task_id import task_id
+from taskgroup.core.units import index_of, step_of
+from taskgroup.results.port import Results
+
+_PART = 1_000
+"""Results that are asked for at once."""
+_MOST_EXCEPTIONS = 5_000
+"""Ids in a reference that differ from the others."""
+
+
+class ResultsGoneError(Exception):
+    """The result of an item is not in the backend any more: a list without it would be wrong."""
+
+
+class TooManyResultsError(Exception):
+    """Not even a reference to the results fits into a message."""
+
+
+async def callback_input(results: Results, uid: str, work: Work, ledger: Ledger) -> list[Any]:
+    """What goes in front of the callback's arguments: one value, or none.
+
+    Raises ResultsGoneError, TooManyResultsError, and BrokerError when the backend cannot be used.
+    """
+    if work.callback_input is CallbackInput.NONE:
+        return []
+    if work.callback_input is CallbackInput.SUMMARY:
+        return [_summary(ledger)]
+    ids = [task_id(uid, unit, ledger.attempts.get(unit, 0)) for unit in work.last_in_order()]
+    values = await _values(results, ids, work.most_message_bytes * 3 // 4)
+    return [_reference(uid, work, ledger) if values is None else values]
+
+
+def _summary(ledger: Ledger) -> dict[str, Any]:
+    reasons = Counter[str]()
+    for group in ledger.failures:
+        reasons[group.failure.reason] += len(group.indexes)
+    counts = {"succeeded": len(ledger.succeeded), "failed": len(ledger.failed), "cancelled": len(ledger.cancelled)}
+    return {"total": ledger.total, **counts, "failures": dict(reasons)}
+
+
+async def _values(results: Results, ids: list[str], most_bytes: int) -> list[Any] | None:
+    """All values in order; None when they are too long together."""
+    total = 0
+    for start in range(0, len(ids), _PART):
+        sizes = await results.sizes(ids[start : start + _PART])
+        if not all(sizes):
+            raise ResultsGoneError(ids[start + sizes.index(0)])
+        total += sum(sizes)
+        if total > 2 * most_bytes:
+            return None
+    values = list[Any]()
+    for start in range(0, len(ids), _PART):
+        part = ids[start : start + _PART]
+        for name, stored in zip(part, await results.values(part, most_bytes), strict=True):
+            if stored is None or stored.status != "SUCCESS":
+                raise ResultsGoneError(name)
+            values.append(stored.value)
+    return values if _length(values) <= most_bytes else None
+
+
+def _length(values: list[Any]) -> int:
+    try:
+        return len(orjson.dumps(values))
+    except orjson.JSONEncodeError:
+        # Integers beyond 64 bits, which a message may hold.
+        return len(repr(values))
+
+
+def _reference(uid: str, work: Work, ledger: Ledger) -> dict[str, Any]:
+    """How the ids of the results are made: `<uid>.<index><suffix>`, but for the exceptions."""
+    suffix = f".{work.steps - 1}" if work.steps > 1 else ""
+    exceptions = dict[str, str]()
+    for unit in work.last_in_order():
+        attempt = ledger.attempts.get(unit, 0)
+        if attempt or step_of(unit) != work.steps - 1:
+            exceptions[str(index_of(unit))] = task_id(uid, unit, attempt)
+        if len(exceptions) > _MOST_EXCEPTIONS:
+            raise TooManyResultsError
+    return {"resultsRef": {"uid": uid, "total": work.total, "suffix": suffix, "exceptions": exceptions}}
