@@ -4,6 +4,13 @@
 # "1-3,9" as 1, 2, 3, 9
 def indexes: split(",")[] | select(. != "") | split("-") | map(tonumber) | range(.[0]; .[-1] + 1);
 
+# The items of a matrix: the axes by name, the last one fastest.
+def combinations_kept:
+  . as $matrix
+  | reduce (.axes | to_entries | sort_by(.key)[]) as $axis ([{}]; [.[] as $item | $axis.value[] as $value | $item + {($axis.key): $value}])
+  | map(select(. as $item | all($matrix.exclude[]?; any(to_entries[]; $item[.key] != .value))))
+  | . + ($matrix.include // []);
+
 def failed:
   .status as $status
   | if $status.indexesTruncated then error("the list of failed indexes was too long for the status") else . end
@@ -11,6 +18,7 @@ def failed:
   | if $failed == [] then error("no item failed") else . end
   | if .spec.items then .spec.items = [.spec.items[$failed[]]]
     elif .spec.tasks then .spec.tasks = [.spec.tasks[$failed[]]]
+    elif .spec.matrix then .spec.items = [(.spec.matrix | combinations_kept)[$failed[]]] | del(.spec.matrix)
     else .spec.sequence as $sequence
       | .spec.items = [$failed[] | ($sequence.start // 0) + . * ($sequence.step // 1)]
       | del(.spec.sequence)

@@ -134,7 +134,7 @@ def _bounds(node: Schema, definitions: dict[str, Schema]) -> str:
         _range(node.get("minimum"), node.get("maximum"), ""),
         _range(node.get("minLength"), node.get("maxLength"), " characters"),
         _range(node.get("minItems"), node.get("maxItems"), " entries"),
-        _range(None, node.get("maxProperties"), " entries"),
+        _range(node.get("minProperties"), node.get("maxProperties"), " entries"),
     ]
     if "pattern" in node:
         said.append(f"matches `{node['pattern']}`")

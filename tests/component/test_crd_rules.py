@@ -7,8 +7,8 @@ import pytest
 from structural_schema import nodes
 
 from support.crd.bounds import schema
-from support.crd.objects import LEAST, replacement, task_group
-from support.crd.rule_cases import CASES, EXCLUSIVE, Case
+from support.crd.objects import ABSENT, LEAST, TIME, Edits, Json, replacement, task_group
+from support.crd.rule_cases import CASES, COMBINED, EXCLUSIVE, SEQUENCE, TASKS, Case
 from support.crd.server import TaskGroups, shared_task_groups
 
 CREATES = [case for case in CASES if case.before is None]
@@ -68,6 +68,39 @@ def test_an_update_is_judged(groups: TaskGroups, name: str, case: Case) -> None:
     assert not refused.accepted
     assert case.message in refused.message
     assert accepted.accepted, accepted.message
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("axes.width", [64, 256, 512]),
+        ("axes.width", [256, 64]),
+        ("axes.height", [64]),
+        ("exclude", ABSENT),
+        ("exclude.0.path", "other.jpg"),
+        ("include.0.more", 0),
+    ],
+)
+def test_a_matrix_may_change_before_the_start_only(groups: TaskGroups, name: str, place: str, value: Json) -> None:
+    """The rule compares values of which the schema does not know the type."""
+    edits = {**COMBINED, f"spec.matrix.{place}": value}
+    first = groups.create(task_group(LEAST, COMBINED, name=name), keep=True).body
+    before = groups.replace(replacement(LEAST, edits, first))
+    started = groups.replace_status({**first, "status": {"startTime": TIME}}, keep=True).body
+
+    after = groups.replace(replacement(LEAST, edits, started))
+
+    assert before.accepted, before.message
+    assert "spec.matrix cannot change once the group has started" in after.message
+
+
+@pytest.mark.parametrize("other", [{}, SEQUENCE, TASKS], ids=["items", "sequence", "tasks"])
+def test_a_matrix_does_not_become_another_source(groups: TaskGroups, name: str, other: Edits) -> None:
+    first = groups.create(task_group(LEAST, COMBINED, name=name), keep=True).body
+
+    answer = groups.replace(replacement(LEAST, other, first))
+
+    assert "the source of items cannot change" in answer.message
 
 
 def test_a_template_may_change_before_the_start(groups: TaskGroups, name: str) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core.items.work import compile_work
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "again.jq"
 TEMPLATE = {"task": "shop.send", "args": ["$(item)"]}
 WORKERS = {"image": "shop:1", "app": "shop"}
+
+MATRIX = {"axes": {"c": [0, 1, 2], "b": [1, 3]}, "exclude": [{"b": 1, "c": 1}, {"b": 3, "c": 2}], "include": [{"d": 4}]}
 
 
 def again(spec: dict[str, Any], *arguments: str, **status: Any) -> subprocess.CompletedProcess[str]:
@@ -47,13 +50,22 @@ def test_all_items_run_again_in_a_new_group() -> None:
         ({"items": ["a", "b", "c", "d", "e"]}, "1-2,4", ["b", "c", "e"]),
         ({"sequence": {"start": 10, "count": 9, "step": -2}}, "0,3-4", [10, 4, 2]),
         ({"sequence": {"count": 9}}, "8", [8]),
+        ({"matrix": MATRIX}, "0-4", [{"b": 1, "c": 0}, {"b": 1, "c": 2}, {"b": 3, "c": 0}, {"b": 3, "c": 1}, {"d": 4}]),
+        ({"matrix": {"axes": {"a": [None, 5, 6]}}}, "0,2", [{"a": None}, {"a": 6}]),
     ],
 )
 def test_only_the_failed_items_run_again(spec: dict[str, Any], failed: str, items: list[Any]) -> None:
     group = made(again(spec, "--arg", "only", "failed", failedIndexes=failed))
 
     assert group["spec"]["items"] == items
-    assert "sequence" not in group["spec"]
+    assert not {"sequence", "matrix"} & group["spec"].keys()
+
+
+def test_the_recipe_numbers_a_matrix_as_the_operator_does() -> None:
+    work = compile_work(TaskGroupSpec.model_validate({"matrix": MATRIX, "template": TEMPLATE, "workers": WORKERS}), "n")
+    group = made(again({"matrix": MATRIX}, "--arg", "only", "failed", failedIndexes="0-4"))
+
+    assert [work.call(index).args for index in range(work.total)] == [[item] for item in group["spec"]["items"]]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def test_a_task_that_cannot_be_read_is_named_by_its_place() -> None:
 
 
 MAPS = {"requests", "limits", "nodeSelector", "affinity", "podLabels", "podAnnotations", "matchLabels", "labelSelector"}
+MAPS |= {"axes", "exclude", "include"}
 """Objects whose keys are the user's."""
 
 
@@ -128,7 +129,7 @@ def with_unknown_fields(value: Any) -> Any:
     return [with_unknown_fields(part) for part in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("source", ["items", "sequence", "tasks"])
+@pytest.mark.parametrize("source", ["items", "sequence", "matrix", "tasks"])
 def test_fields_of_a_newer_definition_do_not_halt_a_group(source: str) -> None:
     """They were refused at any depth: after a rollback of the operator every group stood still."""
     spec = {key: value for key, value in SPECS[source].items() if key not in ("items", "template", "tasks")}

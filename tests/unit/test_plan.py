@@ -24,7 +24,7 @@ WORKERS = "workers: {image: a, app: a}"
 OFFLINE = {
     "the name must have at most 52 characters",
     "the name must not contain dots",
-    "items and sequence need a template, and tasks must have none: each of them is a signature itself",
+    "items, sequence and matrix need a template, and tasks must have none: each of them is a signature itself",
     "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
     "softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it",
     "softTimeLimitSeconds must be smaller than timeLimitSeconds",

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import spec
-from taskgroup.api.spec import Sequence
+from taskgroup.api.spec import Sequence, TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.items.matrix import MatrixItems
 from taskgroup.core.items.sources import InlineItems, Items, SequenceItems, items_of
 
 
@@ -16,14 +17,26 @@ def pieces(items: Items) -> list[bytes]:
     return [items.piece(position) for position in range(items.pieces)]
 
 
+def source(wanted: TaskGroupSpec) -> Items:
+    """The source, after all of its steps."""
+    steps = items_of(wanted)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            items: Items = end.value
+            return items
+
+
 def test_the_spec_names_its_source() -> None:
-    assert items_of(spec(items=["a"])) == InlineItems(["a"])
-    assert items_of(spec(3)) == SequenceItems(Sequence(count=3))
+    assert source(spec(items=["a"])) == InlineItems(["a"])
+    assert source(spec(3)) == SequenceItems(Sequence(count=3))
+    assert isinstance(source(spec(matrix={"axes": {"a": [1]}})), MatrixItems)
 
 
 def test_a_spec_without_a_source_is_refused() -> None:
     with pytest.raises(InvalidSpecError, match="exactly one of"):
-        items_of(spec().model_copy(update={"sequence": None}))
+        source(spec().model_copy(update={"sequence": None}))
 
 
 @given(st.integers(-100, 100), st.integers(1, 50), st.integers(-9, 9).filter(bool))

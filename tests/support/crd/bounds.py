@@ -208,6 +208,9 @@ def _collection_checks(node: Schema, value: Json) -> Iterator[Check]:
         many_fields = {f"key{number}": one for number in range(most + 1)}
         few = dict(list(many_fields.items())[:most])
         yield "maxProperties", (few,), many_fields, f"must have at most {most} "
+    if "minProperties" in node:
+        one = dict(list(value.items())[:1])
+        yield "minProperties", (one,), {}, f"should have at least {node['minProperties']} properties"
     if keys:
         yield "list-map-keys", (value,), [*value, value[0]], "Duplicate value"
 

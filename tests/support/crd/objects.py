@@ -121,9 +121,15 @@ COMMON: Final[dict[str, Json]] = {
     "broker": BACKEND,
     "resultBackend": BACKEND,
 }
+MATRIX: Final[dict[str, Json]] = {
+    "axes": {"path": ["a.jpg", None, {"deep": [None]}], "width": [64, 256]},
+    "exclude": [{"path": "a.jpg", "width": 256}],
+    "include": [{"path": "b.jpg", "width": 64, "more": None}],
+}
 SPECS: Final[dict[str, dict[str, Json]]] = {
     "items": {**COMMON, "items": [None, 1, 1.5, "a", {"b": [None]}, [[]]], "template": SIGNATURE},
     "sequence": {**COMMON, "sequence": {"start": 1, "count": 3, "step": 2}, "template": SIGNATURE},
+    "matrix": {**COMMON, "matrix": MATRIX, "template": SIGNATURE},
     "tasks": {**COMMON, "tasks": [SIGNATURE]},
 }
 TIME: Final = "2026-01-02T03:04:05Z"

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from support.crd.objects import ABSENT, BACKEND, SIGNATURE, TIME, Edits
+from support.crd.objects import ABSENT, BACKEND, MATRIX, SIGNATURE, TIME, Edits
 
 TASKS: Final[Edits] = {"spec.items": ABSENT, "spec.template": ABSENT, "spec.tasks": [{"task": "a"}, {"task": "b"}]}
 SEQUENCE: Final[Edits] = {"spec.items": ABSENT, "spec.sequence": {"count": 3}}
+COMBINED: Final[Edits] = {"spec.items": ABSENT, "spec.matrix": MATRIX}
 MOUNT: Final = [{"name": "a", "mountPath": "/a"}]
 SIDE: Final = {"name": "b", "image": "b"}
 
@@ -68,8 +69,16 @@ CASES: Final[tuple[Case, ...]] = (
         refused={"spec.template": {**SIGNATURE, "args": ["$(item)", None, 1.5, {"deep": [0]}]}},
     ),
     Case(
+        "",
+        "spec.matrix cannot change once the group has started: create a new TaskGroup instead",
+        before=COMBINED,
+        status={"startTime": TIME},
+        accepted={**COMBINED, "spec.suspend": True},
+        refused={**COMBINED, "spec.matrix.axes.path.2.deep.0": 0},
+    ),
+    Case(
         "spec",
-        "items and sequence need a template, and tasks must have none: each of them is a signature itself",
+        "items, sequence and matrix need a template, and tasks must have none: each of them is a signature itself",
         accepted=TASKS,
         refused={"spec.template": ABSENT},
     ),
@@ -236,10 +245,11 @@ CASES: Final[tuple[Case, ...]] = (
 
 EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
     "spec": (
-        ({}, SEQUENCE, TASKS),
+        ({}, SEQUENCE, COMBINED, TASKS),
         (
             {"spec.items": ABSENT},
             {"spec.sequence": {"count": 3}},
+            {"spec.matrix": MATRIX},
             {"spec.tasks": [{"task": "a"}]},
             {"spec.tasks": [{"task": "a"}], "spec.template": ABSENT},
             {"spec.sequence": {"count": 3}, "spec.tasks": [{"task": "a"}]},

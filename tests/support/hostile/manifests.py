@@ -10,7 +10,7 @@ from support.crd.bounds import schema
 from support.crd.objects import ABSENT
 
 Json = Any
-SOURCES = ("items", "sequence", "tasks")
+SOURCES = ("items", "sequence", "matrix", "tasks")
 MOST_PODS = 2
 """The local controllers make pods for whatever is asked."""
 
@@ -63,10 +63,11 @@ def _string(node: dict[str, Any]) -> st.SearchStrategy[Json]:
 
 
 def _object(node: dict[str, Any]) -> st.SearchStrategy[Json]:
+    least = node.get("minProperties", 0)
     if isinstance(node.get("additionalProperties"), dict):
-        return st.dictionaries(text, conforming(node["additionalProperties"]), max_size=3)
+        return st.dictionaries(text, conforming(node["additionalProperties"]), min_size=least, max_size=3)
     if "properties" not in node:
-        return st.dictionaries(text, values, max_size=3)
+        return st.dictionaries(text, values, min_size=least, max_size=3)
     required = set(node.get("required", ()))
     parts = {name: conforming(part) for name, part in node["properties"].items()}
     return st.fixed_dictionaries(
@@ -75,6 +76,8 @@ def _object(node: dict[str, Any]) -> st.SearchStrategy[Json]:
     )
 
 
+HUGE_AXES = {f"axis{number}": list(range(1_000)) for number in range(8)}
+"""10^24 combinations in 40 KB."""
 _SPEC = conforming(schema()["properties"]["spec"])
 
 
@@ -85,6 +88,8 @@ def specs(draw: st.DrawFn) -> dict[str, Json]:
     source = draw(st.sampled_from(SOURCES))
     given = draw(conforming(schema()["properties"]["spec"]["properties"][source]))
     spec = {name: part for name, part in spec.items() if name not in SOURCES} | {source: given}
+    if source == "matrix" and draw(st.booleans()):
+        given["axes"] = HUGE_AXES
     if source == "tasks":
         spec.pop("template", None)
     else:

@@ -6,12 +6,14 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
+from taskgroup.api.matrix import Matrix
 from taskgroup.api.signature import Callback, Signature
 from taskgroup.api.workers import Workers
 
 MAX_ITEMS = 100_000
 """Most inline items or tasks. The API server also limits an object to 1.5 MB."""
 MAX_COUNT = 10_000_000
+"""Most items that follow from few fields: those of a sequence or a matrix."""
 
 
 def _limited_to(pools: list[str], option: str) -> str:
@@ -100,18 +102,19 @@ class OnUnknownTask(StrEnum):
 
 
 class TaskGroupSpec(Model):
-    """N items of Celery work as one unit: give items or sequence with a template, or tasks without one.
+    """N items of Celery work as one unit: give items, sequence or matrix with a template, or tasks without one.
 
-    Exactly one of items, sequence and tasks; kubectl says of none of them, or of two, only how many alternatives match.
+    Exactly one of these four; kubectl says of none of them, or of two, only how many alternatives match.
     """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": ["items"]}, {"required": ["sequence"]}, {"required": ["tasks"]}],
+            "oneOf": [{"required": [source]} for source in ("items", "sequence", "matrix", "tasks")],
             **rules(
                 (
                     "has(self.template) != has(self.tasks)",
-                    "items and sequence need a template, and tasks must have none: each of them is a signature itself",
+                    "items, sequence and matrix need a template, and tasks must have none: each of them is a signature"
+                    " itself",
                 ),
                 (
                     "!has(self.tasks) || size(self.tasks) >= size(oldSelf.tasks)",
@@ -135,7 +138,8 @@ class TaskGroupSpec(Model):
                     "resultBackend cannot change: create a new TaskGroup instead",
                 ),
                 (
-                    "has(self.sequence) == has(oldSelf.sequence) && has(self.tasks) == has(oldSelf.tasks)",
+                    "has(self.sequence) == has(oldSelf.sequence) && has(self.matrix) == has(oldSelf.matrix)"
+                    " && has(self.tasks) == has(oldSelf.tasks)",
                     "the source of items cannot change: create a new TaskGroup instead",
                 ),
             ),
@@ -145,22 +149,26 @@ class TaskGroupSpec(Model):
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
         None,
         description=(
-            "JSON values of any type, one item each; not beside sequence or tasks. Needs a template. Only appending is"
+            "JSON values of any type, one item each; not beside another source. Needs a template. Only appending is"
             " allowed later: the API server takes other changes, and the group halts until they are undone."
         ),
     )
     sequence: Sequence | None = Field(
-        None, description="Integers as items; not beside items or tasks. Needs a template. Only a larger count later."
+        None, description="Integers as items; not beside another source. Needs a template. Only a larger count later."
+    )
+    matrix: Matrix | None = Field(
+        None,
+        description="Combinations as items; not beside another source. Needs a template. Fixed once the group started.",
     )
     tasks: Annotated[list[Signature], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
         None,
         description=(
-            "One signature for each item, so that different tasks run in one group; not beside items, sequence or"
-            " template. Append only."
+            "One signature for each item, so that different tasks run in one group; not beside another source or"
+            " a template. Append only."
         ),
     )
     template: Signature | None = Field(
-        None, description="The signature of every item of items or sequence. Fixed once the group has started."
+        None, description="The signature of every item of items, sequence or matrix. Fixed once the group has started."
     )
     callback: Callback | None = Field(
         None,

@@ -8,6 +8,15 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 
 
+def _fixed_once_started(field: str) -> tuple[str, str]:
+    """The rule about a field of the spec; that none comes or goes is said by rules of the spec."""
+    return (
+        "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
+        f" || !has(self.spec.{field}) || !has(oldSelf.spec.{field}) || self.spec.{field} == oldSelf.spec.{field}",
+        f"spec.{field} cannot change once the group has started: create a new TaskGroup instead",
+    )
+
+
 class TaskGroup(Model):
     """A Celery group with an owner: its items, workers, progress and outcome."""
 
@@ -18,17 +27,14 @@ class TaskGroup(Model):
                 f"the name must have at most {NAME_MAX_LENGTH} characters",
             ),
             ("!self.metadata.name.contains('.')", "the name must not contain dots"),
-            (
-                "!has(oldSelf.status) || !has(oldSelf.status.startTime) || !has(self.spec.template)"
-                " || self.spec.template == oldSelf.spec.template",
-                "spec.template cannot change once the group has started: create a new TaskGroup instead",
-            ),
+            _fixed_once_started("template"),
+            _fixed_once_started("callback"),
             (
                 "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
-                " || (has(self.spec.callback) == has(oldSelf.spec.callback)"
-                " && (!has(self.spec.callback) || self.spec.callback == oldSelf.spec.callback))",
-                "spec.callback cannot change once the group has started: create a new TaskGroup instead",
+                " || has(self.spec.callback) == has(oldSelf.spec.callback)",
+                "spec.callback cannot come or go once the group has started: create a new TaskGroup instead",
             ),
+            _fixed_once_started("matrix"),
         )
     )
 

@@ -61,6 +61,8 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
     if plan.parallelism is not None:
         yield "parallelism", f"{plan.parallelism:,} items in flight at most"
     yield "deadline", f"{plan.deadline_seconds:,} s" if plan.deadline_seconds is not None else "none"
+    if plan.callback:
+        yield "callback", f"{' | '.join(plan.callback)}, once, when all items have succeeded"
 
 
 def _per_item(plan: Preview) -> str:

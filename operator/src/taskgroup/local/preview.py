@@ -12,6 +12,7 @@ from taskgroup.core.groups.advice import Advice, advise, advise_on_size
 from taskgroup.core.items.work import Work
 from taskgroup.core.pools.pool_spec import grace_seconds
 from taskgroup.core.pools.scaling import pods_for
+from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import STEP_SIZE, unit_of
 from taskgroup.local.checking import Checked
@@ -78,6 +79,8 @@ class Preview:
     workers: PlannedWorkers
     parallelism: int | None
     deadline_seconds: int | None
+    callback: tuple[str, ...]
+    """Names of the tasks that run once all items have succeeded."""
     first: tuple[PlannedMessage, ...] = field(repr=False)
     """In the order of their dispatch; the steps of a chain stand together."""
     warnings: tuple[Advice, ...] = ()
@@ -86,7 +89,8 @@ class Preview:
 def preview(checked: Checked, messages: int) -> Preview:
     """The plan, with so many of the first messages."""
     spec, work = checked.spec, checked.work
-    priorities = {lane.priority: len(lane.units) for lane in work.lanes}
+    priorities = {lane.priority: len(lane.units - STAGE_UNITS) for lane in work.lanes}
+    priorities = {priority: count for priority, count in priorities.items() if count}
     return Preview(
         name=checked.name,
         items=work.total,
@@ -96,6 +100,7 @@ def preview(checked: Checked, messages: int) -> Preview:
         workers=_workers(spec, work),
         parallelism=spec.parallelism,
         deadline_seconds=spec.active_deadline_seconds,
+        callback=tuple(leaf.task for leaf in spec.callback.leaves()) if spec.callback else (),
         first=tuple(_planned(work, unit) for unit in itertools.islice(_in_order(work), messages)),
         warnings=(*advise(spec, work), *advise_on_size(checked.object_bytes)),
     )

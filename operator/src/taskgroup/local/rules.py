@@ -24,10 +24,13 @@ def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
         yield f"metadata.name: the name must have at most {NAME_MAX_LENGTH} characters"
     if "." in name:
         yield "metadata.name: the name must not contain dots"
-    if sum(source is not None for source in (spec.items, spec.sequence, spec.tasks)) != 1:
-        yield "spec: give exactly one of items, sequence and tasks"
+    if sum(source is not None for source in (spec.items, spec.sequence, spec.matrix, spec.tasks)) != 1:
+        yield "spec: give exactly one of items, sequence, matrix and tasks"
     if (spec.template is None) == (spec.tasks is None):
-        yield ("spec: items and sequence need a template, and tasks must have none: each of them is a signature itself")
+        yield (
+            "spec: items, sequence and matrix need a template, and tasks must have none: each of them is a signature"
+            " itself"
+        )
     if spec.workers.pool is Pool.SOLO and spec.workers.concurrency != 1:
         yield "spec.workers: pool solo runs one item at a time: set concurrency to 1, or use another pool"
     for where, signature in _signatures(spec):
@@ -37,6 +40,8 @@ def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
 def _signatures(spec: TaskGroupSpec) -> Iterator[tuple[str, Signature]]:
     if spec.template is not None:
         yield "spec.template", spec.template
+    if spec.callback is not None:
+        yield "spec.callback", spec.callback
     for index, signature in enumerate(spec.tasks or ()):
         yield f"spec.tasks[{index}]", signature
 

@@ -134,7 +134,7 @@ def _walk(scope: Scope, path: list[str], name: str) -> Any:
         if scope.index is None:
             raise InvalidSpecError(f"$({name}) has no meaning in spec.callback: it runs once for all items.")
         raise InvalidSpecError(
-            f"$({name}) has no meaning in tasks[{scope.index}]: only items and sequence have an item."
+            f"$({name}) has no meaning in tasks[{scope.index}]: only items, sequence and matrix have an item."
         )
     for step in path:
         value = _step(value, step)

@@ -1,5 +1,6 @@
 """Where the items of a group come from."""
 
+from collections.abc import Generator
 from collections.abc import Sequence as Indexable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ import orjson
 
 from taskgroup.api.spec import Sequence, TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.items.matrix import matrix_items
 
 
 class Items(Protocol):
@@ -25,7 +27,7 @@ class Items(Protocol):
         """One of them."""
 
     def samples(self) -> Indexable[int]:
-        """The indexes whose values stand for all others: what holds for these holds for each."""
+        """The indexes whose values stand for all others: what is found in these is found in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,12 @@ class SequenceItems:
         return (0, len(self) - 1)
 
 
-def items_of(spec: TaskGroupSpec) -> Items:
-    """The source that the spec names; InvalidSpecError when it names none."""
+def items_of(spec: TaskGroupSpec) -> Generator[None, None, Items]:
+    """The source that the spec names; InvalidSpecError when it names none. In small steps."""
     if spec.items is not None:
         return InlineItems(spec.items)
     if spec.sequence is not None:
         return SequenceItems(spec.sequence)
-    raise InvalidSpecError("Give exactly one of spec.items, spec.sequence and spec.tasks.")
+    if spec.matrix is not None:
+        return (yield from matrix_items(spec.matrix))
+    raise InvalidSpecError("Give exactly one of spec.items, spec.sequence, spec.matrix and spec.tasks.")

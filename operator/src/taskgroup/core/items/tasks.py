@@ -46,8 +46,12 @@ class CompiledTask:
         return Call(leaf, args, kwargs, self.takes_result)
 
     def message_bytes(self, scope: Scope) -> int:
-        """How long the message is, besides a result that it takes; the arguments travel in base64."""
-        return self.overhead_bytes + self.size.bytes_for(scope) * 4 // 3
+        """How long the message is, besides a result that it takes."""
+        return self.message_of(self.size.bytes_for(scope))
+
+    def message_of(self, arguments: int) -> int:
+        """How long it is with so many bytes of arguments, which travel in base64."""
+        return self.overhead_bytes + arguments * 4 // 3
 
 
 Chain = tuple[CompiledTask, ...]

@@ -20,6 +20,7 @@ from taskgroup.core.items.lanes import (
     running_in_stages,
     with_stages,
 )
+from taskgroup.core.items.matrix import MatrixItems
 from taskgroup.core.items.placeholders import Scope
 from taskgroup.core.items.sources import Items, items_of
 from taskgroup.core.items.tasks import Call, Chain, CompiledTask, compile_signature, kinds_of
@@ -104,6 +105,10 @@ class Work:
             self._running[task] = running(self._chains, task, self.total) | stages
         return self._running[task]
 
+    def steps_of(self, index: int) -> int:
+        """How many units an item has."""
+        return len(self._chain(index))
+
     def last_in_order(self) -> Iterator[int]:
         """The last unit of each item, by index."""
         return (unit_of(index, len(self._chain(index)) - 1) for index in range(self.total))
@@ -140,18 +145,31 @@ class Work:
         for index in samples:
             scope = self._scope(index)
             size = max(task.message_bytes(scope) for task in self._chain(index))
-            if size > max_message_bytes:
-                raise InvalidSpecError(
-                    f"The message of item {index} would have {size:,} bytes, and {max_message_bytes:,} are allowed:"
-                    " pass large data by reference, such as a URL, and use fewer placeholders."
-                )
+            _check_length(f"item {index}", size, max_message_bytes)
             total += size
             yield
         for chain in self._stages.values():
             for task in chain:
                 task.message_bytes(Scope(None, self._group_name))
+        if isinstance(self._items, MatrixItems):
+            for task in self._chain(0):
+                yield from self._check_combined(self._items, task, max_message_bytes)
         self.message_bytes = total // max(len(samples), 1)
         yield from self._fingerprint.steps()
+
+    def _check_combined(self, items: MatrixItems, task: CompiledTask, max_message_bytes: int) -> Steps:
+        """The longest values may be together in none of the samples."""
+        last = self.total - 1
+        longest = yield from items.largest(lambda item: task.size.bytes_for(Scope(last, self._group_name, item)))
+        _check_length("the longest values of spec.matrix", task.message_of(longest), max_message_bytes)
+
+
+def _check_length(what: str, size: int, most: int) -> None:
+    if size > most:
+        raise InvalidSpecError(
+            f"The message of {what} would have {size:,} bytes, and {most:,} are allowed: pass large data by reference,"
+            " such as a URL, and use fewer placeholders."
+        )
 
 
 def compile_work(spec: TaskGroupSpec, group_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Work:
@@ -171,7 +189,7 @@ def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) 
         items, signatures = None, spec.tasks
         chains = yield from _chains(spec.tasks)
     elif spec.template is not None:
-        items, signatures = items_of(spec), [spec.template]
+        items, signatures = (yield from items_of(spec)), [spec.template]
         chains = [compile_signature(spec.template, "spec.template")]
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
