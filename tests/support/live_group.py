@@ -7,16 +7,19 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from support.celery_worker import CeleryWorker
 from support.memory.kubernetes import MemoryGroupStore
 from support.redis_server import RedisServer
 from support.wait import eventually_async
-from support.worker_processes import WorkerProcesses
+from support.worker_container import start_container
 from support.world_operator import Operator
 from taskgroup.api.names import FINALIZER, ConditionType
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.connections.shared import open_redis
+from taskgroup.core.pools.pool_spec import PoolSpec
 from taskgroup.core.status.conditions import is_true
+from taskgroup.local.workers import LocalWorkers
 from taskgroup.loops.clock import SystemClock
 
 UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
@@ -25,7 +28,7 @@ UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
 class LiveGroup:
     """What a test sees of it."""
 
-    def __init__(self, store: MemoryGroupStore, workers: WorkerProcesses, runs: Path) -> None:
+    def __init__(self, store: MemoryGroupStore, workers: LocalWorkers, runs: Path) -> None:
         self._store = store
         self.workers = workers
         self._runs = runs
@@ -51,7 +54,8 @@ class LiveGroup:
 
     def state(self) -> str:
         """For the message of a test that waits in vain."""
-        return f"{self.status}\n{self.runs}\n{self.workers.logs}"
+        logs = [f"--- {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self._runs.parent.glob("*.log"))]
+        return "\n".join([str(self.status), str(self.runs), *logs])
 
     async def finished(self) -> None:
         """Wait for the end."""
@@ -81,9 +85,11 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
 
     store = MemoryGroupStore()
     runs = folder / "runs"
-    workers = WorkerProcesses(
-        redis.url, folder, version, lambda: operator.meeting.change_workers(), {"RUNS_FILE": str(runs)}
-    )
+
+    def start(pool: PoolSpec, pod: str) -> CeleryWorker:
+        return start_container(redis.url, folder, pool, pod=pod, version=version, variables={"RUNS_FILE": str(runs)})
+
+    workers = LocalWorkers(start, lambda: operator.meeting.change_workers())
     operator = Operator(UID, store, workers, SystemClock(), open_redis, read_url)
     is_over = asyncio.Event()
     loops = [

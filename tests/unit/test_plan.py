@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from support.crd.objects import LEAST, SPECS, task_group
 from support.crd.rule_cases import CASES, EXCLUSIVE, Case
+from taskgroup.core.groups.advice import AdviceReason
 from taskgroup.local.checking import check
 from taskgroup.local.manifests import Manifest, ManifestError, read_manifests
 from taskgroup.local.plan import Output, print_plan
@@ -93,7 +95,7 @@ def test_the_command_fails_with_one_line() -> None:
             f"{HEAD}spec: {{items: [1], items: [2]}}",
             "line 4, column 20: it is no valid YAML (the key items occurs twice)",
         ),
-        (f"{HEAD}spec: {{items: [1], {WORKERS}}}", "items and sequence need a template"),
+        (f"{HEAD}spec: {{items: [1], {WORKERS}}}", "matrix need a template, and tasks must have none"),
         (
             f"{HEAD}spec: {{items: [1], template: {{task: a, tsk: b}}, {WORKERS}}}",
             "(x): spec.template.tsk: there is no such field; remove it, or correct its name.",
@@ -208,3 +210,8 @@ def test_the_examples_are_those_of_the_folder() -> None:
     """A new example gets a plan."""
     named = {yaml.safe_load(path.read_text())["metadata"]["name"] for path in EXAMPLES}
     assert named == {path.stem for path in PLANS.glob("*.txt")} - {"chain"}
+
+
+def test_every_warning_is_explained() -> None:
+    explained = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/local.md").read_text(), re.MULTILINE)
+    assert {str(reason) for reason in AdviceReason} <= set(explained)

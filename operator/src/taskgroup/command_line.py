@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +15,11 @@ from taskgroup.cli.selftest import Selftest, run_selftest
 from taskgroup.cli.uninstall import uninstall as run_uninstall
 from taskgroup.cluster.errors import ApiError
 from taskgroup.ending import run_to_the_end
+from taskgroup.local.errors import LocalError
 from taskgroup.local.manifests import ManifestError
 from taskgroup.local.plan import Output, print_plan
+from taskgroup.local.progress import Progress
+from taskgroup.local.run import INTERRUPTED, UNUSABLE, RunOptions, run_group
 from taskgroup.main import run_operator
 from taskgroup.settings import read_settings
 from taskgroup.transport.errors import BrokerError
@@ -90,6 +94,42 @@ def plan(
 ) -> None:
     """Print what TaskGroups would dispatch, without a cluster; exit code 1 when one cannot be run."""
     _or_exit(lambda: print_plan(file, messages, output, sys.stdout))
+
+
+@app.command()
+def run(
+    file: File,
+    celery_app: Annotated[str | None, typer.Option("--app", "-A", help="Celery app, instead of workers.app.")] = None,
+    name: Annotated[str | None, typer.Option(help="Which TaskGroup, when the file holds several.")] = None,
+    redis: Annotated[str | None, typer.Option(help="URL of a Redis. Default: a redis-server is started.")] = None,
+    python: Annotated[str, typer.Option(help="Python that has Celery and the app.")] = sys.executable,
+    results: Annotated[Path | None, typer.Option(help="File for what each item returned, as JSON lines.")] = None,
+    worker_log: Annotated[Path | None, typer.Option(help="File for what the worker says.")] = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="Status as YAML (text), or as JSON.")] = Output.TEXT,
+) -> None:
+    """Run a TaskGroup on this machine, without a cluster.
+
+    Exit code 0: Complete, 1: Failed, 2: it cannot be run, 130: interrupted. Ctrl-C lets running items finish.
+    """
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    options = RunOptions(
+        file=file,
+        app=celery_app,
+        name=name,
+        redis_url=redis,
+        python=python,
+        results=results,
+        worker_log=worker_log,
+        output=output,
+    )
+    try:
+        code = run_group(options, sys.stdout, Progress(sys.stderr))
+    except (ManifestError, LocalError, ValueError) as error:
+        sys.stderr.write(f"taskgroup: {error}\n")
+        code = UNUSABLE
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -25,9 +25,9 @@ from taskgroup.core.meta import Meta
 from taskgroup.core.pools.pool_spec import PoolSpec
 
 _AVAILABLE_SECONDS = 10
-_BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "BROKER_URL")
+BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "BROKER_URL")
 """An app that sets a broker URL of its own reads only the second and the third; the last replaces the first."""
-_RESULT_VARIABLES = ("CELERY_RESULT_BACKEND", "RESULT_BACKEND")
+RESULT_VARIABLES = ("CELERY_RESULT_BACKEND", "RESULT_BACKEND")
 """The last replaces the first."""
 
 
@@ -113,8 +113,8 @@ def _environment(pool: PoolSpec) -> list[Manifest]:
     """The user's variables, then the operator's, which replace those of the same name: names must be unique."""
     own_variables = [
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-        *(_from_secret(name, pool.broker) for name in _BROKER_VARIABLES),
-        *(_from_secret(name, pool.results) for name in _RESULT_VARIABLES),
+        *(_from_secret(name, pool.broker) for name in BROKER_VARIABLES),
+        *(_from_secret(name, pool.results) for name in RESULT_VARIABLES),
         # Images may set it to request a cold shutdown on SIGTERM, which drops the running items.
         {"name": "REMAP_SIGTERM", "value": ""},
     ]
