@@ -7,12 +7,15 @@ import pytest
 from structural_schema import nodes
 
 from support.crd.bounds import schema
+from support.crd.chain_cases import CHAIN_CASES, CHAIN_EXCLUSIVE
 from support.crd.objects import ABSENT, LEAST, TIME, Edits, Json, replacement, task_group
 from support.crd.rule_cases import CASES, COMBINED, EXCLUSIVE, SEQUENCE, TASKS, Case
 from support.crd.server import TaskGroups, shared_task_groups
 
-CREATES = [case for case in CASES if case.before is None]
-UPDATES = [case for case in CASES if case.before is not None]
+ALL = (*CASES, *CHAIN_CASES)
+JUNCTIONS = {**EXCLUSIVE, **CHAIN_EXCLUSIVE}
+CREATES = [case for case in ALL if case.before is None]
+UPDATES = [case for case in ALL if case.before is not None]
 
 
 def label(case: Case) -> str:
@@ -38,13 +41,13 @@ def test_every_rule_has_a_case() -> None:
         (path, rule["message"]) for path, node in nodes(schema()) for rule in node.get("x-kubernetes-validations", ())
     ]
 
-    assert sorted(rules) == sorted((case.at, case.message) for case in CASES)
+    assert set(rules) == {(case.at, case.message) for case in ALL}
 
 
 def test_every_one_of_has_a_case() -> None:
     junctions = [path for path, node in nodes(schema()) if "oneOf" in node]
 
-    assert junctions == list(EXCLUSIVE)
+    assert junctions == list(JUNCTIONS)
 
 
 @pytest.mark.parametrize("case", CREATES, ids=label)
@@ -111,12 +114,13 @@ def test_a_template_may_change_before_the_start(groups: TaskGroups, name: str) -
     assert answer.accepted, answer.message
 
 
-@pytest.mark.parametrize("path", EXCLUSIVE)
+@pytest.mark.parametrize("path", JUNCTIONS)
 def test_one_of_is_judged(groups: TaskGroups, path: str) -> None:
-    good, bad = EXCLUSIVE[path]
+    good, bad = JUNCTIONS[path]
     accepted = [groups.create(task_group(LEAST, edits)) for edits in good]
     refused = [groups.create(task_group(LEAST, edits)) for edits in bad]
 
     assert [answer.message for answer in accepted if not answer.accepted] == []
     assert [answer.accepted for answer in refused] == [False] * len(bad)
-    assert all(f'"{path}" must validate one and only one schema (oneOf)' in answer.message for answer in refused)
+    place = path.replace("[]", "[0]")
+    assert all(f'"{place}" must validate one and only one schema (oneOf)' in answer.message for answer in refused)

@@ -59,7 +59,7 @@ def test_parts_that_are_written_get_their_defaults(groups: TaskGroups) -> None:
     answer = groups.create(task_group(LEAST, edits)).body
     spec = answer["spec"]
     assert spec["sequence"] == {"start": 0, "count": 3, "step": 1}
-    assert spec["template"]["options"] == {"priority": 0, "ignoreResult": False}
+    assert spec["template"]["options"] == {"priority": 0, "ignoreResult": False, "immutable": False}
     assert spec["broker"] == {"secretKeyRef": {"name": "broker", "key": "url"}}
     assert spec["workers"]["securityContext"] == {"readOnlyRootFilesystem": True}
 

@@ -147,3 +147,33 @@ def test_fields_of_a_newer_definition_do_not_halt_a_group(source: str) -> None:
 def test_a_manifest_that_is_checked_without_a_server_may_not_have_them() -> None:
     with pytest.raises(ValidationError, match="fromTheFuture"):
         TaskGroupSpec.model_validate({**SMALL, "fromTheFuture": 1}, extra="forbid")
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo", "eventlet"])
+def test_a_limit_in_a_chain_that_the_pool_ignores_is_refused(pool: str) -> None:
+    """The API server cannot afford to look into the chains of 100,000 tasks."""
+    limited = {"task": "b", "options": {"timeLimitSeconds": 5}}
+    workers = {**WORKERS, "pool": pool, "concurrency": 1}
+
+    found = compiled(tasks=[{"chain": [{"task": "a"}, limited]}], workers=workers)
+
+    assert found.invalid is not None
+    assert found.invalid.reason is Reason.INVALID_TEMPLATE
+    assert found.invalid.message == (
+        f"timeLimitSeconds of task b needs workers.pool prefork or gevent: {pool} ignores it."
+    )
+
+
+def test_a_soft_limit_in_a_chain_that_is_not_below_the_hard_one_is_refused() -> None:
+    limited = {"task": "b", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 5}}
+
+    found = compiled(tasks=[{"chain": [{"task": "a"}, limited]}])
+
+    assert found.invalid is not None
+    assert found.invalid.message == "options of task b: softTimeLimitSeconds must be smaller than timeLimitSeconds."
+
+
+def test_a_limit_that_the_pool_keeps_is_taken() -> None:
+    tasks = [{"chain": [{"task": "a"}, {"task": "b", "options": {"timeLimitSeconds": 5}}]}]
+
+    assert compiled(tasks=tasks, workers={**WORKERS, "pool": "gevent"}).work is not None

@@ -51,6 +51,10 @@ BESIDE: Final[dict[str, Edits]] = {
     "spec.template.options.softTimeLimitSeconds": {"spec.template.options.timeLimitSeconds": ABSENT},
     "spec.tasks[].options.timeLimitSeconds": {"spec.tasks.0.options.softTimeLimitSeconds": ABSENT},
     "spec.tasks[].options.softTimeLimitSeconds": {"spec.tasks.0.options.timeLimitSeconds": ABSENT},
+    "spec.template.chain[].options.timeLimitSeconds": {
+        "spec.template.chain.0.options.softTimeLimitSeconds": ABSENT,
+    },
+    "spec.template.chain[].options.softTimeLimitSeconds": {"spec.template.chain.0.options.timeLimitSeconds": ABSENT},
     "spec.workers.pool": {"spec.template.options": {}, "spec.workers.concurrency": 1},
     "spec.workers.volumes": {
         "spec.workers.volumeMounts": ABSENT,

@@ -19,11 +19,13 @@ SIGNATURE: Final[dict[str, Json]] = {
         "softTimeLimitSeconds": 25,
         "priority": 9,
         "ignoreResult": True,
+        "immutable": True,
         "expiresSeconds": 60,
         "headers": {"tenant": "a"},
         "shadow": "resize",
     },
 }
+CHAIN: Final[dict[str, Json]] = {"chain": [deepcopy(SIGNATURE), {"task": "images.store"}]}
 FILES: Final = [{"key": "a", "path": "etc/a", "mode": 0o400}]
 BACKEND: Final[dict[str, Json]] = {
     "secretKeyRef": {"name": "broker", "key": "url"},
@@ -130,7 +132,8 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
     "items": {**COMMON, "items": [None, 1, 1.5, "a", {"b": [None]}, [[]]], "template": SIGNATURE},
     "sequence": {**COMMON, "sequence": {"start": 1, "count": 3, "step": 2}, "template": SIGNATURE},
     "matrix": {**COMMON, "matrix": MATRIX, "template": SIGNATURE},
-    "tasks": {**COMMON, "tasks": [SIGNATURE]},
+    "chain": {**COMMON, "items": [1], "template": CHAIN},
+    "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN]},
 }
 TIME: Final = "2026-01-02T03:04:05Z"
 STATUS: Final[dict[str, Json]] = {

@@ -13,23 +13,14 @@ TaskName = Annotated[str, Field(min_length=1, max_length=256)]
 Arguments = Annotated[list[Any], Field(max_length=1024)]
 MAX_CHAIN = 32
 """Most tasks of one chain."""
+SOFT_BELOW_HARD = "softTimeLimitSeconds must be smaller than timeLimitSeconds"
 _ARGS = "Positional arguments; strings may hold placeholders such as $(item) and $(index)."
 _KWARGS = "Keyword arguments; strings may hold placeholders such as $(item.path)."
 _OPTIONS = "Celery options of the message."
 
 
-class Options(Model):
-    """Celery's per-message options of a signature."""
-
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            (
-                "!has(self.softTimeLimitSeconds) || !has(self.timeLimitSeconds)"
-                " || self.softTimeLimitSeconds < self.timeLimitSeconds",
-                "softTimeLimitSeconds must be smaller than timeLimitSeconds",
-            ),
-        )
-    )
+class StepOptions(Model):
+    """Celery's per-message options of a task in a chain: the API server cannot afford the rule of Options there."""
 
     time_limit_seconds: Seconds | None = Field(
         None, description="Hard limit of one run: the process is killed and the item fails with TimeLimitExceeded."
@@ -58,13 +49,27 @@ class Options(Model):
     )
 
 
+class Options(StepOptions):
+    """Celery's per-message options of a signature."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.softTimeLimitSeconds) || !has(self.timeLimitSeconds)"
+                " || self.softTimeLimitSeconds < self.timeLimitSeconds",
+                SOFT_BELOW_HARD,
+            ),
+        )
+    )
+
+
 class Leaf(Model):
     """One task with its arguments."""
 
     task: TaskName = Field(description="Registered name of the task, for example images.resize.")
     args: Arguments | None = Field(None, description=_ARGS)
     kwargs: dict[str, Any] | None = Field(None, description=_KWARGS)
-    options: Options = Field(default_factory=Options, description=_OPTIONS)
+    options: StepOptions = Field(default_factory=StepOptions, description=_OPTIONS)
 
 
 class Signature(Model):
@@ -75,7 +80,7 @@ class Signature(Model):
             "oneOf": [{"required": ["task"]}, {"required": ["chain"]}],
             **rules(
                 (
-                    "!has(self.chain) || (!has(self.args) && !has(self.kwargs) && !has(self.options))",
+                    "!has(self.chain) || (!has(dyn(self).args) && !has(self.kwargs) && !has(self.options))",
                     "args, kwargs and options belong to a task: give them to the tasks of the chain",
                 ),
             ),

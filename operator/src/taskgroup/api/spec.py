@@ -7,20 +7,26 @@ from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
 from taskgroup.api.matrix import Matrix
-from taskgroup.api.signature import Callback, Signature
-from taskgroup.api.workers import Workers
+from taskgroup.api.signature import SOFT_BELOW_HARD, Callback, Signature
+from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
 MAX_ITEMS = 100_000
 """Most inline items or tasks. The API server also limits an object to 1.5 MB."""
 MAX_COUNT = 10_000_000
 """Most items that follow from few fields: those of a sequence or a matrix."""
 
+_CHAIN = "(has(self.template) && has(self.template.chain))"
 
-def _limited_to(pools: list[str], option: str) -> str:
-    """Return the rule that the option of the template or of a task needs one of these pools."""
-    absent = f".?options.?{option}.hasValue()"
+
+def _limited_to(option: str) -> str:
+    """Return the rule that a time limit needs a pool that keeps it.
+
+    Chains in `tasks` are left to `check_limits`: a rule that walks all of them is refused for its cost.
+    """
+    pools, absent = list(map(str, POOLS_BY_LIMIT[option])), f".?options.?{option}.hasValue()"
     return (
         f"self.workers.pool in {pools} || (!self.?template{absent}"
+        f" && (!{_CHAIN} || self.template.chain.all(task, !task{absent}))"
         f" && (!has(self.tasks) || self.tasks.all(task, !task{absent})))"
     )
 
@@ -121,12 +127,18 @@ class TaskGroupSpec(Model):
                     "tasks can only be appended to",
                 ),
                 (
-                    _limited_to(["prefork", "gevent"], "timeLimitSeconds"),
+                    _limited_to("timeLimitSeconds"),
                     "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
                 ),
                 (
-                    _limited_to(["prefork"], "softTimeLimitSeconds"),
+                    _limited_to("softTimeLimitSeconds"),
                     "softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it",
+                ),
+                (
+                    f"!{_CHAIN} || self.template.chain.all(task, !has(task.options)"
+                    " || !has(task.options.softTimeLimitSeconds) || !has(task.options.timeLimitSeconds)"
+                    " || task.options.softTimeLimitSeconds < task.options.timeLimitSeconds)",
+                    f"template.chain: {SOFT_BELOW_HARD}",
                 ),
                 (
                     "has(self.broker) == has(oldSelf.broker) && (!has(self.broker) || self.broker == oldSelf.broker)",

@@ -30,6 +30,10 @@ class Pool(StrEnum):
     EVENTLET = "eventlet"
 
 
+POOLS_BY_LIMIT = {"timeLimitSeconds": (Pool.PREFORK, Pool.GEVENT), "softTimeLimitSeconds": (Pool.PREFORK,)}
+"""The pools that keep each time limit of a task; the others ignore it."""
+
+
 class ImagePullPolicy(StrEnum):
     """Kubernetes' image pull policies."""
 

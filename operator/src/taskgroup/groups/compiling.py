@@ -14,8 +14,10 @@ from pydantic import ValidationError
 from taskgroup.api.names import Reason
 from taskgroup.api.signature import Signature
 from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.api.workers import Pool
 from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.items.limits import check_limits
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps
 from taskgroup.core.json_limits import Flaw, find_flaw
 from taskgroup.core.meta import Meta
@@ -84,7 +86,7 @@ def compile_spec(
         return _invalid(generation, _sentence(error))
     try:
         work = yield from compile_steps(parsed, name, max_message_bytes)
-        yield from _check_headers(work)
+        yield from _check_kinds(work, parsed.workers.pool)
     except InvalidSpecError as error:
         return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
     return Compiled(generation, parsed, work)
@@ -110,10 +112,11 @@ def _invalid(generation: int, sentence: str) -> Compiled:
     return Compiled(generation, invalid=Trouble(Reason.INVALID_SPEC, sentence))
 
 
-def _check_headers(work: Work) -> Generator[None, None, None]:
-    """Headers that would overwrite Celery's are refused before anything starts."""
+def _check_kinds(work: Work, pool: Pool) -> Generator[None, None, None]:
+    """Headers that would overwrite Celery's, and limits that nobody would keep, are refused before anything starts."""
     for leaf in work.kinds:
         check_headers(leaf)
+        check_limits(leaf, pool)
         yield
 
 
