@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from support.builders import indexes, ledger
-from taskgroup.cli.results import NOT_JSON, NOT_KEPT, json_line, line_of
+from support.builders import chain_spec, indexes, ledger, spec
+from taskgroup.cli.results import NOT_JSON, NOT_KEPT, json_line, last_unit, line_of
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import unit_of
 from taskgroup.results.decode import StoredResult
 
 VALUE = StoredResult("SUCCESS", 42)
@@ -32,6 +33,22 @@ LEDGER = ledger(succeeded=indexes(1), failed=indexes(2), cancelled=indexes(3))
 )
 def test_the_ledger_says_how_an_item_ended(index: int, stored: StoredResult | None, line: dict[str, Any]) -> None:
     assert line_of(index, stored, LEDGER) == {"index": index} | line
+
+
+def test_the_value_of_a_chain_is_that_of_its_last_step() -> None:
+    chain = {"chain": [{"task": "a"}, {"task": "b"}]}
+
+    assert last_unit(chain_spec(3), 4) == unit_of(4, 2)
+    assert last_unit(spec(), 4) == 4
+    mixed = spec(tasks=[{"task": "a"}, chain, {"chain": [{"task": "a"}]}])
+    assert [last_unit(mixed, index) for index in range(3)] == [0, unit_of(1, 1), 2]
+
+
+def test_the_ledger_says_why_a_chain_failed() -> None:
+    """It names the step; what is stored of the last step is no failure, or does not say which step it was."""
+    line = {"index": 2, "status": "FAILURE", "error": "ValueError: bad"}
+
+    assert [line_of(2, stored, LEDGER, is_chain=True) for stored in (None, ERROR)] == [line, line]
 
 
 def test_without_a_ledger_the_stored_state_is_shown() -> None:

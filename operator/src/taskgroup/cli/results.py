@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from taskgroup.api.spec import SecretKeyRef, TransportOptions
+from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec, TransportOptions
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.broker.redis_broker import RedisBroker
@@ -26,6 +26,7 @@ from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
 from taskgroup.core.status.read_back import ledger_of
 from taskgroup.core.task_id import task_id
+from taskgroup.core.units import unit_of
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.failures import clean, failure
 from taskgroup.results.redis_results import RedisResults
@@ -105,9 +106,10 @@ async def _lines(
         stack.push_async_callback(backend.close)
         for start in range(0, status.total or 0, _CHUNK):
             indexes = range(start, min(start + _CHUNK, status.total or 0))
-            ids = [task_id(uid, index, attempts.get(index, 0)) for index in indexes]
-            for index, stored in zip(indexes, await backend.values(ids), strict=True):
-                yield line_of(index, stored, ledger)
+            units = [last_unit(group.spec, index) for index in indexes]
+            ids = [task_id(uid, unit, attempts.get(unit, 0)) for unit in units]
+            for index, unit, stored in zip(indexes, units, await backend.values(ids), strict=True):
+                yield line_of(index, stored, ledger, is_chain=unit != index)
 
 
 async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[str, str]:
@@ -150,15 +152,28 @@ async def _attempts(broker: RedisBroker, uid: str) -> Mapping[int, int]:
         await broker.close()
 
 
-def line_of(index: int, stored: StoredResult | None, ledger: Ledger) -> dict[str, Any]:
-    """The line of one item: its outcome by the ledger, and its value if the backend still has it."""
+def last_unit(spec: TaskGroupSpec, index: int) -> int:
+    """The unit whose result is the item's: the last one of a chain."""
+    signature = spec.tasks[index] if spec.tasks else spec.template
+    return unit_of(index, len(signature.leaves()) - 1 if signature else 0)
+
+
+def line_of(index: int, stored: StoredResult | None, ledger: Ledger, *, is_chain: bool = False) -> dict[str, Any]:
+    """The line of one item: its outcome by the ledger, and its value if the backend still has it.
+
+    Why a chain failed is in the ledger alone, which names the step; `stored` is of the last one.
+    """
     if index in ledger.cancelled:
         return {"index": index, "status": "CANCELLED"}
     if index in ledger.succeeded:
         value = {"result": stored.value} if stored and stored.status == "SUCCESS" else {"note": NOT_KEPT}
         return {"index": index, "status": "SUCCESS", **value}
     if index in ledger.failed:
-        return {"index": index, "status": "FAILURE", "error": _error(stored, ledger.failure_of(index))}
+        return {
+            "index": index,
+            "status": "FAILURE",
+            "error": _error(None if is_chain else stored, ledger.failure_of(index)),
+        }
     return _unfinished(index, stored)
 
 
