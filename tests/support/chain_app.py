@@ -1,0 +1,75 @@
+"""A Celery app as a user writes it, whose tasks stand in chains and write down each run outside Redis."""
+
+# Celery publishes no types, so its decorator hides those of every task.
+# mypy: disable-error-code="untyped-decorator"
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, Task
+
+app = Celery("chains")
+
+VALUES: dict[str, Any] = {
+    "none": None,
+    "list": [1, [2, None]],
+    "dict": {"a": {"b": [1.5]}},
+    "big": 2**53 + 1,
+    "long": 10**30,
+    "nan": float("nan"),
+    "huge": "x" * 1_200_000,
+    "text": "é\n$(item)",
+}
+
+
+def _note(task: Task) -> None:
+    """One line for each run; short appends do not mix."""
+    with Path(os.environ["RUNS_FILE"]).open("a") as runs:
+        runs.write(f"{task.name} {task.request.id} {task.request.retries}\n")
+
+
+@app.task(name="chains.echo", bind=True)
+def echo(self: Task, *args: Any, **kwargs: Any) -> list[Any]:
+    """Return the arguments as they were received."""
+    _note(self)
+    return [list(args), kwargs]
+
+
+@app.task(name="chains.describe", bind=True)
+def describe(self: Task, *args: Any) -> dict[str, Any]:
+    """Return the arguments and parts of the task's request."""
+    _note(self)
+    return {"args": list(args), "id": self.request.id, "parent": self.request.parent_id}
+
+
+@app.task(name="chains.give", bind=True)
+def give(self: Task, kind: str) -> Any:
+    """Return one of VALUES."""
+    _note(self)
+    return VALUES[kind]
+
+
+@app.task(name="chains.fail", bind=True)
+def fail(self: Task, *_args: Any) -> None:
+    """Raise."""
+    _note(self)
+    raise ValueError("no such page")
+
+
+@app.task(name="chains.flaky", bind=True, max_retries=2)
+def flaky(self: Task, value: Any) -> list[Any]:
+    """Retry once, then return what was given and the number of retries."""
+    _note(self)
+    if self.request.retries < 1:
+        raise self.retry(countdown=0)
+    return [value, self.request.retries]
+
+
+@app.task(name="chains.gate", bind=True)
+def gate(self: Task) -> None:
+    """Wait until the file of the runs has a neighbour named `open`."""
+    _note(self)
+    while not Path(os.environ["RUNS_FILE"]).with_name("open").exists():
+        time.sleep(0.02)
