@@ -4,6 +4,7 @@
 # mypy: disable-error-code="no-untyped-call"
 
 import json
+import math
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -71,9 +72,18 @@ def test_any_json_arguments_reach_the_worker_unchanged(args: list[Any], kwargs: 
     assert decoded(rendered(Leaf(task="t"), args=args, kwargs=kwargs))[:2] == [args, kwargs]
 
 
-@pytest.mark.parametrize("value", [2**70, -(2**64), "\ud800", "%d %b %%", "\x00", "é" * 100, "a" * 63 + "é"])
+@pytest.mark.parametrize(
+    "value", [2**70, -(2**64), "\ud800", "%d %b %%", "\x00", "é" * 100, "a" * 63 + "é", [None, float("inf")]]
+)
 def test_values_that_fast_encoders_refuse_or_change(value: object) -> None:
     assert decoded(rendered(Leaf(task="t"), args=[value], kwargs={"k": value}))[:2] == [[value], {"k": value}]
+
+
+def test_nan_that_a_task_returned_stays_nan() -> None:
+    """It became None, which is another value."""
+    [value], _, _ = decoded(rendered(Leaf(task="t"), args=[float("nan")]))
+
+    assert math.isnan(value)
 
 
 def test_every_option_has_its_place() -> None:

@@ -88,10 +88,20 @@ class MessageTemplate:
 
 def _encode(value: object) -> bytes:
     try:
-        return orjson.dumps(value)
+        encoded = orjson.dumps(value)
     except orjson.JSONEncodeError:
         # Integers beyond 64 bits and lone surrogates are JSON to the API server and to Celery, not to orjson.
         return json.dumps(value).encode()
+    # It writes null for NaN and the infinities, which a task may return and Celery hands on to the next one.
+    return json.dumps(value).encode() if b"null" in encoded and not _is_finite(value) else encoded
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _short(encoded: bytes, value: object) -> bytes:

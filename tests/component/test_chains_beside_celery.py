@@ -1,0 +1,142 @@
+"""The same chains by Celery's own group and by a TaskGroup, on one worker: results, order and errors are alike.
+
+What differs is in DIFFERENT, and in docs/workers.md.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery, chain, group, signature
+
+from support.celery_versions import VERSIONS
+from support.chain_app import VALUES
+from support.live_group import UID, LiveGroup, live_group
+from support.redis_server import RedisServer, redis_server
+from support.wait import PATIENCE, eventually_async
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.broker.keys import PoolKeys
+from taskgroup.core.task_id import task_id
+from taskgroup.core.units import unit_of
+from taskgroup.results.redis_results import RedisResults
+
+WORKERS = {"image": "any", "app": "support.chain_app", "concurrency": 2, "maxReplicas": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A task of a canvas, in the form of both sides."""
+
+    task: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    immutable: bool = False
+
+    def ours(self) -> dict[str, Any]:
+        """As in a TaskGroup."""
+        options = {"immutable": True} if self.immutable else {}
+        return {"task": f"chains.{self.task}", "args": [*self.args], "kwargs": dict(self.kwargs), "options": options}
+
+    def theirs(self, client: Celery) -> Any:
+        """As in Celery."""
+        return signature(
+            f"chains.{self.task}", args=self.args, kwargs=dict(self.kwargs), immutable=self.immutable, app=client
+        )
+
+
+ECHO = Step("echo")
+CANVASES: dict[str, tuple[Step, ...]] = {
+    "one task": (Step("echo", (1,)),),
+    "a chain of one": (Step("echo", (1,), (("k", 2),)),),
+    "two": (Step("echo", (1,)), ECHO),
+    "partial args": (Step("echo", (1,)), Step("echo", (2, 3)), Step("echo", (4,))),
+    "kwargs": (Step("echo", (1,), (("a", 1),)), Step("echo", (), (("b", [None]),))),
+    "immutable": (Step("echo", (1,)), Step("echo", (2,), immutable=True), Step("echo", (3,))),
+    "immutable without args": (Step("echo", (1,)), Step("echo", immutable=True)),
+    "first immutable": (Step("echo", (1,), immutable=True), ECHO),
+    "retried": (Step("echo", (1,)), Step("flaky"), ECHO),
+    "first fails": (Step("fail"), ECHO),
+    "fails in the middle": (Step("echo", (1,)), Step("fail"), ECHO),
+    "last fails": (Step("echo", (1,)), Step("fail")),
+    **{f"returns {kind}": (Step("give", (kind,)), ECHO) for kind in VALUES if kind != "huge"},
+    **{f"ends with {kind}": (Step("echo", (1,)), Step("give", (kind,), immutable=True)) for kind in ("none", "nan")},
+}
+HELD = Step("gate")
+"""Keeps the worker until Celery's group has run, too."""
+CHAINS_OF_ONE = {"a chain of one"}
+NAMES = list(CANVASES)
+DIFFERENT = {
+    "first fails": "Step 1 of 2, chains.fail: ",
+    "fails in the middle": "Step 2 of 3, chains.fail: ",
+    "last fails": "Step 2 of 2, chains.fail: ",
+}
+"""What a TaskGroup puts before the message of an exception: which step it was."""
+
+
+def spec() -> TaskGroupSpec:
+    tasks = [_entry(name, steps) for name, steps in CANVASES.items()]
+    return TaskGroupSpec.model_validate({"tasks": [*tasks, HELD.ours()], "workers": WORKERS})
+
+
+def _entry(name: str, steps: tuple[Step, ...]) -> dict[str, Any]:
+    if len(steps) == 1 and name not in CHAINS_OF_ONE:
+        return steps[0].ours()
+    return {"chain": [step.ours() for step in steps]}
+
+
+def by_celery(redis: RedisServer) -> dict[str, str]:
+    """What each canvas of Celery's group came to, as text: NaN equals nothing."""
+    client = Celery(broker=redis.url, backend=redis.url, set_as_current=False)
+    canvases = [chain(*(step.theirs(client) for step in steps), app=client) for steps in CANVASES.values()]
+    with client:
+        results = group(canvases, app=client).apply_async(queue=PoolKeys("", UID).queue).results
+        ends = [(result.get(propagate=False, timeout=PATIENCE), result.status) for result in results]
+    return {name: _text(status, value) for name, (value, status) in zip(NAMES, ends, strict=True)}
+
+
+async def by_task_group(group: LiveGroup, redis: RedisServer) -> dict[str, str]:
+    """The same of the items."""
+    failed = {failure.indexes: failure for failure in group.status.failures or ()}
+    messages = {
+        int(index): failure.message for failure in failed.values() for index in (failure.indexes or "").split(",")
+    }
+    results = RedisResults(redis.url)
+    ids = [task_id(UID, unit_of(index, len(steps) - 1)) for index, steps in enumerate(CANVASES.values())]
+    stored = await results.values(ids)
+    await results.close()
+    return {
+        name: _text("FAILURE", messages[index]) if index in messages else _text(one.status, one.value)
+        for index, (name, one) in enumerate(zip(NAMES, stored, strict=True))
+        if index in messages or one is not None
+    }
+
+
+def _text(status: str, value: Any) -> str:
+    return f"{status} {value}" if isinstance(value, Exception) else f"{status} {json.dumps(value)}"
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+async def test_a_chain_comes_to_what_celery_s_comes_to(version: str, tmp_path: Path) -> None:
+    with redis_server() as redis:
+        async with live_group(spec(), redis, tmp_path, version) as group:
+
+            async def only_the_gate() -> bool:
+                return (group.status.succeeded or 0) + (group.status.failed or 0) == len(CANVASES)
+
+            await eventually_async(only_the_gate, state=group.state)
+            theirs = await asyncio.to_thread(by_celery, redis)
+            (tmp_path / "open").touch()
+            await group.finished()
+            ours = await by_task_group(group, redis)
+
+    expected = {name: _as_ours(name, text) for name, text in theirs.items()}
+    assert ours == expected
+
+
+def _as_ours(name: str, text: str) -> str:
+    if name not in DIFFERENT:
+        return text
+    return f"FAILURE {json.dumps(DIFFERENT[name] + text.removeprefix('FAILURE '))}"
