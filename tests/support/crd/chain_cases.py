@@ -1,4 +1,4 @@
-"""As `rule_cases`, for chains of tasks."""
+"""As `rule_cases`, for chains of tasks and for the callback, which may be one."""
 
 from typing import Final
 
@@ -68,6 +68,34 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
         accepted=chain_options(timeLimitSeconds=5, softTimeLimitSeconds=4),
         refused=chain_options(timeLimitSeconds=5, softTimeLimitSeconds=6),
     ),
+    Case(
+        "",
+        "spec.callback cannot change once the group has started: create a new TaskGroup instead",
+        before={"spec.callback": CHAIN},
+        status={"startTime": TIME},
+        accepted={"spec.callback": CHAIN, "spec.items": [1, 2]},
+        refused={"spec.callback": {"task": "images.send"}},
+    ),
+    Case(
+        "",
+        "spec.callback cannot change once the group has started: create a new TaskGroup instead",
+        before={},
+        status={"startTime": TIME},
+        accepted={"spec.items": [1, 2]},
+        refused={"spec.callback": {"task": "images.send"}},
+    ),
+    Case(
+        "spec.callback",
+        MISPLACED,
+        accepted={"spec.callback": {"task": "a", "args": [1]}},
+        refused={"spec.callback": {"chain": [{"task": "a"}], "args": [1]}},
+    ),
+    Case(
+        "spec.callback.options",
+        "softTimeLimitSeconds must be smaller than timeLimitSeconds",
+        accepted={"spec.callback": {"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 4}}},
+        refused={"spec.callback": {"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 5}}},
+    ),
 )
 
 CHAIN_EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
@@ -78,5 +106,9 @@ CHAIN_EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] =
     "spec.template": (
         ({}, chain({"task": "a"}), chain(*({"task": "a"} for _ in range(32)))),
         ({"spec.template": {}}, {"spec.template": {"task": "a", "chain": [{"task": "b"}]}}),
+    ),
+    "spec.callback": (
+        ({}, {"spec.callback": {"task": "a"}}, {"spec.callback": CHAIN}),
+        ({"spec.callback": {}}, {"spec.callback": {"task": "a", "chain": [{"task": "b"}]}}),
     ),
 }

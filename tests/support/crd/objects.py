@@ -129,10 +129,15 @@ MATRIX: Final[dict[str, Json]] = {
     "include": [{"path": "b.jpg", "width": 64, "more": None}],
 }
 SPECS: Final[dict[str, dict[str, Json]]] = {
-    "items": {**COMMON, "items": [None, 1, 1.5, "a", {"b": [None]}, [[]]], "template": SIGNATURE},
+    "items": {
+        **COMMON,
+        "items": [None, 1, 1.5, "a", {"b": [None]}, [[]]],
+        "template": SIGNATURE,
+        "callback": {**deepcopy(SIGNATURE), "input": "Summary"},
+    },
     "sequence": {**COMMON, "sequence": {"start": 1, "count": 3, "step": 2}, "template": SIGNATURE},
     "matrix": {**COMMON, "matrix": MATRIX, "template": SIGNATURE},
-    "chain": {**COMMON, "items": [1], "template": CHAIN},
+    "chain": {**COMMON, "items": [1], "template": CHAIN, "callback": {**deepcopy(CHAIN), "input": "Results"}},
     "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN]},
 }
 TIME: Final = "2026-01-02T03:04:05Z"
@@ -164,6 +169,7 @@ STATUS: Final[dict[str, Json]] = {
             "traceback": 'File "/app/shop.py", line 7, in resize\n  raise ValueError("bad")',
         }
     ],
+    "callback": {"state": "Failed", "reason": "ValueError", "message": "bad", "result": "[1]"},
     "workers": {"replicas": 1, "ready": 1, "busy": 1},
     "items": {"count": 6, "sha256": "0" * 64},
     "conditions": [
