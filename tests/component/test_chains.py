@@ -120,7 +120,7 @@ async def test_a_result_that_is_too_large_for_the_next_message_ends_the_item(tmp
     with redis_server() as redis:
         async with live_group(spec, redis, tmp_path, VERSIONS[-1]) as group:
             await group.finished()
-            [failure] = group.status.failures or ()
+            [failure] = group.status.failures or []
             ran = runs(group, 0)
 
     assert (failure.indexes, failure.reason) == ("0", Reason.RESULT_TOO_LARGE)

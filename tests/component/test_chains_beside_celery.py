@@ -99,19 +99,19 @@ def by_celery(redis: RedisServer) -> dict[str, str]:
 
 async def by_task_group(group: LiveGroup, redis: RedisServer) -> dict[str, str]:
     """The same of the items."""
-    failed = {failure.indexes: failure for failure in group.status.failures or ()}
     messages = {
-        int(index): failure.message for failure in failed.values() for index in (failure.indexes or "").split(",")
+        int(index): failure.message
+        for failure in group.status.failures or ()
+        for index in (failure.indexes or "").split(",")
     }
     results = RedisResults(redis.url)
     ids = [task_id(UID, unit_of(index, len(steps) - 1)) for index, steps in enumerate(CANVASES.values())]
     stored = await results.values(ids)
     await results.close()
-    return {
-        name: _text("FAILURE", messages[index]) if index in messages else _text(one.status, one.value)
-        for index, (name, one) in enumerate(zip(NAMES, stored, strict=True))
-        if index in messages or one is not None
-    }
+    succeeded = {index: one.value for index, one in enumerate(stored) if one is not None and index not in messages}
+    ends = {index: _text("FAILURE", message) for index, message in messages.items()}
+    ends |= {index: _text("SUCCESS", value) for index, value in succeeded.items()}
+    return {NAMES[index]: text for index, text in ends.items()}
 
 
 def _text(status: str, value: Any) -> str:

@@ -10,9 +10,9 @@ from support.contract_steps import FENCE, ROUTE, UID, messages, opened, queued, 
 from support.contract_steps import each_broker as each_broker
 from taskgroup.broker.port import Opening, Owner, UnitMessage
 from taskgroup.core.groups.observed import Fence
-from taskgroup.core.indexes import NONE
+from taskgroup.core.indexes import NONE, full
 from taskgroup.core.task_id import task_id
-from taskgroup.core.units import Units, unit_of
+from taskgroup.core.units import Units, unit_of, units_of
 
 
 async def test_books_are_opened_once(broker: Harness) -> None:
@@ -165,7 +165,7 @@ async def test_another_fence_releases_nothing(broker: Harness) -> None:
     await opened(broker, 3)
 
     assert not await broker.groups.release(UID, Fence("n", 2), STEPS)
-    books = await broker.groups.books(UID, 3)
+    books = await broker.groups.books(UID, units_of(full(3), 3))
     assert (books.released, books.returned) == (NONE, NONE)
 
 
@@ -175,14 +175,14 @@ async def test_released_steps_are_in_the_books_until_these_are_replaced_or_erase
     many = Units(unit_of(index, 1) for index in range(40, 90))
     await broker.groups.release(UID, FENCE, many)
 
-    assert (await broker.groups.books(UID, 3)).released == STEPS | many
-    assert (await broker.groups.books(UID, 2)).released == (STEPS | many) - Units([unit_of(2, 2)])
+    assert (await broker.groups.books(UID, units_of(full(3), 3))).released == STEPS | many
+    assert (await broker.groups.books(UID, units_of(full(3), 2))).released == (STEPS | many) - Units([unit_of(2, 2)])
     assert (await broker.groups.books(UID)).released == NONE
     await broker.groups.open(ROUTE, Opening(nonce="m", instead_of="n"))
-    assert (await broker.groups.books(UID, 3)).released == NONE
+    assert (await broker.groups.books(UID, units_of(full(3), 3))).released == NONE
     await broker.groups.release(UID, Fence("m", 1), STEPS)
     await broker.groups.erase(UID, tombstone=False)
-    assert (await broker.groups.books(UID, 3)).released == NONE
+    assert (await broker.groups.books(UID, units_of(full(3), 3))).released == NONE
 
 
 async def test_a_withdrawn_step_comes_back_as_the_step_that_it_is(broker: Harness) -> None:

@@ -35,7 +35,7 @@ Method = Callable[[RedisBroker, RedisResults], Awaitable[Any]]
 METHODS: dict[str, Method] = {
     "open": lambda broker, _: broker.groups.open(ROUTE, Opening(nonce="n")),
     "look": lambda broker, _: broker.groups.observe(ROUTE, ["pod"]),
-    "books": lambda broker, _: broker.groups.books(ROUTE.uid, 3),
+    "books": lambda broker, _: broker.groups.books(ROUTE.uid, FrozenBitMap([unit_of(1, 2)])),
     "dispatch": lambda broker, _: broker.groups.dispatch(ROUTE, FENCE, 0, 0, [b"m"]),
     "redispatch": lambda broker, _: broker.groups.redispatch(ROUTE, FENCE, [UnitMessage(1, 0, b"m")]),
     "withdraw": lambda broker, _: broker.groups.withdraw(ROUTE, FENCE, ["pod"], running=True),

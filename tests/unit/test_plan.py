@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support.crd.chain_cases import CHAIN_CASES
 from support.crd.objects import LEAST, SPECS, task_group
 from support.crd.rule_cases import CASES, EXCLUSIVE, Case
 from taskgroup.core.groups.advice import AdviceReason
@@ -145,7 +146,15 @@ def manifest(body: dict[str, Any]) -> Manifest:
     return Manifest("document 1", body["metadata"]["name"], body)
 
 
-@pytest.mark.parametrize(("source", "edits"), [("items", {}), ("sequence", {}), ("tasks", {"spec.tasks.0.args": [1]})])
+@pytest.mark.parametrize(
+    ("source", "edits"),
+    [
+        ("items", {}),
+        ("sequence", {}),
+        ("chain", {}),
+        ("tasks", {"spec.tasks.0.args": [1], "spec.tasks.1.chain.0.args": [1]}),
+    ],
+)
 def test_every_field_of_the_definition_is_known(source: str, edits: dict[str, Any]) -> None:
     assert check(manifest(task_group(SPECS[source], edits))).name == "example"
 
@@ -155,7 +164,10 @@ def test_an_unknown_field_is_refused_beside_those_that_kubernetes_knows() -> Non
         check(manifest(task_group(SPECS["items"], {"spec.workers.rust": 1})))
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.before is None], ids=lambda case: case.message[:40])
+CREATES = [case for case in (*CASES, *CHAIN_CASES) if case.before is None]
+
+
+@pytest.mark.parametrize("case", CREATES, ids=lambda case: case.message[:40])
 def test_rules_say_what_the_api_server_says(case: Case) -> None:
     check(manifest(task_group(LEAST, case.accepted)))
 

@@ -133,11 +133,16 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         **COMMON,
         "items": [None, 1, 1.5, "a", {"b": [None]}, [[]]],
         "template": SIGNATURE,
-        "callback": {**deepcopy(SIGNATURE), "input": "Summary"},
+        "callback": {**deepcopy(SIGNATURE), "args": [1], "input": "Summary"},
     },
     "sequence": {**COMMON, "sequence": {"start": 1, "count": 3, "step": 2}, "template": SIGNATURE},
     "matrix": {**COMMON, "matrix": MATRIX, "template": SIGNATURE},
-    "chain": {**COMMON, "items": [1], "template": CHAIN, "callback": {**deepcopy(CHAIN), "input": "Results"}},
+    "chain": {
+        **COMMON,
+        "items": [1],
+        "template": CHAIN,
+        "callback": {"chain": [{**deepcopy(SIGNATURE), "args": [1]}], "input": "Results"},
+    },
     "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN]},
 }
 TIME: Final = "2026-01-02T03:04:05Z"

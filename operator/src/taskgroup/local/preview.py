@@ -110,7 +110,7 @@ def _in_order(work: Work) -> Iterator[int]:
     """All units, those of an item together."""
     for lane in work.lanes:
         for index in lane.indexes:
-            yield from (unit_of(index, step) for step in range(work.steps_of(index)))
+            yield from (unit_of(index, step) for step in range(work.place(index)[1]))
 
 
 def _planned(work: Work, unit: int) -> PlannedMessage:
@@ -136,7 +136,7 @@ def _spread(work: Work, messages: int) -> Iterator[int]:
     """The units of items at equal distances, the last one among them."""
     distance = -(-messages // _MEASURED)
     for index in sorted({*range(0, work.total, distance), work.total - 1}):
-        yield from (unit_of(index, step) for step in range(work.steps_of(index)))
+        yield from (unit_of(index, step) for step in range(work.place(index)[1]))
 
 
 def _length(work: Work, unit: int, templates: dict[str, MessageTemplate]) -> int:

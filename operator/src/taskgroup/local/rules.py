@@ -7,7 +7,7 @@ volumes are left to the API server.
 from collections.abc import Iterator
 
 from taskgroup.api.names import NAME_MAX_LENGTH
-from taskgroup.api.signature import Options, Signature
+from taskgroup.api.signature import Signature, StepOptions
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.workers import Pool
 
@@ -58,7 +58,7 @@ def _of_signature(where: str, signature: Signature, pool: Pool) -> Iterator[str]
         yield from _of_options(f"{where}.chain[{step}].options", leaf.options, pool)
 
 
-def _of_options(where: str, options: Options, pool: Pool) -> Iterator[str]:
+def _of_options(where: str, options: StepOptions, pool: Pool) -> Iterator[str]:
     hard, soft = options.time_limit_seconds, options.soft_time_limit_seconds
     if hard is not None and soft is not None and soft >= hard:
         yield f"{where}: softTimeLimitSeconds must be smaller than timeLimitSeconds"

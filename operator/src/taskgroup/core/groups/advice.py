@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from taskgroup.api.signature import Options
+from taskgroup.api.signature import StepOptions
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.items.work import Work
 from taskgroup.core.pools.pool_spec import GRACE_MARGIN_SECONDS, GRACE_SECONDS, MAX_GRACE_SECONDS, VISIBILITY_SECONDS
@@ -94,7 +94,7 @@ def _limits(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
     yield from _long_limits(spec, work)
 
 
-def _hard(options: Options) -> int:
+def _hard(options: StepOptions) -> int:
     return options.time_limit_seconds or 0
 
 
