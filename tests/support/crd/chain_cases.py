@@ -78,7 +78,7 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         "",
-        "spec.callback cannot change once the group has started: create a new TaskGroup instead",
+        "spec.callback cannot come or go once the group has started: create a new TaskGroup instead",
         before={},
         status={"startTime": TIME},
         accepted={"spec.items": [1, 2]},
