@@ -11,6 +11,7 @@ from support.contract_steps import each_broker as each_broker
 from taskgroup.broker.port import Opening, Owner, UnitMessage
 from taskgroup.core.groups.observed import Fence
 from taskgroup.core.indexes import NONE, full
+from taskgroup.core.stages import EVERY_STEP, Stage, stage_unit
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import Units, unit_of, units_of
 
@@ -147,7 +148,7 @@ async def test_missing_items_wait_under_the_id_that_they_have(broker: Harness) -
     assert taken(broker, "b", 1) == [name]
 
 
-STEPS = Units([unit_of(0, 1), unit_of(2, 1), unit_of(2, 2)])
+STEPS = Units([unit_of(0, 1), unit_of(2, 1), unit_of(2, 2), stage_unit(Stage.CALLBACK)])
 
 
 async def test_a_step_is_released_once(broker: Harness) -> None:
@@ -158,14 +159,14 @@ async def test_a_step_is_released_once(broker: Harness) -> None:
     assert await broker.groups.release(UID, FENCE, STEPS)
 
     assert set((await broker.groups.books(UID)).returned) == set()
-    assert taken(broker, "a", 9)[3:] == [f"{UID}.0.1", f"{UID}.2.1", f"{UID}.2.2"]
+    assert taken(broker, "a", 9)[3:] == [f"{UID}.0.1", f"{UID}.2.1", f"{UID}.2.2", f"{UID}.callback"]
 
 
 async def test_another_fence_releases_nothing(broker: Harness) -> None:
     await opened(broker, 3)
 
     assert not await broker.groups.release(UID, Fence("n", 2), STEPS)
-    books = await broker.groups.books(UID, units_of(full(3), 3))
+    books = await broker.groups.books(UID, EVERY_STEP)
     assert (books.released, books.returned) == (NONE, NONE)
 
 
@@ -175,14 +176,16 @@ async def test_released_steps_are_in_the_books_until_these_are_replaced_or_erase
     many = Units(unit_of(index, 1) for index in range(40, 90))
     await broker.groups.release(UID, FENCE, many)
 
-    assert (await broker.groups.books(UID, units_of(full(3), 3))).released == STEPS | many
-    assert (await broker.groups.books(UID, units_of(full(3), 2))).released == (STEPS | many) - Units([unit_of(2, 2)])
+    assert (await broker.groups.books(UID, EVERY_STEP)).released == STEPS | many
+    assert (await broker.groups.books(UID, units_of(full(3), 2))).released == many | Units(
+        [unit_of(0, 1), unit_of(2, 1)]
+    )
     assert (await broker.groups.books(UID)).released == NONE
     await broker.groups.open(ROUTE, Opening(nonce="m", instead_of="n"))
-    assert (await broker.groups.books(UID, units_of(full(3), 3))).released == NONE
+    assert (await broker.groups.books(UID, EVERY_STEP)).released == NONE
     await broker.groups.release(UID, Fence("m", 1), STEPS)
     await broker.groups.erase(UID, tombstone=False)
-    assert (await broker.groups.books(UID, units_of(full(3), 3))).released == NONE
+    assert (await broker.groups.books(UID, EVERY_STEP)).released == NONE
 
 
 async def test_a_withdrawn_step_comes_back_as_the_step_that_it_is(broker: Harness) -> None:
