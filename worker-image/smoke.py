@@ -7,6 +7,7 @@ from django.conf import settings
 
 import pictures
 from demo import app as demo
+from documents import app as documents
 from images.celery import app as images
 from make_pictures import PICTURES
 from shop import celery_app as shop
@@ -14,13 +15,14 @@ from shop import celery_app as shop
 EXPECTED = {
     "images": {"images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
     "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark"},
+    "documents": {"documents.entities", "documents.extract", "documents.load", "documents.sentiment"},
     "demo": {"numbers.add", "numbers.check", "numbers.sleep", "numbers.square"},
 }
 
 
 def check_tasks() -> None:
     """Each app knows exactly the tasks that it is meant to have, beside Celery's own."""
-    for app in (images, shop, demo):
+    for app in (images, shop, demo, documents):
         app.loader.import_default_modules()
         found = {name for name in app.tasks if not name.startswith("celery.")}
         expected = EXPECTED[app.main]

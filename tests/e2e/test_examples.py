@@ -20,7 +20,7 @@ NAMESPACE = "taskgroup-demo"
 def test_every_example_says_what_is_expected() -> None:
     expected = sorted(path.stem for path in EXAMPLES.glob("expected/*.json"))
     assert expected == NAMES
-    assert {"django-images", "partial-failure", "pictures-matrix", "sequence", "thumbnails"} <= set(NAMES)
+    assert {"django-images", "documents", "partial-failure", "pictures-matrix", "sequence", "thumbnails"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
