@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,6 @@ from support.group_worker import notes
 from support.wait import PATIENCE, eventually
 
 TESTS = Path(__file__).parents[1]
-MARK = "TASKGROUP_TEST_RUN"
 
 
 class Run:
@@ -30,11 +28,11 @@ class Run:
         body = {"apiVersion": "taskgroups.dev/v1alpha1", "kind": "TaskGroup", "metadata": {"name": "trial"}}
         manifest = folder / "group.yaml"
         manifest.write_text(yaml.safe_dump(body | {"spec": {"workers": workers | spec.pop("workers", {}), **spec}}))
-        self.mark = uuid.uuid4().hex
+        self._folder = folder
         self.results = folder / "results"
         self._errors = folder / "errors"
         command = [sys.executable, "-m", "taskgroup", "run", "-f", str(manifest), "--results", str(self.results)]
-        environment = os.environ | {MARK: self.mark, "PYTHONPATH": str(TESTS)}
+        environment = os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(TESTS)}
         environment |= {"PATH": path} if path is not None else {}
         with self._errors.open("wb") as errors:
             self.process = subprocess.Popen(
@@ -57,7 +55,7 @@ class Run:
         return [json.loads(line) for line in self.results.read_text().splitlines()]
 
     def processes(self) -> dict[int, str]:
-        """All that carry its mark: process id to command line."""
+        """All that it started, which work in its folder or below: process id to command line."""
         return {
             int(folder.name): _text(folder / "cmdline")
             for folder in Path("/proc").glob("[0-9]*")
@@ -65,7 +63,10 @@ class Run:
         }
 
     def _is_of(self, folder: Path) -> bool:
-        return f"{MARK}={self.mark}" in _text(folder / "environ").split("\0")
+        try:
+            return str((folder / "cwd").readlink()).startswith(str(self._folder))
+        except OSError:
+            return False
 
     def worker(self) -> int:
         """The worker's first process."""
@@ -217,6 +218,17 @@ def test_what_cannot_be_run_ends_with_2_and_a_sentence(tmp_path: Path, options: 
     assert code == 2
     assert run.errors.splitlines()[-1].startswith("taskgroup: ")
     assert sentence in run.errors.splitlines()[-1]
+
+
+def test_the_end_of_its_broker_ends_a_run(tmp_path: Path) -> None:
+    with running(tmp_path, {"items": [1], "template": template("demo.busy")}) as run:
+        eventually(lambda: "Running: 0/1" in run.errors, state=lambda: run.errors)
+        broker = next(number for number, line in run.processes().items() if line.startswith("redis-server"))
+        os.kill(broker, signal.SIGKILL)
+        code, _ = run.ended()
+
+    assert code == 2
+    assert "taskgroup: The redis-server of this run has ended (signal 9): run it again" in run.errors
 
 
 def test_without_a_redis_server_the_remedy_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import redis
 
@@ -20,28 +22,70 @@ _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
 
+class Broker(Protocol):
+    """What a run needs to know of its Redis."""
+
+    @property
+    def url(self) -> str:
+        """With its password."""
+
+    def check(self) -> None:
+        """LocalError when it can never answer again."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenServer:
+    """A server of somebody else: it may come back."""
+
+    url: str = field(repr=False)
+
+    def check(self) -> None:
+        """See Broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnServer:
+    """A server that was started for the run."""
+
+    url: str = field(repr=False)
+    process: "subprocess.Popen[bytes]" = field(repr=False)
+
+    def check(self) -> None:
+        """See Broker. What it held is gone."""
+        if self.process.poll() is not None:
+            raise LocalError(
+                f"The {_PROGRAM} of this run has ended ({_in_words(self.process.returncode)}): run it again, or name"
+                " another server with --redis."
+            )
+
+
+def _in_words(code: int) -> str:
+    """An exit code in words."""
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
 @contextmanager
-def redis_server(folder: Path) -> Iterator[str]:
-    """The URL of a running server whose data is in the folder; LocalError with a sentence when there can be none."""
+def redis_server(folder: Path) -> Iterator[OwnServer]:
+    """A running server whose data is in the folder; LocalError with a sentence when there can be none."""
     if shutil.which(_PROGRAM) is None:
         raise LocalError(
             f"There is no {_PROGRAM} on the PATH: install Redis, or name a server with --redis redis://host:6379/0."
         )
-    process, url = _started(folder)
+    server = _started(folder)
     try:
-        yield url
+        yield server
     finally:
-        _end(process)
+        _end(server.process)
 
 
-def _started(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+def _started(folder: Path) -> OwnServer:
     """Another process may take the free port before the server does."""
     for _ in range(_ATTEMPTS):
         port, password = _free_port(), secrets.token_urlsafe(16)
         process, url = _start(folder, port, password), f"redis://:{password}@127.0.0.1:{port}/0"
         try:
             if _answers_in_time(process, url):
-                return process, url
+                return OwnServer(url, process)
         except BaseException:
             _end(process)
             raise

@@ -24,7 +24,7 @@ from taskgroup.local.errors import LocalError
 from taskgroup.local.manifests import Manifest, ManifestError, read_manifests
 from taskgroup.local.plan import Output
 from taskgroup.local.progress import Progress
-from taskgroup.local.redis_server import redis_server
+from taskgroup.local.redis_server import Broker, GivenServer, redis_server
 from taskgroup.local.session import Session
 from taskgroup.local.worker_process import Starter, left_out
 from taskgroup.transport.url import parse
@@ -62,8 +62,9 @@ def run_group(options: RunOptions, out: TextIO, progress: Progress) -> int:
     workers = checked.spec.workers
     if ignored := left_out(workers):
         progress.say(f"Without meaning here, and left out: workers.{', workers.'.join(ignored)}.")
-    with _places(options) as (url, log):
-        session = Session(checked, options.app or workers.app, url, Starter(options.python, url, log), progress)
+    with _places(options) as (broker, log):
+        starter = Starter(options.python, broker.url, log)
+        session = Session(checked, options.app or workers.app, broker, starter, progress)
         try:
             asyncio.run(session.run(options.results, clean=options.redis_url is not None))
         finally:
@@ -80,17 +81,16 @@ def _interrupt(*_: Any) -> None:
 
 
 @contextmanager
-def _places(options: RunOptions) -> Iterator[tuple[str, Path]]:
-    """The broker's URL, and the file for what the worker says."""
+def _places(options: RunOptions) -> Iterator[tuple[Broker, Path]]:
+    """The broker, and the file for what the worker says."""
     with tempfile.TemporaryDirectory(prefix="taskgroup-") as name, ExitStack() as stack:
         folder, url = Path(name), options.redis_url
-        if url is None:
-            url = stack.enter_context(redis_server(folder))
-        parse(url)
+        broker = stack.enter_context(redis_server(folder)) if url is None else GivenServer(url)
+        parse(broker.url)
         log = options.worker_log or folder / "worker.log"
         for path in (log, options.results):
             _check_writable(path)
-        yield url, log
+        yield broker, log
 
 
 def _check_writable(path: Path | None) -> None:

@@ -16,6 +16,7 @@ from taskgroup.local.errors import LocalError
 from taskgroup.local.operator import LocalOperator
 from taskgroup.local.outcomes import write_results
 from taskgroup.local.progress import Progress
+from taskgroup.local.redis_server import Broker
 from taskgroup.local.store import FIRST_VERSION, LocalStore
 from taskgroup.local.worker_process import Starter
 from taskgroup.local.workers import LocalWorkers
@@ -31,10 +32,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Session:
     """The loops, the workers and the store of one run."""
 
-    def __init__(self, checked: Checked, app: str, url: str, starter: Starter, progress: Progress) -> None:
+    def __init__(self, checked: Checked, app: str, broker: Broker, starter: Starter, progress: Progress) -> None:
         """`app` is used instead of the manifest's."""
         self._work = checked.work
         self._app = app
+        self._broker = broker
         self._progress = progress
         self._body = body_of(checked, app)
         self._uid: str = self._body["metadata"]["uid"]
@@ -44,7 +46,7 @@ class Session:
         """As last written while the group ran."""
         self._store = LocalStore(self._show, progress.tell)
         self._workers = LocalWorkers(starter.start, self._meeting.change_workers)
-        self._operator = LocalOperator(self._body, url, self._store, meetings)
+        self._operator = LocalOperator(self._body, broker.url, self._store, meetings)
         self._interrupts = 0
         self._is_cleaning = False
 
@@ -56,7 +58,8 @@ class Session:
     async def run(self, results: Path | None, *, clean: bool) -> None:
         """Until the end. `results` gets what the items returned; `clean` removes the group's keys from Redis.
 
-        LocalError when no worker starts. Whatever happens, every process that was started has ended afterwards.
+        LocalError when no worker starts, or the broker has ended. Whatever happens, every process that was started
+        here has ended afterwards.
         """
         with self._interruptible():
             kubelet = asyncio.create_task(self._workers.kubelet())
@@ -90,6 +93,7 @@ class Session:
                 if task.done():
                     await task
                     raise RuntimeError("a loop has ended before its group")
+            self._broker.check()
             if self._workers.failed_starts >= MOST_STARTS:
                 raise LocalError(
                     f"The worker of app {self._app} ended {MOST_STARTS} times before it was ready:"
