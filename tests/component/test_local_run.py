@@ -141,6 +141,17 @@ def test_a_chain_hands_its_results_on(tmp_path: Path) -> None:
     assert [line["result"] for line in run.lines()] == [[[[[name, "second"], {}], "third"], {}] for name in "ab"]
 
 
+def test_a_broken_chain_says_why(tmp_path: Path) -> None:
+    chain = [template("demo.note", "$(item)"), template("demo.fail"), template("demo.echo", "never")]
+    with running(tmp_path, {"items": ["a"], "template": {"chain": chain}}) as run:
+        code, _ = run.ended()
+
+    line = run.lines()[0]
+    assert (code, line["status"]) == (1, "FAILURE"), run.errors
+    assert line["error"].startswith("ValueError: ")
+    assert "demo.fail" in line["error"]
+
+
 def test_a_callback_gets_the_results(tmp_path: Path) -> None:
     spec = {"items": [1, 2], "template": template("demo.note", "$(item)"), "callback": template("demo.echo", "all")}
     with running(tmp_path, spec) as run:

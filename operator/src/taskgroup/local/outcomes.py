@@ -19,5 +19,5 @@ async def write_results(path: Path, uid: str, work: Work, ledger: Ledger, result
             indexes = range(start, min(start + _CHUNK, work.total))
             units = [unit_of(index, work.steps_of(index) - 1) for index in indexes]
             ids = [task_id(uid, unit, ledger.attempts.get(unit, 0)) for unit in units]
-            for index, stored in zip(indexes, await results.values(ids), strict=True):
-                out.write(f"{json_line(line_of(index, stored, ledger))}\n")
+            for index, unit, stored in zip(indexes, units, await results.values(ids), strict=True):
+                out.write(f"{json_line(line_of(index, stored, ledger, is_chain=unit != index))}\n")
