@@ -1,5 +1,6 @@
 """The fan-in: one task after all items, with their results, and the group ends with it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,31 @@ def test_the_deadline_holds_for_it() -> None:
     assert verdict
     assert verdict.reason == Reason.DEADLINE_EXCEEDED
     assert verdict.message == "The callback had not ended after activeDeadlineSeconds (60 s)."
+
+
+def test_items_that_are_appended_behind_it_are_ignored_and_told() -> None:
+    """Else the group would be Complete with a callback that had not seen all results."""
+    more = spec(12, callback=CALLBACK)
+    books = DONE.released_with(Units([UNIT])).redispatched(Units([UNIT]))
+    seen = replace(running(WANTED, books, view=view(1)), spec=more, work=work(more))
+    plan = look(seen)
+    valid = find(plan.status, ConditionType.CONFIGURATION_VALID)
+
+    assert plan.actions == ()
+    assert valid
+    assert (valid.status, valid.reason) == ("False", Reason.GROUP_ENDED)
+    assert valid.message.startswith("2 items were appended after the callback had begun and are ignored:")
+    assert (plan.status.total, plan.status.pending, plan.status.active) == (10, 0, 0)
+
+    ended = look(replace(seen, completions=Completions(Units([UNIT]))))
+    assert (ended.status.state, ended.status.total, ended.status.succeeded) == ("Complete", 10, 10)
+
+
+def test_items_that_are_appended_before_it_are_in_it() -> None:
+    plan = look(running(spec(12, callback=CALLBACK), DONE, view=view(1)))
+
+    assert only(plan, Release) == []
+    assert plan.status.total == 12
 
 
 async def test_it_gets_the_results_in_the_order_of_the_items() -> None:

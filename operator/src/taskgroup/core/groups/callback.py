@@ -1,10 +1,10 @@
 """The fan-in: a callback is a stage that begins when all items have succeeded, and ends before the group does."""
 
-from taskgroup.api.status import CallbackState, CallbackStatus
+from taskgroup.api.status import CallbackState, CallbackStatus, TaskGroupStatus
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import Stage, stage_unit
+from taskgroup.core.stages import STAGE_UNITS, Stage, stage_unit
 from taskgroup.core.text import shortened
 from taskgroup.core.units import Units
 
@@ -24,6 +24,13 @@ def callback_status(ledger: Ledger, work: Work, result: str | None) -> CallbackS
         return CallbackStatus(state=CallbackState.SUCCEEDED, result=result)
     begun = bool(units & (ledger.released | ledger.passed))
     return CallbackStatus(state=CallbackState.RUNNING if begun else CallbackState.PENDING)
+
+
+def has_begun(ledger: Ledger, status: TaskGroupStatus) -> bool:
+    """Whether a callback was let go, as the books or the written status tell."""
+    if STAGE_UNITS.intersect(ledger.released | ledger.passed) or ledger.stage_failures:
+        return True
+    return status.callback is not None and status.callback.state is not CallbackState.PENDING
 
 
 def at_end(callback: CallbackStatus | None) -> CallbackStatus | None:

@@ -27,8 +27,10 @@ def appended_after_end(seen: Observed) -> Trouble | None:
     known, work = seen.status.total, seen.work
     if known is None or work is None or work.total <= known:
         return None
-    return Trouble(
-        Reason.GROUP_ENDED,
-        f"{work.total - known} items were appended after the group had ended and are ignored:"
-        " create a new TaskGroup for them.",
-    )
+    return too_late(work.total - known, "after the group had ended")
+
+
+def too_late(count: int, when: str) -> Trouble:
+    """Items that are not taken any more."""
+    text = f"{count} items were appended {when} and are ignored: create a new TaskGroup for them."
+    return Trouble(Reason.GROUP_ENDED, text)

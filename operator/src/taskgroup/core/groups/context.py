@@ -7,6 +7,7 @@ from taskgroup.core.groups.observed import Observed
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.trouble import Trouble
 from taskgroup.core.units import Units
 
 
@@ -26,3 +27,5 @@ class Context:
     """Units that came back because no worker knows their task."""
     interrupted: Units = NONE
     """Units whose attempt the broker's absence has ended."""
+    late: Trouble | None = None
+    """Items that were appended when the callback had begun."""

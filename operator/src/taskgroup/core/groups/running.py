@@ -10,7 +10,8 @@ from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups import demand, recovery, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
-from taskgroup.core.groups.callback import callback_status, is_open
+from taskgroup.core.groups.callback import callback_status, has_begun, is_open
+from taskgroup.core.groups.configuration import too_late
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.finishing import decide
 from taskgroup.core.groups.observed import GroupState, Observed
@@ -36,13 +37,20 @@ NEAR_END_SECONDS = 0.8
 
 def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
     """One step of a group that has started and not ended."""
+    late = None
+    if work.total > seen.ledger.total and has_begun(seen.ledger, seen.status):
+        # The callback gets the results of those items that there were when it began.
+        late = too_late(work.total - seen.ledger.total, "after the callback had begun")
+        work = work.first(seen.ledger.total)
+        seen = replace(seen, work=work)
     fails_unknown = spec.on_unknown_task is OnUnknownTask.FAIL_ITEM
     books = with_total(seen.ledger, work)
     account_now = account(books, seen.completions, work, now, seen.servers, fails_unknown=fails_unknown)
     ledger = _clocked(unknown_task.noted(account_now, seen.completions, work, spec), seen, spec, now)
     ledger = recovery.give_up(ledger, seen, now)
     in_flight = ledger.in_flight(work.lanes) - account_now.unknown - account_now.interrupted
-    context = Context(seen, spec, work, now, ledger, in_flight, account_now.unknown, account_now.interrupted)
+    back = (account_now.unknown, account_now.interrupted)
+    context = Context(seen, spec, work, now, ledger, in_flight, *back, late=late)
     if seen.state is not None and seen.state.deleted:
         return _erased(context)
     if seen.queue is not None and (seen.state is None or seen.state.nonce != ledger.nonce):
@@ -162,7 +170,7 @@ def _shown(context: Context) -> StatusInput:
         active=len(context.in_flight - STAGE_UNITS),
         callback=callback_status(context.ledger, context.work, context.seen.callback_result),
         needs_workers=not context.spec.suspend and is_left,
-        configuration=unknown_task.block(context.ledger),
+        configuration=context.late or unknown_task.block(context.ledger),
     )
 
 

@@ -1,6 +1,7 @@
 """The items of a group and what to run for each: the spec compiled once, then asked for one unit at a time."""
 
 from collections.abc import Generator, Iterator
+from copy import copy
 from types import MappingProxyType
 
 import orjson
@@ -8,7 +9,7 @@ import orjson
 from taskgroup.api.signature import CallbackInput, Leaf, Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.indexes import NONE
+from taskgroup.core.indexes import NONE, full
 from taskgroup.core.items.fingerprint import Fingerprint
 from taskgroup.core.items.lanes import (
     Lane,
@@ -25,7 +26,7 @@ from taskgroup.core.items.placeholders import Scope
 from taskgroup.core.items.sources import Items, items_of
 from taskgroup.core.items.tasks import Call, Chain, CompiledTask, compile_signature, kinds_of
 from taskgroup.core.stages import STAGE_UNITS, Stage, stage_of, stage_unit
-from taskgroup.core.units import STEP_SIZE, Units, index_of, step_of, unit_of
+from taskgroup.core.units import STEP_SIZE, Units, index_of, step_of, unit_of, units_of
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Longest message of an item, unless the operator is set otherwise."""
@@ -108,6 +109,15 @@ class Work:
     def steps_of(self, index: int) -> int:
         """How many units an item has."""
         return len(self._chain(index))
+
+    def first(self, count: int) -> "Work":
+        """The same without the items from `count` on, which were appended too late."""
+        items = full(count)
+        kept = units_of(items, self.steps) | STAGE_UNITS
+        work = copy(self)
+        work.total, work.last, work.units = count, self.last & kept, self.units & kept
+        work.lanes = tuple(Lane(lane.priority, lane.indexes & items, lane.later & kept) for lane in self.lanes)
+        return work
 
     def last_in_order(self) -> Iterator[int]:
         """The last unit of each item, by index."""
