@@ -121,8 +121,8 @@ class Actions:
         async for part in results.parts(action.units):
             for messages in self._messages.slices(part.units, attempts, results, part.results):
                 await self._push(messages)
-            too_large = {unit: results.too_large(unit, size) for unit, size in self._messages.too_large.items()}
-            self._record.unsendable = {**self._record.unsendable, **part.unsendable, **too_large}
+            left_out = {unit: results.unfit(unit, size) for unit, size in self._messages.left_out.items()}
+            self._record.unsendable = {**self._record.unsendable, **part.unsendable, **left_out}
 
     async def _push(self, messages: list[tuple[int, int, bytes]]) -> None:
         work, ledger = self._work(), self._record.ledger

@@ -30,8 +30,8 @@ class Messages:
         self._work = work
         self._templates: dict[str, Template] = {}
         self._last: tuple[Leaf, Template] | None = None
-        self.too_large: dict[int, int] = {}
-        """Units whose messages were left out, and how long they would be."""
+        self.left_out: dict[int, int | None] = {}
+        """Units whose results fit into no message, and how long it would be; None where they are nested too deeply."""
 
     def slices(
         self, units: Units, attempts: Mapping[int, int], results: StepResults | None = None, values: Values = NO_VALUES
@@ -44,9 +44,8 @@ class Messages:
         most = min(_SLICE, max(1, _SLICE_PLACEHOLDERS // max(self._work.placeholders, 1)))
         for unit in units:
             attempt = attempts.get(unit, 0)
-            message = self._message(unit, attempt, results, values)
-            if unit in values and len(message) > self._work.most_message_bytes:
-                self.too_large[unit] = len(message)
+            message = self._fitting(unit, attempt, results, values)
+            if message is None:
                 continue
             part.append((unit, attempt, message))
             size += len(message)
@@ -55,6 +54,20 @@ class Messages:
                 part, size = [], 0
         if part:
             yield part
+
+    def _fitting(self, unit: int, attempt: int, results: StepResults | None, values: Values) -> bytes | None:
+        """None when the unit is left out; messages without a result were measured before the group started."""
+        try:
+            message = self._message(unit, attempt, results, values)
+        except RecursionError:
+            if unit not in values:
+                raise
+            self.left_out[unit] = None
+            return None
+        if unit in values and len(message) > self._work.most_message_bytes:
+            self.left_out[unit] = len(message)
+            return None
+        return message
 
     def _message(self, unit: int, attempt: int, results: StepResults | None, values: Values) -> bytes:
         call = self._work.call(unit)

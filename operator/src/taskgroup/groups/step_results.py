@@ -19,6 +19,7 @@ from taskgroup.core.stages import FIRST_UNITS
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import STEP_SIZE, Units, steps_in
 from taskgroup.groups.callback_input import ResultsGoneError, TooManyResultsError, callback_input
+from taskgroup.results.failures import UNREADABLE
 from taskgroup.results.port import Results
 
 PART_UNITS = 1_000
@@ -29,6 +30,12 @@ EXPIRED = Failure(
     Reason.RESULTS_EXPIRED,
     "The result of the step before is not in the result backend any more: let results live longer (result_expires), and"
     " give Redis no eviction.",
+)
+
+
+NESTED = Failure(
+    Reason.RESULT_TOO_LARGE,
+    "The result for the next step is nested too deeply for a message: return such data as text, or by reference.",
 )
 
 
@@ -71,6 +78,8 @@ class StepResults:
         (unit,) = units
         try:
             values = await callback_input(self._results, self._uid, self._work, self._ledger)
+        except RecursionError:
+            return Part(NONE, unsendable={unit: NESTED})
         except ResultsGoneError as error:
             text = f"The result {error} is not in the result backend any more: let results live longer."
             return Part(NONE, unsendable={unit: Failure(Reason.RESULTS_EXPIRED, text)})
@@ -86,8 +95,10 @@ class StepResults:
             return None
         return task_id(self._uid, before, self._ledger.attempts.get(before, 0))
 
-    def too_large(self, unit: int, size: int) -> Failure:
-        """Why a unit whose message, or whose argument, has `size` bytes cannot be sent."""
+    def unfit(self, unit: int, size: int | None) -> Failure:
+        """Why a unit cannot be sent whose message has `size` bytes; None where its result is nested too deeply."""
+        if size is None:
+            return NESTED
         limit = self._work.most_message_bytes
         task = "the items" if unit in FIRST_UNITS else self._work.leaf(unit - STEP_SIZE).task
         return Failure(
@@ -106,7 +117,7 @@ class StepResults:
         most = self._work.most_message_bytes
         small = [(unit, size) for unit, size in zip(units, sizes, strict=True) if 0 < size <= most]
         unsendable = {
-            unit: self.too_large(unit, size) if size else EXPIRED
+            unit: self.unfit(unit, size) if size else EXPIRED
             for unit, size in zip(units, sizes, strict=True)
             if not 0 < size <= most
         }
@@ -120,7 +131,8 @@ class StepResults:
         stored = await self._results.values(ids, self._work.most_message_bytes)
         pairs = list(zip(units, stored, strict=True))
         values = {unit: one.value for unit, one in pairs if one is not None and one.status == "SUCCESS"}
-        gone = {unit: EXPIRED for unit in units if unit not in values}
+        # It was there a moment ago: what is no value now cannot be read, or was not a success.
+        gone = {unit: EXPIRED if one else UNREADABLE for unit, one in pairs if unit not in values}
         return Part(FrozenBitMap(list(values)), values, gone)
 
 
