@@ -5,8 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.task_groups import Bench, running_bench
+from support.task_groups import WORKERS, Bench, running_bench
 from support.wait import eventually
+from taskgroup.api.names import API_VERSION, KIND
+
+BROKER = {"secretKeyRef": {"name": "redis"}}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,29 @@ def test_a_sequence_runs_to_its_end(bench: Bench) -> None:
     assert "annotations" not in bench.group("notes")["metadata"], "the user's object is not written into"
     assert status["completedIndexes"] == "0-39"
     assert sorted(map(int, _notes(bench))) == list(range(10, 90, 2))
+
+
+def test_nulls_that_kubectl_left_out_are_told(bench: Bench) -> None:
+    spec = {"items": [{"a": None, "b": 1}], "template": _note("$(item)"), "workers": WORKERS}
+    manifest = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": "holes"},
+        "spec": {**spec, "broker": BROKER},
+    }
+    assert bench.kubectl("apply", "--filename", "-", given=manifest).returncode == 0
+
+    assert bench.group("holes")["spec"]["items"] == [{"b": 1}]
+    message = eventually(lambda: _messages(bench, "holes", "NullsDropped"))
+    assert message[0].startswith("kubectl apply left out 1 nulls inside of objects, and the items run without them")
+
+
+def _messages(bench: Bench, name: str, reason: str) -> list[str]:
+    """What events of a group say."""
+    selector = f"--field-selector=involvedObject.name={name},reason={reason}"
+    return [
+        event["message"] for event in json.loads(bench.kubectl("get", "events", selector, "-o", "json").stdout)["items"]
+    ]
 
 
 def test_every_failure_is_counted_and_named(bench: Bench) -> None:

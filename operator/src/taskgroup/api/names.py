@@ -109,6 +109,7 @@ class EventReason(StrEnum):
     """Reasons of Kubernetes events, in the order in which they occur."""
 
     STARTED = "Started"
+    NULLS_DROPPED = "NullsDropped"
     PROGRESS = "Progress"
     ITEM_FAILED = "ItemFailed"
     SUSPENDED = "Suspended"

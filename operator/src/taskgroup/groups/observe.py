@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskgroup.api.names import FINALIZER
-from taskgroup.api.status import MAX_RESULT
+from taskgroup.api.status import MAX_RESULT, TaskGroupStatus
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState
 from taskgroup.core.groups.recovery import needs_books
 from taskgroup.core.indexes import NONE
+from taskgroup.core.items.nulls import dropped_nulls
 from taskgroup.core.meta import Meta
 from taskgroup.core.stages import Stage
+from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
 from taskgroup.core.trouble import Trouble
 from taskgroup.groups.compiling import Compiler
@@ -74,6 +76,7 @@ class Observer:
             callback_result=await self._callback_result(memory, meta),
             carried=record.carried,
             suspicions=memory.searches.suspicions,
+            dropped_nulls=_dropped_nulls(body, record.status),
             fresh_nonce=secrets.token_hex(8),
             resync_seconds=self._resync,
         )
@@ -147,6 +150,12 @@ class Observer:
             return None
         text = json.dumps(stored.value, ensure_ascii=False) if stored and stored.status == "SUCCESS" else ""
         return text if 0 < len(text) <= MAX_RESULT else None
+
+
+def _dropped_nulls(body: Mapping[str, Any], status: TaskGroupStatus) -> int:
+    if phase_of(status) is not Phase.NEW:
+        return 0
+    return dropped_nulls(body["metadata"].get("annotations") or {}, body["spec"])
 
 
 def _completions(memory: Memory) -> Completions:

@@ -140,6 +140,8 @@ class Observed:
     carried: Carried = field(default_factory=Carried)
     suspicions: tuple[Suspicion, ...] = ()
     """The last two searches at most, the older first."""
+    dropped_nulls: int = 0
+    """Nulls in objects that the user applied and that never arrived; asked before the start alone."""
     fresh_nonce: str = ""
     """A random name for a new state in the broker."""
     resync_seconds: float = 30.0
