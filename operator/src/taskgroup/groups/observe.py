@@ -131,8 +131,7 @@ class Observer:
         if not needs_books(memory.record.ledger, queue.state, is_adopted=is_adopted):
             return None
         work = memory.intake.compiled.work
-        known = work.units if work else NONE
-        return await link.connection.groups.books(meta.uid, known | memory.record.ledger.units)
+        return await link.connection.groups.books(meta.uid, work.units if work else memory.record.ledger.units)
 
     async def _callback_result(self, memory: Memory, meta: Meta) -> str | None:
         """What the status shows of it: nothing that is long, or cannot be read now."""
