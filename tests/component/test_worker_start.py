@@ -17,11 +17,14 @@ import redis
 from celery import Celery
 
 from support.celery_worker import CeleryWorker
+from support.machine import slowness
 from support.wait import PATIENCE, eventually
 from support.worker_container import POD, UID, container, start_container, worker_pool
 from taskgroup.broker.keys import PoolKeys
 
 KEYS = PoolKeys("", UID)
+GONE_SECONDS = 3.0
+"""From the order to stop to the end, on the reference machine: all of a start lies in between, where it comes first."""
 NAMESPACE = ("--user", "--pid", "--mount")
 AS_FIRST_PROCESS = ("unshare", *NAMESPACE, "--map-root-user", "--fork", "--mount-proc", "--kill-child")
 SLOW = f"""import pathlib, time
@@ -80,10 +83,13 @@ def test_a_worker_that_is_stopped_at_any_instant_of_its_start_ends_and_takes_not
     with pod(redis_url, tmp_path) as started:
         # The instant is the subject. Whatever the worker does then on this machine, it has to end.
         time.sleep(tenths / 10)
+        told = time.monotonic()
         started.stop()
         Celery(broker=redis_url).send_task("demo.note", args=["taken"], queue=KEYS.queue)
 
         assert started.worker.process.wait(PATIENCE) == 0, started.worker.log
+        took = time.monotonic() - told
+    assert took <= GONE_SECONDS * slowness(), started.worker.log
     with redis.Redis.from_url(redis_url) as server:
         assert server.llen(KEYS.queue) == 1, started.worker.log
         assert not server.exists("notes", KEYS.unacked(POD))
