@@ -65,7 +65,7 @@ def decode(data: bytes) -> Ledger:
         raise ValueError("the ledger is damaged: its head has too many parts")
     try:
         return _filled(orjson.loads(text), memoryview(raw)[4 + length :])
-    except (AttributeError, LookupError, OverflowError, TypeError) as error:
+    except (AttributeError, LookupError, OverflowError, TypeError, orjson.JSONDecodeError) as error:
         raise ValueError(f"the ledger is damaged: {error}") from error
 
 
