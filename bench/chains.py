@@ -2,17 +2,14 @@
 
 import asyncio
 import sys
-import time
 from statistics import median
 from typing import Any
 
-from bench.stage import Stage, stage
+from bench.stage import stage
 from bench.table import show, times
-from bench.whole import CONCURRENCY, ITEMS, ROUNDS, WARM_ITEMS
-from bench.worker import Worker, stock_worker
+from bench.whole import CONCURRENCY, ITEMS, ROUNDS, WARM_ITEMS, group_seconds, task_group_seconds
+from bench.worker import stock_worker
 from celery import Celery, chain, group
-
-from taskgroup.broker.keys import PoolKeys
 
 STEPS = 3
 MOST_OF_SINGLE = 3.3
@@ -32,11 +29,13 @@ async def main() -> int:
         url = environment.server.url
         with Celery("bench", broker=url, backend=url) as app, stock_worker(app, url, _QUEUE, CONCURRENCY) as worker:
             celery_seconds(app, WARM_ITEMS)
-            await task_group_seconds(environment, worker, "warm", WARM_ITEMS, _CHAIN)
+            await task_group_seconds(environment, worker, "warm", WARM_ITEMS, template=_CHAIN)
             for number in range(1, ROUNDS + 1):
                 celery.append(celery_seconds(app, ITEMS))
-                single.append(await task_group_seconds(environment, worker, f"single-{number}", ITEMS, _SINGLE))
-                chains.append(await task_group_seconds(environment, worker, f"chains-{number}", ITEMS, _CHAIN))
+                single.append(
+                    await task_group_seconds(environment, worker, f"single-{number}", ITEMS, template=_SINGLE)
+                )
+                chains.append(await task_group_seconds(environment, worker, f"chains-{number}", ITEMS, template=_CHAIN))
                 said = f"Celery {celery[-1]:.2f} s, TaskGroup {chains[-1]:.2f} s, its single steps {single[-1]:.2f} s"
                 print(f"round {number}: {said}", flush=True)
     return _shown(single, chains, celery)
@@ -63,28 +62,7 @@ def celery_seconds(app: Any, items: int) -> float:
     tasks = group(
         [chain(*(noop.clone(args=(index,)) for _ in range(STEPS)), app=app) for index in range(items)], app=app
     )
-    began = time.perf_counter()
-    result = tasks.apply_async(queue=_QUEUE)
-    values = result.get(timeout=1200)
-    seconds = time.perf_counter() - began
-    if len(values) != items:
-        raise RuntimeError(f"Celery has {len(values)} of {items} results.")
-    result.forget()
-    return seconds
-
-
-async def task_group_seconds(
-    environment: Stage, worker: Worker, name: str, items: int, template: dict[str, Any]
-) -> float:
-    """Seconds from the creation of the object until its status counts every item; see bench.whole."""
-    began = time.perf_counter()
-    queue = PoolKeys("", await environment.create(name, sequence={"count": items}, template=template)).queue
-    worker.serve(queue)
-    await environment.until_counted(name, items)
-    seconds = time.perf_counter() - began
-    worker.leave(queue)
-    await environment.remove(name)
-    return seconds
+    return group_seconds(tasks, _QUEUE, items, patience_seconds=1200)
 
 
 if __name__ == "__main__":

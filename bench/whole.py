@@ -43,10 +43,14 @@ async def main() -> int:
 def celery_seconds(app: Any, items: int) -> float:
     """Seconds from `apply_async` until `get` has returned all results; the signatures are built before."""
     noop = app.signature("demo.noop")
-    tasks = group([noop.clone(args=(index,)) for index in range(items)], app=app)
+    return group_seconds(group([noop.clone(args=(index,)) for index in range(items)], app=app), _QUEUE, items)
+
+
+def group_seconds(tasks: Any, queue: str, items: int, patience_seconds: int = 600) -> float:
+    """Seconds that Celery takes for a group of so many items, from `apply_async` to all results."""
     began = time.perf_counter()
-    result = tasks.apply_async(queue=_QUEUE)
-    values = result.get(timeout=600)
+    result = tasks.apply_async(queue=queue)
+    values = result.get(timeout=patience_seconds)
     seconds = time.perf_counter() - began
     if len(values) != items:
         raise RuntimeError(f"Celery has {len(values)} of {items} results.")
@@ -54,13 +58,13 @@ def celery_seconds(app: Any, items: int) -> float:
     return seconds
 
 
-async def task_group_seconds(environment: Stage, worker: Worker, name: str, items: int) -> float:
+async def task_group_seconds(environment: Stage, worker: Worker, name: str, items: int, **spec: Any) -> float:
     """Seconds from the creation of the object until its status counts every item.
 
     The worker that also runs Celery's group is told to consume the group's queue, so that no start is measured.
     """
     began = time.perf_counter()
-    queue = PoolKeys("", await environment.create(name, sequence={"count": items})).queue
+    queue = PoolKeys("", await environment.create(name, sequence={"count": items}, **spec)).queue
     worker.serve(queue)
     await environment.until_counted(name, items)
     seconds = time.perf_counter() - began

@@ -26,6 +26,11 @@ def callback_status(ledger: Ledger, work: Work, result: str | None) -> CallbackS
     return CallbackStatus(state=CallbackState.RUNNING if begun else CallbackState.PENDING)
 
 
+def has_ended(callback: CallbackStatus) -> bool:
+    """Whether it ran to an end, good or bad."""
+    return callback.state in (CallbackState.SUCCEEDED, CallbackState.FAILED)
+
+
 def has_begun(ledger: Ledger, status: TaskGroupStatus) -> bool:
     """Whether a callback was let go, as the books or the written status tell."""
     if STAGE_UNITS.intersect(ledger.released | ledger.passed) or ledger.stage_failures:
@@ -35,7 +40,7 @@ def has_begun(ledger: Ledger, status: TaskGroupStatus) -> bool:
 
 def at_end(callback: CallbackStatus | None) -> CallbackStatus | None:
     """What is written of it when the group ends: one that has not ended never will."""
-    if callback is None or callback.state in (CallbackState.SUCCEEDED, CallbackState.FAILED):
+    if callback is None or has_ended(callback):
         return callback
     return CallbackStatus(state=CallbackState.CANCELLED)
 
@@ -50,6 +55,5 @@ def to_begin(ledger: Ledger, work: Work) -> Units:
 
 def is_open(ledger: Ledger, work: Work) -> bool:
     """Whether, of items that all have ended, a callback is left to run."""
-    units = work.stage(Stage.CALLBACK)
-    has_failed = any(unit in units for unit in ledger.stage_failures)
-    return bool(units) and not (units <= ledger.passed or has_failed or ledger.failed)
+    callback = callback_status(ledger, work, None)
+    return callback is not None and not ledger.failed and not has_ended(callback)
