@@ -1,10 +1,12 @@
 """Turns pydantic's JSON schema into a structural schema of Kubernetes.
 
-The API server takes a narrow dialect: no references, no `null` alternatives, no titles, integers with a format, arrays
-with a list type. A field without a description is an error, because the CRD is what `kubectl explain` shows.
+The API server takes a narrow dialect: no references, no `null` alternatives, no titles. What it assumes anyway is left
+out, because a definition has to stay small: lists are atomic, and bounds that fit into 32 bits need no format. A field
+without a description is an error, because the CRD is what `kubectl explain` shows.
 """
 
 import json
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -114,7 +116,6 @@ def _convert(schema: Schema) -> Schema:
         node["x-kubernetes-preserve-unknown-fields"] = True
     if node.get("type") == "array":
         node["items"] = _convert(node["items"]) if node.get("items") else dict(UNTYPED)
-        node.setdefault("x-kubernetes-list-type", "atomic")
     return node
 
 
@@ -128,12 +129,12 @@ def without_null(schema: Schema) -> Schema:
 
 
 def _typed(schema: Schema) -> Schema:
-    """Constants become enums of one; integers get the format that their bounds need."""
+    """Constants become enums of one; integers get a format, and texts a length, where nothing else says as much."""
     if "const" in schema:
         return {**schema, "enum": [schema["const"]]}
-    if schema.get("type") != "integer":
-        return schema
-    small = (
-        schema.get("maximum", INT32_MAX + 1) <= INT32_MAX and schema.get("minimum", -INT32_MAX - 2) >= -INT32_MAX - 1
+    if schema.get("minLength") == 1 and not re.fullmatch(schema.get("pattern", ""), ""):
+        return {key: value for key, value in schema.items() if key != "minLength"}
+    is_small = (
+        -INT32_MAX - 1 <= schema.get("minimum", -INT32_MAX - 2) and schema.get("maximum", INT32_MAX + 1) <= INT32_MAX
     )
-    return {"format": "int32" if small else "int64", **schema}
+    return schema if schema.get("type") != "integer" or is_small else {"format": "int64", **schema}
