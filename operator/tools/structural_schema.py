@@ -6,6 +6,7 @@ without a description is an error, because the CRD is what `kubectl explain` sho
 """
 
 import json
+import math
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 
 Schema = dict[str, Any]
 
-INT32_MAX = 2**31 - 1
+INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 UNTYPED: Schema = {"x-kubernetes-preserve-unknown-fields": True, "nullable": True}
 """Any JSON value, null included."""
 ELEMENT, VALUE = "[]", "{}"
@@ -134,7 +135,5 @@ def _typed(schema: Schema) -> Schema:
         return {**schema, "enum": [schema["const"]]}
     if schema.get("minLength") == 1 and not re.fullmatch(schema.get("pattern", ""), ""):
         return {key: value for key, value in schema.items() if key != "minLength"}
-    is_small = (
-        -INT32_MAX - 1 <= schema.get("minimum", -INT32_MAX - 2) and schema.get("maximum", INT32_MAX + 1) <= INT32_MAX
-    )
+    is_small = schema.get("minimum", -math.inf) >= INT32_MIN and schema.get("maximum", math.inf) <= INT32_MAX
     return schema if schema.get("type") != "integer" or is_small else {"format": "int64", **schema}
