@@ -4,6 +4,10 @@ from taskgroup.serve.metrics.definitions import Metric
 
 _STEP = "$__interval"
 _UP = "up"
+_BRIDGED = "2m"
+"""A gap in a series that is shorter is made by failed scrapes, and by nothing that the counter stands for."""
+_WATCHED = "1h"
+"""A Prometheus that read a target in this time before is not new: its first look at another series is not late."""
 
 
 def select(metric: Metric, *matchers: str) -> str:
@@ -20,19 +24,25 @@ def happened(metric: Metric, *matchers: str, by: tuple[str, ...]) -> str:
     """How often an event was counted in one step of a graph, apart by these labels: whole numbers, no event twice.
 
     `increase()` does not see the events with which a series begins, and most series of groups begin with some. A series
-    that is new to a Prometheus that is not new began at zero. A counter that falls has counted nothing.
+    that is new to a Prometheus that has read any target before began at zero. A counter that falls has counted nothing,
+    and one that a failed scrape left out for a moment goes on where it was.
     """
-    now, before = (highest(select(metric, *matchers) + offset, *by) for offset in ("", f" offset {_STEP}"))
-    any_target = _UP + _braces(tuple(matcher for matcher in matchers if matcher.startswith("job")))
-    known = f"0 * {now} and on () {any_target} offset {_STEP}"
-    return f"clamp_min({now} - ({before} or {known} or {now}), 0)"
+    now = highest(select(metric, *matchers), *by)
+    before = _before(_STEP, metric, *matchers, by=by)
+    target = _UP + _braces(tuple(matcher for matcher in matchers if matcher.startswith("job")))
+    was_read = f"max_over_time({target}[{_WATCHED}] offset {_STEP}) == 1"
+    return f"clamp_min({now} - ({before} or 0 * {now} and on () {was_read} or {now}), 0)"
 
 
 def happened_in_range(metric: Metric, *matchers: str, by: tuple[str, ...]) -> str:
     """The same for the whole time that the dashboard shows. What Prometheus did not see before it is counted."""
     now = highest(newest(metric, *matchers), *by)
-    before = highest(f"{select(metric, *matchers)} offset $__range", *by)
-    return f"clamp_min({now} - ({before} or 0 * {now}), 0)"
+    return f"clamp_min({now} - ({_before('$__range', metric, *matchers, by=by)} or 0 * {now}), 0)"
+
+
+def _before(offset: str, metric: Metric, *matchers: str, by: tuple[str, ...]) -> str:
+    """What the counter was then, or a moment before when the scrape at that time failed."""
+    return highest(f"last_over_time({select(metric, *matchers)}[{_BRIDGED}] offset {offset})", *by)
 
 
 def growth_in_range(metric: Metric, *matchers: str) -> str:
