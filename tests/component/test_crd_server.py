@@ -41,6 +41,8 @@ def test_scalars_get_defaults_and_absent_parts_stay_absent(groups: TaskGroups) -
     assert answer["spec"] == {
         **LEAST,
         "suspend": False,
+        "cancel": False,
+        "onDeadline": "Fail",
         "failureTracebacks": True,
         "onUnknownTask": "Wait",
         "workers": {**LEAST["workers"], "concurrency": 4, "maxReplicas": 1, "pool": "prefork"},

@@ -139,7 +139,7 @@ def observed(wanted: TaskGroupSpec | None = None, **fields: Any) -> Observed:
 def running(wanted: TaskGroupSpec | None = None, books: Ledger | None = None, /, **fields: Any) -> Observed:
     """A group that started at NOW, suspended or not since: its state is open, its workers run, nothing has ended."""
     wanted = wanted or spec()
-    first = observed(wanted.model_copy(update={"suspend": False}))
+    first = observed(wanted.model_copy(update={"suspend": False, "cancel": False}))
     status = reconcile(first, NOW).status
     books = fields.get("ledger", books) or ledger(first.work.total if first.work else 0)
     pods = 0 if wanted.suspend else pods_for(books.unfinished, wanted.workers)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,18 @@ from taskgroup.local.workers import LocalWorkers
 from taskgroup.loops.clock import SystemClock
 
 UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
+Change = Callable[..., None]
 
 
 class LiveGroup:
     """What a test sees of it."""
 
-    def __init__(self, store: MemoryGroupStore, workers: LocalWorkers, runs: Path) -> None:
+    def __init__(self, store: MemoryGroupStore, workers: LocalWorkers, runs: Path, change: Change) -> None:
         self._store = store
         self.workers = workers
         self._runs = runs
+        self.change = change
+        """Gives the spec these fields."""
 
     @property
     def status(self) -> TaskGroupStatus:
@@ -59,9 +62,13 @@ class LiveGroup:
 
     async def finished(self) -> None:
         """Wait for the end."""
+        await self.until(lambda: self.is_finished)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something is true."""
 
         async def check() -> bool:
-            return self.is_finished
+            return holds()
 
         await eventually_async(check, state=self.state)
 
@@ -69,7 +76,7 @@ class LiveGroup:
 @asynccontextmanager
 async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, version: str) -> AsyncIterator[LiveGroup]:
     """The group's and its pool's loops run until the block ends."""
-    metadata = {
+    metadata: dict[str, Any] = {
         "uid": UID,
         "name": "live",
         "namespace": "shop",
@@ -89,6 +96,11 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
     def start(pool: PoolSpec, pod: str) -> CeleryWorker:
         return start_container(redis.url, folder, pool, pod=pod, version=version, variables={"RUNS_FILE": str(runs)})
 
+    def change(**fields: Any) -> None:
+        metadata["generation"] += 1
+        body["spec"] = body["spec"] | fields
+        operator.meeting.group.wake()
+
     workers = LocalWorkers(start, lambda: operator.meeting.change_workers())
     operator = Operator(UID, store, workers, SystemClock(), open_redis, read_url)
     is_over = asyncio.Event()
@@ -98,7 +110,7 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
     ]
     kubelet = asyncio.create_task(workers.kubelet())
     try:
-        yield LiveGroup(store, workers, runs)
+        yield LiveGroup(store, workers, runs, change)
     finally:
         # They end by themselves: redis-py may lose a cancellation (see Sweeper.run).
         is_over.set()

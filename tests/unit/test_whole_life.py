@@ -10,6 +10,7 @@ from support.builders import spec
 from support.situations import kinds
 from support.stories import (
     CALM,
+    CUT,
     DEAF,
     FLUSH,
     GROWTH,
@@ -32,6 +33,7 @@ from support.stories import (
     take,
 )
 from support.world import UID, World
+from taskgroup.api.control import OnDeadline
 from taskgroup.api.names import EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.exchange import MAX_LOSSES
@@ -165,10 +167,24 @@ def test_an_answer_that_is_lost_makes_no_item_missing(wanted: TaskGroupSpec, sto
     assert not [action for action in world.actions if isinstance(action, MarkMissing)]
 
 
-@given(specs, stories(STORM), st.integers(1, 60))
-def test_a_deadline_always_ends_the_group(wanted: TaskGroupSpec, story: list[tuple[str, int]], limit: int) -> None:
-    world = lived(wanted.model_copy(update={"active_deadline_seconds": limit}), story, STORM)
+@given(specs, stories(STORM), st.integers(1, 60), st.sampled_from(OnDeadline))
+def test_a_deadline_always_ends_the_group(
+    wanted: TaskGroupSpec, story: list[tuple[str, int]], limit: int, way: OnDeadline
+) -> None:
+    world = lived(wanted.model_copy(update={"active_deadline_seconds": limit, "on_deadline": way}), story, STORM)
 
+    _check_stopped(world)
+
+
+@given(specs, stories(CUT))
+def test_a_cancelled_group_ends_at_once_and_leaves_nothing(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
+    world = lived(wanted, story, CUT)
+
+    _check_stopped(world)
+    assert not world.status.cancelled or world.spec.cancel
+
+
+def _check_stopped(world: World) -> None:
     check_end(world)
     if world.status.cancelled:
         for _ in range(5):

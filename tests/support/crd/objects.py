@@ -116,6 +116,8 @@ COMMON: Final[dict[str, Json]] = {
     "onUnknownTask": "FailItem",
     "parallelism": 50,
     "activeDeadlineSeconds": 600,
+    "onDeadline": "Partial",
+    "cancel": True,
     "ttlSecondsAfterFinished": 60,
     "suspend": True,
     "failureTracebacks": False,

@@ -98,6 +98,13 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         "spec",
+        "cancel cannot be taken back",
+        before={"spec.cancel": True},
+        accepted={"spec.cancel": True, "spec.parallelism": 5},
+        refused={},
+    ),
+    Case(
+        "spec",
         "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
         accepted={**options(timeLimitSeconds=5), "spec.workers.pool": "gevent"},
         refused={**options(timeLimitSeconds=5), "spec.workers.pool": "threads"},

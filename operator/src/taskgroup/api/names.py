@@ -59,6 +59,8 @@ class Reason(StrEnum):
     COMPLETIONS_REACHED = "CompletionsReached"
     FAILED_INDEXES = "FailedIndexes"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
+    DEADLINE_REACHED = "DeadlineReached"
+    CANCELLED = "Cancelled"
     CALLBACK_FAILED = "CallbackFailed"
     # one item
     LOST = "Lost"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
+from taskgroup.api.control import OnDeadline
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.signature import SOFT_BELOW_HARD, Callback, Signature
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
@@ -126,6 +127,7 @@ class TaskGroupSpec(Model):
                     "!has(self.tasks) || size(self.tasks) >= size(oldSelf.tasks)",
                     "tasks can only be appended to",
                 ),
+                ("self.cancel || !oldSelf.cancel", "cancel cannot be taken back"),
                 (
                     _limited_to("timeLimitSeconds"),
                     "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
@@ -193,7 +195,12 @@ class TaskGroupSpec(Model):
         None, description="Most items in flight at once; no bound when absent."
     )
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
-        None, description="Longest running time, suspension not counted; after it the group fails."
+        None, description="Longest running time, suspension not counted."
+    )
+    on_deadline: OnDeadline = Field(
+        OnDeadline.FAIL,
+        description="How the group ends after activeDeadlineSeconds: Fail, or Partial (Complete with what there is)."
+        " Either way the rest is cancelled.",
     )
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=315_360_000)] | None = Field(
         None, description="The object is deleted this long after its end; it is kept when absent."
@@ -205,6 +212,9 @@ class TaskGroupSpec(Model):
     )
     suspend: bool = Field(
         False, description="Take queued items back, let running ones finish, and stop the workers until false again."
+    )
+    cancel: bool = Field(
+        False, description="End the group as Failed, stop what runs, and keep the results. Cannot be taken back."
     )
     failure_tracebacks: bool = Field(
         True, description="Show the end of a traceback, which holds lines of the code, with each kind of failure."

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from taskgroup.api.control import OnDeadline
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import CallbackState, CallbackStatus, TaskGroupStatus
@@ -23,25 +24,39 @@ class Verdict:
 def judge(ledger: Ledger, spec: TaskGroupSpec, now: float, callback: CallbackStatus | None = None) -> Verdict | None:
     """The outcome, or None while the group goes on; `callback` is what became of it, where there is one."""
     if ledger.unfinished:
-        return overdue(ledger, spec, now)
+        return cut_short(ledger, spec, now)
     verdict = _all_ended(ledger)
     if callback is None or not verdict.success or callback.state is CallbackState.SUCCEEDED:
         return verdict
     if callback.state is CallbackState.FAILED:
         text = f"All {ledger.total} items succeeded, but the callback failed: {callback.reason}: {callback.message}"
         return Verdict(False, Reason.CALLBACK_FAILED, text)
-    return overdue(ledger, spec, now)
+    return cut_short(ledger, spec, now)
 
 
-def overdue(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
-    """The outcome when the deadline has passed."""
+def cut_short(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
+    """The outcome of a group that ends before its work does: it was cancelled, or its deadline has passed."""
+    if spec.cancel:
+        return Verdict(False, Reason.CANCELLED, f"spec.cancel is true: {_left(ledger)} had not ended.")
     limit = spec.active_deadline_seconds
-    if limit is not None and ledger.running_seconds(now) >= limit:
-        left = f"{ledger.unfinished} of {ledger.total} items" if ledger.unfinished else "The callback"
-        text = f"{left} had not ended after activeDeadlineSeconds ({limit} s)."
-        why = f" {sentence(ledger)}." if ledger.unknown_tasks else ""
-        return Verdict(False, Reason.DEADLINE_EXCEEDED, text + why)
-    return None
+    if limit is None or ledger.running_seconds(now) < limit:
+        return None
+    text = f"{_left(ledger)} had not ended after activeDeadlineSeconds ({limit} s)."
+    why = f" {sentence(ledger)}." if ledger.unknown_tasks else ""
+    if spec.on_deadline is OnDeadline.PARTIAL:
+        return Verdict(True, Reason.DEADLINE_REACHED, f"{_upper(text)} onDeadline is Partial.{why}")
+    return Verdict(False, Reason.DEADLINE_EXCEEDED, _upper(text) + why)
+
+
+def _left(ledger: Ledger) -> str:
+    """What has not ended; nobody can count the items of a group that never could be read."""
+    if ledger.unfinished:
+        return f"{ledger.unfinished} of {ledger.total} items"
+    return "the callback" if ledger.total else "the group"
+
+
+def _upper(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _all_ended(ledger: Ledger) -> Verdict:

@@ -14,7 +14,7 @@ from taskgroup.core.groups import configuration, demand
 from taskgroup.core.groups.accounting import certain, with_ends, with_total
 from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.outcome import deadline_in, overdue
+from taskgroup.core.groups.outcome import cut_short, deadline_in
 from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.recovery import adopt
@@ -41,6 +41,8 @@ def reconcile(seen: Observed, now: float) -> Plan:
         return reconcile_finished(seen, now)
     if phase is Phase.DECIDED:
         return finish(seen, now)
+    if phase is Phase.NEW and seen.spec is not None and seen.spec.cancel:
+        return _never_start(seen, now)
     trouble = configuration.trouble(seen)
     if trouble is not None or seen.work is None or seen.spec is None:
         return _halt(seen, phase, trouble, now)
@@ -67,7 +69,7 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
     shown = StatusInput(phase=phase, ledger=ledger, active=active, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
         return plan_for(seen, shown, now, counted=counted)
-    verdict = overdue(ledger, seen.spec, now)
+    verdict = cut_short(ledger, seen.spec, now)
     if verdict is not None:
         return decide(seen, shown, verdict, now)
     left = deadline_in(ledger, seen.spec, now)
@@ -94,6 +96,14 @@ def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger
         return ledger, _NOTHING_COUNTED
     counted = certain(seen.completions, seen.servers)
     return with_ends(ledger, counted, work, now), counted
+
+
+def _never_start(seen: Observed, now: float) -> Plan:
+    """It was cancelled before it could run anything, perhaps because it cannot."""
+    ledger = seen.ledger if seen.work is None else with_total(seen.ledger, seen.work)
+    shown = StatusInput(phase=Phase.NEW, ledger=ledger)
+    verdict = cut_short(ledger, seen.spec, now) if seen.spec else None
+    return plan_for(seen, shown, now) if verdict is None else decide(seen, shown, verdict, now)
 
 
 def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:

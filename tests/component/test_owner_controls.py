@@ -1,0 +1,57 @@
+"""What the owner of a group asks of it while it runs, on real Redis and Celery, with the operator's own loops."""
+
+from pathlib import Path
+from typing import Any
+
+from support.celery_versions import VERSIONS
+from support.live_group import LiveGroup, live_group
+from support.redis_server import redis_server
+from taskgroup.api.spec import TaskGroupSpec
+
+WORKERS = {"image": "any", "app": "support.chain_app", "concurrency": 2, "maxReplicas": 1}
+ECHO = {"task": "chains.echo"}
+GATE = {"task": "chains.gate"}
+
+
+def spec(*tasks: dict[str, Any], **fields: Any) -> TaskGroupSpec:
+    """A group of these tasks."""
+    return TaskGroupSpec.model_validate({"tasks": list(tasks), "workers": WORKERS, **fields})
+
+
+def started(group: LiveGroup, task: str) -> int:
+    """How often workers have begun a task."""
+    return sum(run[0] == task for run in group.runs)
+
+
+def reason(group: LiveGroup, kind: str) -> tuple[str, str]:
+    """Status and reason of a condition."""
+    return next((one.status, one.reason) for one in group.status.conditions or () if one.type == kind)
+
+
+async def test_a_cancelled_group_keeps_what_it_has_and_stops_what_runs(tmp_path: Path) -> None:
+    with redis_server() as redis:
+        async with live_group(spec(ECHO, ECHO, GATE, GATE, *[ECHO] * 20), redis, tmp_path, VERSIONS[-1]) as group:
+            await group.until(lambda: started(group, "chains.gate") == 2 and group.status.succeeded == 2)
+            group.change(cancel=True)
+            await group.finished()
+            status = group.status
+            (tmp_path / "open").touch()
+            await group.until(lambda: group.status.workers is not None and not group.status.workers.replicas)
+
+    assert reason(group, "Failed") == ("True", "Cancelled")
+    assert (status.state, status.succeeded, status.failed, status.cancelled) == ("Failed", 2, 0, 22)
+    assert status.completed_indexes == "0,1"
+    assert started(group, "chains.echo") == 2, "nothing was begun after that"
+
+
+async def test_a_group_whose_time_is_up_may_be_complete_with_what_there_is(tmp_path: Path) -> None:
+    wanted = spec(ECHO, ECHO, GATE, activeDeadlineSeconds=30, onDeadline="Partial")
+    with redis_server() as redis:
+        async with live_group(wanted, redis, tmp_path, VERSIONS[-1]) as group:
+            await group.until(lambda: started(group, "chains.gate") == 1 and group.status.succeeded == 2)
+            group.change(activeDeadlineSeconds=1)
+            await group.finished()
+            (tmp_path / "open").touch()
+
+    assert reason(group, "Complete") == ("True", "DeadlineReached")
+    assert (group.status.state, group.status.succeeded, group.status.cancelled) == ("Complete", 2, 1)
