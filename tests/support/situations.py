@@ -88,7 +88,13 @@ def groups(draw: st.DrawFn) -> Observed:
     limit = draw(st.sampled_from([None, None, None, 1, 100]))
     parallelism = draw(st.sampled_from([None, None, 3]))
     wanted = spec(
-        TOTAL, suspend=draw(seldom), activeDeadlineSeconds=limit, ttlSecondsAfterFinished=limit, parallelism=parallelism
+        TOTAL,
+        suspend=draw(seldom),
+        activeDeadlineSeconds=limit,
+        ttlSecondsAfterFinished=limit,
+        parallelism=parallelism,
+        successPolicy=draw(st.sampled_from([None, None, {"succeededPercent": 30}])),
+        maxFailedItems=draw(st.sampled_from([None, None, 2])),
     )
     seen = replace(
         running(wanted, draw(ledgers())),

@@ -31,6 +31,7 @@ OFFLINE = {
     "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
     "softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it",
     "softTimeLimitSeconds must be smaller than timeLimitSeconds",
+    "successPolicy has exactly one of succeededCount, succeededPercent",
     "pool solo runs one item at a time: set concurrency to 1, or use another pool",
 }
 """Rules that hold without a cluster, too."""

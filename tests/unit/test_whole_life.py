@@ -23,6 +23,7 @@ from support.stories import (
     check,
     check_end,
     drop,
+    lenient_specs,
     lived,
     lose,
     mixed_specs,
@@ -69,6 +70,14 @@ def test_every_item_ends_whoever_dies(wanted: TaskGroupSpec, story: list[tuple[s
     deaths = sum(name in ("container dies", "pod dies") for name, _ in story)
     for failure in world.status.failures or ():
         assert failure.reason != Reason.LOST or deaths > MAX_LOSSES, "only poison is given up"
+
+
+@settings(max_examples=200)
+@given(lenient_specs, stories(STORM | FLUSH))
+def test_a_group_that_may_end_early_ends_as_its_policies_say(
+    wanted: TaskGroupSpec, story: list[tuple[str, int]]
+) -> None:
+    check_end(lived(wanted, story, STORM | FLUSH))
 
 
 @settings(max_examples=120)

@@ -115,6 +115,8 @@ WORKERS: Final[dict[str, Json]] = {
 COMMON: Final[dict[str, Json]] = {
     "onUnknownTask": "FailItem",
     "parallelism": 50,
+    "successPolicy": {"succeededPercent": 90},
+    "maxFailedItems": 5,
     "activeDeadlineSeconds": 600,
     "onDeadline": "Partial",
     "cancel": True,
@@ -145,7 +147,7 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         "template": CHAIN,
         "callback": {"chain": [{**deepcopy(SIGNATURE), "args": [1]}], "input": "Results"},
     },
-    "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN]},
+    "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN], "successPolicy": {"succeededCount": 1}},
 }
 TIME: Final = "2026-01-02T03:04:05Z"
 STATUS: Final[dict[str, Json]] = {

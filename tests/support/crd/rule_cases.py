@@ -225,6 +225,12 @@ CASES: Final[tuple[Case, ...]] = (
         refused=variable(value="1", valueFrom={"configMapKeyRef": KEY}),
     ),
     Case(
+        "spec.successPolicy",
+        "successPolicy has exactly one of succeededCount, succeededPercent",
+        accepted={"spec.successPolicy": {"succeededCount": 1}},
+        refused={"spec.successPolicy": {"succeededCount": 1, "succeededPercent": 5}},
+    ),
+    Case(
         "spec.workers.env[].valueFrom",
         "valueFrom has exactly one of configMapKeyRef, secretKeyRef, fieldRef",
         accepted=source(secretKeyRef=KEY),

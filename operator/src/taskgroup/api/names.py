@@ -59,6 +59,8 @@ class Reason(StrEnum):
     COMPLETIONS_REACHED = "CompletionsReached"
     FAILED_INDEXES = "FailedIndexes"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
+    SUCCESS_POLICY = "SuccessPolicy"
+    MAX_FAILED_ITEMS_EXCEEDED = "MaxFailedItemsExceeded"
     DEADLINE_REACHED = "DeadlineReached"
     CANCELLED = "Cancelled"
     CALLBACK_FAILED = "CallbackFailed"

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
 from taskgroup.api.control import OnDeadline
 from taskgroup.api.matrix import Matrix
+from taskgroup.api.policies import SuccessPolicy
 from taskgroup.api.signature import SOFT_BELOW_HARD, Callback, Signature
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
@@ -187,9 +188,16 @@ class TaskGroupSpec(Model):
     callback: Callback | None = Field(
         None,
         description=(
-            "A task or chain that runs once, when all items have succeeded; the group is Complete when it has"
-            " succeeded, too. Fixed once the group has started."
+            "A task or chain that runs once, when all items have succeeded, or as many as successPolicy asks for; the"
+            " group is Complete when it has succeeded, too. Fixed once the group has started."
         ),
+    )
+    success_policy: SuccessPolicy | None = Field(
+        None,
+        description="Enough items have succeeded: the rest is cancelled, and the group is Complete. All when absent.",
+    )
+    max_failed_items: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
+        None, description="When more items have failed, the group fails at once; it forgives none of them."
     )
     parallelism: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         None, description="Most items in flight at once; no bound when absent."

@@ -19,8 +19,10 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
     is foreign, too, where there was one: all would be sent again under the same ids.
     """
     if stored.nonce == memory.nonce:
+        both = with_ends_of(memory, stored)
         return replace(
-            with_ends_of(memory, stored),
+            both,
+            cancelled=(both.cancelled | stored.cancelled) - both.succeeded - both.failed,
             passed=memory.passed | stored.passed,
             stage_failures=MappingProxyType({**stored.stage_failures, **memory.stage_failures}),
             attempts=_larger(memory.attempts, stored.attempts),

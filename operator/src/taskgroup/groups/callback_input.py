@@ -1,11 +1,13 @@
 """The first argument of a callback: the results of all items, a summary, or a reference where they are too long."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
 from taskgroup.api.signature import CallbackInput
+from taskgroup.core.indexes import Indexes, format_indexes, full
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.task_id import task_id
@@ -16,6 +18,8 @@ _PART = 1_000
 """Results that are asked for at once."""
 _MOST_EXCEPTIONS = 5_000
 """Ids in a reference that differ from the others."""
+_LONGEST_ABSENT = 100_000
+"""Most characters that tell which items have no result."""
 
 
 class ResultsGoneError(Exception):
@@ -35,9 +39,21 @@ async def callback_input(results: Results, uid: str, work: Work, ledger: Ledger)
         return []
     if work.callback_input is CallbackInput.SUMMARY:
         return [_summary(ledger)]
-    ids = [task_id(uid, unit, ledger.attempts.get(unit, 0)) for unit in work.last_in_order()]
+    ids = [task_id(uid, unit, ledger.attempts.get(unit, 0)) for unit in _last_of(ledger.succeeded, work)]
     values = await _values(results, ids, work.most_message_bytes * 3 // 4)
-    return [_reference(uid, work, ledger) if values is None else values]
+    return [_reference(uid, work, ledger) if values is None else _in_place(values, ledger)]
+
+
+def _last_of(items: Indexes, work: Work) -> Iterator[int]:
+    return (unit for unit in work.last_in_order() if index_of(unit) in items)
+
+
+def _in_place(values: list[Any], ledger: Ledger) -> list[Any]:
+    """With null where an item has no result, so that a result stands at its item's index."""
+    if len(values) == ledger.total:
+        return values
+    by_index = dict(zip(ledger.succeeded, values, strict=True))
+    return [by_index.get(index) for index in range(ledger.total)]
 
 
 def _summary(ledger: Ledger) -> dict[str, Any]:
@@ -80,10 +96,14 @@ def _reference(uid: str, work: Work, ledger: Ledger) -> dict[str, Any]:
     """How the ids of the results are made: `<uid>.<index><suffix>`, but for the exceptions."""
     suffix = f".{work.steps - 1}" if work.steps > 1 else ""
     exceptions = dict[str, str]()
-    for unit in work.last_in_order():
+    for unit in _last_of(ledger.succeeded, work):
         attempt = ledger.attempts.get(unit, 0)
         if attempt or step_of(unit) != work.steps - 1:
             exceptions[str(index_of(unit))] = task_id(uid, unit, attempt)
         if len(exceptions) > _MOST_EXCEPTIONS:
             raise TooManyResultsError
-    return {"resultsRef": {"uid": uid, "total": work.total, "suffix": suffix, "exceptions": exceptions}}
+    reference = {"uid": uid, "total": work.total, "suffix": suffix, "exceptions": exceptions}
+    absent, is_whole = format_indexes(full(ledger.total) - ledger.succeeded, _LONGEST_ABSENT)
+    if not is_whole:
+        raise TooManyResultsError
+    return {"resultsRef": {**reference, "absent": absent} if absent else reference}

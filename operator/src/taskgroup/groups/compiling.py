@@ -17,6 +17,7 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.workers import Pool
 from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.groups import success
 from taskgroup.core.items.limits import check_limits
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps
 from taskgroup.core.json_limits import Flaw, find_flaw
@@ -89,6 +90,8 @@ def compile_spec(
         yield from _check_kinds(work, parsed.workers.pool)
     except InvalidSpecError as error:
         return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
+    if sentence := success.flaw(parsed, work.total):
+        return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_SPEC, sentence))
     return Compiled(generation, parsed, work)
 
 

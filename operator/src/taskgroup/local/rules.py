@@ -33,6 +33,9 @@ def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
         )
     if spec.workers.pool is Pool.SOLO and spec.workers.concurrency != 1:
         yield "spec.workers: pool solo runs one item at a time: set concurrency to 1, or use another pool"
+    policy = spec.success_policy
+    if policy and (policy.succeeded_count is None) == (policy.succeeded_percent is None):
+        yield "spec.successPolicy: successPolicy has exactly one of succeededCount, succeededPercent"
     for where, signature in _signatures(spec):
         yield from _of_signature(where, signature, spec.workers.pool)
 

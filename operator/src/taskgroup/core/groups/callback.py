@@ -1,6 +1,8 @@
-"""The fan-in: a callback is a stage that begins when all items have succeeded, and ends before the group does."""
+"""The fan-in: a callback is a stage that begins when enough items have succeeded, and ends before the group does."""
 
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import CallbackState, CallbackStatus, TaskGroupStatus
+from taskgroup.core.groups.success import is_met
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -45,15 +47,15 @@ def at_end(callback: CallbackStatus | None) -> CallbackStatus | None:
     return CallbackStatus(state=CallbackState.CANCELLED)
 
 
-def to_begin(ledger: Ledger, work: Work) -> Units:
+def to_begin(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Units:
     """The callback's first unit, when its time has come."""
     units = work.stage(Stage.CALLBACK)
-    if not units or ledger.unfinished or ledger.failed:
+    if not units or ledger.unfinished or not is_met(ledger, spec):
         return NONE
     return Units([stage_unit(Stage.CALLBACK)]) - ledger.released - ledger.passed
 
 
-def is_open(ledger: Ledger, work: Work) -> bool:
+def is_open(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> bool:
     """Whether, of items that all have ended, a callback is left to run."""
     callback = callback_status(ledger, work, None)
-    return callback is not None and not ledger.failed and not has_ended(callback)
+    return callback is not None and is_met(ledger, spec) and not has_ended(callback)

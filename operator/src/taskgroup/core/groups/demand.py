@@ -22,7 +22,7 @@ def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
     items = ledger.unfinished - max(0, len(one_by_one) - 1)
     reason = f"{ledger.unfinished} items are left, {spec.workers.concurrency} at once in a pod."
-    if not ledger.unfinished and is_open(ledger, work):
+    if not ledger.unfinished and is_open(ledger, work, spec):
         items, reason = 1, "The callback is left."
     return Demand(items=items, over=ledger.over, reason=reason)
 

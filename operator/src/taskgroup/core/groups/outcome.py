@@ -7,6 +7,7 @@ from taskgroup.api.control import OnDeadline
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import CallbackState, CallbackStatus, TaskGroupStatus
+from taskgroup.core.groups.success import exceeds, is_met, is_out_of_reach, needed
 from taskgroup.core.groups.unknown_task import sentence
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import find
@@ -23,13 +24,14 @@ class Verdict:
 
 def judge(ledger: Ledger, spec: TaskGroupSpec, now: float, callback: CallbackStatus | None = None) -> Verdict | None:
     """The outcome, or None while the group goes on; `callback` is what became of it, where there is one."""
-    if ledger.unfinished:
-        return cut_short(ledger, spec, now)
-    verdict = _all_ended(ledger)
-    if callback is None or not verdict.success or callback.state is CallbackState.SUCCEEDED:
+    failed = _failed(ledger, spec)
+    if failed is not None or not is_met(ledger, spec):
+        return failed or cut_short(ledger, spec, now)
+    verdict = _succeeded(ledger, spec)
+    if callback is None or callback.state is CallbackState.SUCCEEDED:
         return verdict
     if callback.state is CallbackState.FAILED:
-        text = f"All {ledger.total} items succeeded, but the callback failed: {callback.reason}: {callback.message}"
+        text = f"{verdict.message[:-1]}, but the callback failed: {callback.reason}: {callback.message}"
         return Verdict(False, Reason.CALLBACK_FAILED, text)
     return cut_short(ledger, spec, now)
 
@@ -59,14 +61,35 @@ def _upper(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _all_ended(ledger: Ledger) -> Verdict:
-    if not ledger.failed:
+def _succeeded(ledger: Ledger, spec: TaskGroupSpec) -> Verdict:
+    if len(ledger.succeeded) == ledger.total:
         return Verdict(True, Reason.COMPLETIONS_REACHED, f"All {ledger.total} items succeeded.")
+    text = f"{len(ledger.succeeded)} of {ledger.total} items succeeded, {_asked(ledger, spec)}."
+    return Verdict(True, Reason.SUCCESS_POLICY, text)
+
+
+def _failed(ledger: Ledger, spec: TaskGroupSpec) -> Verdict | None:
+    """Too many failures; without a policy that is known when all items have ended."""
+    if exceeds(ledger, spec):
+        text = f"{_failures(ledger)}; maxFailedItems is {spec.max_failed_items}."
+        return Verdict(False, Reason.MAX_FAILED_ITEMS_EXCEEDED, text)
+    if is_out_of_reach(ledger, spec):
+        return Verdict(False, Reason.FAILED_INDEXES, f"{_failures(ledger)}; {_asked(ledger, spec)}.")
+    if ledger.unfinished or is_met(ledger, spec):
+        return None
+    return Verdict(False, Reason.FAILED_INDEXES, f"{_failures(ledger)}.")
+
+
+def _asked(ledger: Ledger, spec: TaskGroupSpec) -> str:
+    return f"successPolicy asks for {needed(ledger.total, spec)}"
+
+
+def _failures(ledger: Ledger) -> str:
     kinds = Counter[str]()
     for group in ledger.failures:
         kinds[group.failure.reason] += len(group.indexes)
     names = ", ".join(f"{reason} ({count})" for reason, count in kinds.most_common(3))
-    return Verdict(False, Reason.FAILED_INDEXES, f"{len(ledger.failed)} of {ledger.total} items failed: {names}.")
+    return f"{len(ledger.failed)} of {ledger.total} items failed: {names}"
 
 
 def decided(status: TaskGroupStatus) -> Verdict | None:

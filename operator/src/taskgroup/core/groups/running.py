@@ -21,6 +21,7 @@ from taskgroup.core.groups.plan import Event, Open, Plan, Renew
 from taskgroup.core.groups.planning import FOLLOW_SECONDS, TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.sending import sending
+from taskgroup.core.groups.success import without_rest
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -60,7 +61,8 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     verdict = judge(ledger, spec, now, callback_status(ledger, work, seen.callback_result))
     if verdict is not None:
         return decide(seen, _shown(context), verdict, now, forget=_ignored(context))
-    return _work(context, again)
+    ledger = without_rest(ledger, spec)
+    return _work(replace(context, ledger=ledger, in_flight=without_items(context.in_flight, ledger.ended)), again)
 
 
 def _clocked(ledger: Ledger, seen: Observed, spec: TaskGroupSpec, now: float) -> Ledger:
@@ -138,7 +140,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         replace(_shown(context), pace=None if context.spec.suspend else pace),
         now,
         actions=actions,
-        save=clock_changed or ledger.unknown_tasks != seen.ledger.unknown_tasks,
+        save=clock_changed or _has_turned(seen.ledger, ledger),
         transition=not context.spec.suspend and is_suspended(seen.status),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
@@ -149,6 +151,11 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         rests=rests,
         wake_after=None if rests else _wake_after(context, carried.canary_at),
     )
+
+
+def _has_turned(before: Ledger, ledger: Ledger) -> bool:
+    """What has to be known before anything is dispatched on the ground of it."""
+    return (before.unknown_tasks, before.cancelled) != (ledger.unknown_tasks, ledger.cancelled)
 
 
 def _interrupted(context: Context) -> tuple[Context, tuple[Event, ...]]:
@@ -163,7 +170,7 @@ def _interrupted(context: Context) -> tuple[Context, tuple[Event, ...]]:
 
 
 def _shown(context: Context) -> StatusInput:
-    is_left = bool(context.ledger.unfinished) or is_open(context.ledger, context.work)
+    is_left = bool(context.ledger.unfinished) or is_open(context.ledger, context.work, context.spec)
     return StatusInput(
         phase=Phase.RUNNING,
         ledger=context.ledger,

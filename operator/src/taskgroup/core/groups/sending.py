@@ -13,7 +13,6 @@ from taskgroup.core.groups.suspects import next_suspect, suspects
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.groups.window import adapt, occupied, room
 from taskgroup.core.indexes import NONE
-from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.units import Units
 
@@ -38,7 +37,7 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
 def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -> tuple[Carried, tuple[Action, ...]]:
     """First what is sent by itself, then what the window has room for."""
     work, in_flight = context.work, context.in_flight
-    ledger, releases = _released(context.ledger, work)
+    ledger, releases = _released(context, queue)
     window = adapt(
         carried.window,
         slots=slots,
@@ -60,14 +59,17 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     return carried, (*releases, *(action for action in single if action.units), *others)
 
 
-def _released(ledger: Ledger, work: Work) -> tuple[Ledger, tuple[Action, ...]]:
+def _released(context: Context, queue: QueueState) -> tuple[Ledger, tuple[Action, ...]]:
     """The ledger as it is once the steps whose turn has come are released."""
-    begins, due = to_begin(ledger, work), NONE
+    ledger, work = context.ledger, context.work
+    begins, due = to_begin(ledger, work, context.spec), NONE
     if ledger.passed:
         due = ledger.due & work.units
-    actions = [Release(part, reason="The step before has succeeded.") for part in batches(due)]
+    actions: list[Action] = [Release(part, reason="The step before has succeeded.") for part in batches(due)]
     if begins:
-        actions.append(Release(begins, reason="All items have succeeded."))
+        if ledger.cancelled and queue.messages:
+            actions.append(Withdraw(running=True, reason="Enough items have succeeded."))
+        actions.append(Release(begins, reason="Enough items have succeeded."))
         due |= begins
     return ledger.released_with(due) if due else ledger, tuple(actions)
 
