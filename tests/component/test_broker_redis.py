@@ -201,6 +201,28 @@ async def test_withdraw_at_the_end_takes_unacked_entries_too(group: Group, redis
     assert (facts.queued, facts.returned, facts.held) == (0, FrozenBitMap([0, 1, 2]), {"pod-a": 0})
 
 
+async def test_stopping_keeps_subtasks_and_begins_retries_anew(
+    group: Group, client: redis.Redis, redis_url: str
+) -> None:
+    await group.dispatch(0, 2)
+    message = group.messages([0])[0]
+    subtask = message.replace(task_id(group.uid, 0).encode(), b"some-subtask")
+    superseded = message.replace(task_id(group.uid, 0).encode(), task_id(group.uid, 1, 7).encode())
+    retry = group.messages([1])[0].replace(b'"retries":0', b'"retries":2')
+    with consumer(redis_url, group.pool, "pod-a") as worker:
+        client.rpush(group.pool.lists[0], subtask)
+        assert worker.take()
+        client.rpush(group.pool.lists[0], retry, superseded, b"not json")
+        stopped = await group.broker.groups.stop(group.route, group.fence, ["pod-a"])
+        held = client.hlen(group.pool.unacked("pod-a"))
+    facts = await group.facts("pod-a")
+
+    assert stopped
+    assert (stopped.queued, stopped.running) == (BitMap([0]), BitMap([1]))
+    assert (held, facts.returned) == (1, FrozenBitMap([0, 1])), "the subtask stays where it runs"
+    assert client.lrange(group.pool.lists[0], 0, -1) == [b"not json"]
+
+
 async def test_withdraw_works_when_memory_is_full(group: Group, client: redis.Redis) -> None:
     await group.dispatch(0, 100)
     client.config_set("maxmemory", "1")

@@ -117,6 +117,23 @@ async def test_a_renewed_item_has_a_new_id_and_the_old_one_is_superseded(broker:
     assert taken(broker, "b", 3) == [task_id(UID, 0, 1)]
 
 
+async def test_stopping_takes_all_units_and_gives_those_that_have_begun_a_new_attempt(broker: Harness) -> None:
+    await opened(broker, 4)
+    taken(broker, "a", 2)
+    stopped = await broker.groups.stop(ROUTE, FENCE, ["a"])
+
+    assert stopped
+    assert (stopped.queued, stopped.running) == (BitMap([2, 3]), BitMap([0, 1]))
+    assert stopped.fence == Fence("n", 2)
+    books = await broker.groups.books(UID)
+    assert (set(books.returned), dict(books.attempts)) == ({0, 1, 2, 3}, {0: 1, 1: 1})
+    assert await queued(broker, "a") == (0, {"a": 0})
+    assert await broker.groups.stop(ROUTE, FENCE, ["a"]) is None, "the former epoch"
+    old, new = (messages(broker, [0], attempt)[0] for attempt in (0, 1))
+    assert not await broker.groups.redispatch(ROUTE, stopped.fence, [UnitMessage(0, 0, old, 0)])
+    assert await broker.groups.redispatch(ROUTE, stopped.fence, [UnitMessage(0, 0, new, 1)]) == BitMap([0])
+
+
 async def test_the_cursor_moves_past_items_that_are_held_back(broker: Harness) -> None:
     await opened(broker)
     assert await broker.groups.skip(UID, FENCE, 0, 0, FrozenBitMap([0, 1, 2]))

@@ -41,6 +41,7 @@ def test_scalars_get_defaults_and_absent_parts_stay_absent(groups: TaskGroups) -
     assert answer["spec"] == {
         **LEAST,
         "suspend": False,
+        "suspendMode": "Drain",
         "cancel": False,
         "onDeadline": "Fail",
         "failureTracebacks": True,

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from support.celery_versions import VERSIONS
-from support.live_group import LiveGroup, live_group
+from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import redis_server
 from taskgroup.api.spec import TaskGroupSpec
 
@@ -55,3 +55,24 @@ async def test_a_group_whose_time_is_up_may_be_complete_with_what_there_is(tmp_p
 
     assert reason(group, "Complete") == ("True", "DeadlineReached")
     assert (group.status.state, group.status.succeeded, group.status.cancelled) == ("Complete", 2, 1)
+
+
+async def test_a_stopped_item_ends_at_once_and_runs_again_under_a_new_id(tmp_path: Path) -> None:
+    with redis_server() as redis:
+        async with live_group(spec(GATE, GATE, ECHO), redis, tmp_path, VERSIONS[-1]) as group:
+            await group.until(lambda: started(group, "chains.gate") == 2)
+            group.change(suspend=True, suspendMode="Stop")
+            await group.until(lambda: (group.status.state, group.status.active, _pods(group)) == ("Suspended", 0, 0))
+            assert started(group, "chains.gate") == 2
+            (tmp_path / "open").touch()
+            group.change(suspend=False)
+            await group.finished()
+
+    assert (group.status.state, group.status.succeeded) == ("Complete", 3)
+    gates = sorted(run[1].removeprefix(UID) for run in group.runs if run[0] == "chains.gate")
+    assert gates == [".0", ".0~1", ".1", ".1~1"]
+    assert started(group, "chains.echo") == 1
+
+
+def _pods(group: LiveGroup) -> int:
+    return group.status.workers.replicas if group.status.workers else 0

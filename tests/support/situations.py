@@ -24,6 +24,7 @@ from support.builders import (
 )
 from support.builders import completions as ends
 from support.pool_builders import claim_look, demand, ended, pool, workers
+from taskgroup.api.control import SuspendMode
 from taskgroup.api.names import Reason
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.action import Action
@@ -90,6 +91,7 @@ def groups(draw: st.DrawFn) -> Observed:
     wanted = spec(
         TOTAL,
         suspend=draw(seldom),
+        suspendMode=draw(st.sampled_from(SuspendMode)),
         activeDeadlineSeconds=limit,
         ttlSecondsAfterFinished=limit,
         parallelism=parallelism,

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from support.builders import chain_spec, spec
 from support.world import AWAY, UID, World
+from taskgroup.api.control import SuspendMode
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.policies import SuccessPolicy
 from taskgroup.api.spec import TaskGroupSpec
@@ -48,7 +49,8 @@ def _look_together(world: World, number: int) -> None:
 
 
 def suspend(world: World, number: int) -> None:
-    world.change(world.spec.model_copy(update={"suspend": number % 2 == 0}))
+    mode = SuspendMode.STOP if number % 4 == 2 else SuspendMode.DRAIN
+    world.change(world.spec.model_copy(update={"suspend": number % 2 == 0, "suspend_mode": mode}))
 
 
 def _cancel(world: World, _: int) -> None:

@@ -35,6 +35,7 @@ from taskgroup.core.groups.plan import (
     Renew,
     Search,
     Skip,
+    Stop,
     Withdraw,
 )
 from taskgroup.core.groups.reconcile import reconcile
@@ -129,6 +130,7 @@ GROUPS: dict[type[Action], Observed] = {
     Release: running(chain_spec(2, TOTAL), replace(HALF, steps=2), completions=completions({1})),
     Redispatch: running(spec(TOTAL), HALF.withdrawn(indexes(1))),
     Withdraw: running(spec(TOTAL, suspend=True), HALF, queue=queue(4)),
+    Stop: running(spec(TOTAL, suspend=True, suspendMode="Stop"), HALF, queue=queue(4)),
     Renew: running(spec(TOTAL), HALF, completions=not_registered(1)),
     Search: running(spec(TOTAL), HALF),
     MarkMissing: running(spec(TOTAL), HALF, suspicions=suspicions(frozenset({1}))),

@@ -122,6 +122,7 @@ COMMON: Final[dict[str, Json]] = {
     "cancel": True,
     "ttlSecondsAfterFinished": 60,
     "suspend": True,
+    "suspendMode": "Stop",
     "failureTracebacks": False,
     "workers": WORKERS,
     "broker": BACKEND,

@@ -131,6 +131,26 @@ class MemoryGroups:
         self._store.effect()
         return withdrawn
 
+    async def stop(self, route: Route, fence: Fence, pods: Sequence[str]) -> Withdrawn | None:
+        """See GroupBroker."""
+        books = self._store.fenced(route.uid, fence)
+        if books is None:
+            return None
+        self._store.effect()
+        books.epoch += 1
+        queued, queue = self._drained(route, take_all=False), self._store.queues.get(route.pool, [])
+        begun = [message for message in queue if message.item is not None and message.item.uid == route.uid]
+        queue[:] = [message for message in queue if message not in begun]
+        for hand in (self._store.hands.get((route.pool, pod), []) for pod in pods):
+            own = [one for one in hand if one.message.item is not None and one.message.item.uid == route.uid]
+            hand[:] = [one for one in hand if one not in own]
+            begun += [one.message for one in own]
+        back = _put_back(books, route.uid, queued)
+        running = _put_back(books, route.uid, begun)
+        books.attempts |= {unit: books.attempts.get(unit, 0) + 1 for unit in running}
+        self._store.effect()
+        return Withdrawn(_state(books).fence, back, running)
+
     def _drained(self, route: Route, *, take_all: bool) -> list[Message]:
         queue, gone = self._store.queues.get(route.pool, []), []
         for message in list(queue):

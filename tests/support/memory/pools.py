@@ -183,6 +183,9 @@ class MemoryInspection:
         del wait_seconds
         return {pod: self._ids(pod) for pod in pods if pod in set(self._live_pods())}
 
+    async def revoke(self, pods: Sequence[str], ids: Sequence[str]) -> None:
+        """See Inspection. What no hand holds any more has no effect here, however long it runs."""
+
     async def claims(self, pods: Sequence[str], wait_seconds: float) -> dict[str, Claims]:
         """See Inspection."""
         return {pod: Claims(ids=frozenset(ids)) for pod, ids in (await self.active_ids(pods, wait_seconds)).items()}

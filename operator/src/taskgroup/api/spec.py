@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
-from taskgroup.api.control import OnDeadline
+from taskgroup.api.control import OnDeadline, SuspendMode
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import SuccessPolicy
 from taskgroup.api.signature import SOFT_BELOW_HARD, Callback, Signature
@@ -218,8 +218,10 @@ class TaskGroupSpec(Model):
         description="What becomes of items whose task no worker knows: Wait holds them back and tries one every 30 s;"
         " FailItem lets them fail. Items of other tasks go on.",
     )
-    suspend: bool = Field(
-        False, description="Take queued items back, let running ones finish, and stop the workers until false again."
+    suspend: bool = Field(False, description="Take queued items back and stop the workers until false again.")
+    suspend_mode: SuspendMode = Field(
+        SuspendMode.DRAIN,
+        description="While suspended: Drain lets running items finish, Stop ends them; they run again later.",
     )
     cancel: bool = Field(
         False, description="End the group as Failed, stop what runs, and keep the results. Cannot be taken back."

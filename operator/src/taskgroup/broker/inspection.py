@@ -22,6 +22,8 @@ _AT_ONCE = 100
 _FASTEST_SECONDS = 0.02
 _SLOWEST_SECONDS = 0.2
 _SLOWER = 1.5
+_REVOKE_SECONDS = 60.0
+"""How late a worker may still be told to end a task."""
 
 
 class RedisInspection:
@@ -48,6 +50,16 @@ class RedisInspection:
         lists = await self._lists(pods, wait_seconds)
         complete = set.intersection(set(registered), *(set(answer) for answer in lists))
         return {pod: _claims(registered[pod], [answer[pod] for answer in lists]) for pod in complete}
+
+    async def revoke(self, pods: Sequence[str], ids: Sequence[str]) -> None:
+        """See Inspection; workers without processes, which cannot end a thread, go on with what runs."""
+        question = Question.new(self._prefix, self._redis.database)
+        arguments = {"task_id": list(ids), "terminate": True, "signal": "SIGTERM"}
+        nodes = [_NODE + pod for pod in pods]
+        with broker_errors(self._redis.address):
+            await self._redis.client.publish(
+                question.channel, question.command("revoke", arguments, nodes, _REVOKE_SECONDS)
+            )
 
     async def _lists(self, pods: Sequence[str], wait_seconds: float) -> list[dict[str, list[Any]]]:
         """In the order in which a task moves on, so that none is missed between two answers."""

@@ -61,6 +61,20 @@ class Question:
 
     def message(self, method: str, arguments: Mapping[str, Any], nodes: Sequence[str], seconds: float) -> str:
         """What is published; workers ignore it when `seconds` are over."""
+        return self._message(method, arguments, nodes, seconds, {"exchange": _REPLY_EXCHANGE, "routing_key": self.id})
+
+    def command(self, method: str, arguments: Mapping[str, Any], nodes: Sequence[str], seconds: float) -> str:
+        """The same for what nobody answers."""
+        return self._message(method, arguments, nodes, seconds, None)
+
+    def _message(
+        self,
+        method: str,
+        arguments: Mapping[str, Any],
+        nodes: Sequence[str],
+        seconds: float,
+        reply_to: Mapping[str, str] | None,
+    ) -> str:
         body = {
             "method": method,
             "arguments": arguments,
@@ -68,7 +82,7 @@ class Question:
             "pattern": None,
             "matcher": None,
             "ticket": self.id,
-            "reply_to": {"exchange": _REPLY_EXCHANGE, "routing_key": self.id},
+            "reply_to": reply_to,
         }
         return json.dumps(
             {

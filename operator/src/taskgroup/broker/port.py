@@ -146,6 +146,12 @@ class GroupBroker(Protocol):
         queue, and the unacked messages of `pods` go too.
         """
 
+    async def stop(self, route: Route, fence: Fence, pods: Sequence[str]) -> Withdrawn | None:
+        """Raise the epoch and take the items off the queue and out of these pods' hands; None = fenced, nothing done.
+
+        Subtasks stay. All go into `returned`; those that have begun, `running`, get a new attempt number each.
+        """
+
     async def renew(self, uid: str, fence: Fence, units: Iterable[int]) -> dict[int, int] | None:
         """A new attempt number for each unit, which goes into `returned`; None = fenced, nothing done."""
 
@@ -234,6 +240,9 @@ class Inspection(Protocol):
 
         `wait_seconds` bounds each of three questions.
         """
+
+    async def revoke(self, pods: Sequence[str], ids: Sequence[str]) -> None:
+        """Tell these pods' workers not to run these tasks, and to end those that run; nobody says whether they did."""
 
     async def claims(self, pods: Sequence[str], wait_seconds: float) -> dict[str, Claims]:
         """What each pod's worker says that it has, and its rate limits. Silent ones are absent.

@@ -22,6 +22,8 @@ from taskgroup.transport.shapes import count, counts_or_none, pairs, texts, trip
 
 _TOMBSTONE_SECONDS = 86_400
 _CURSOR = "cursor:"
+_WAITING, _ALL, _UNITS = range(3)
+"""What a withdrawal takes, as its script knows it."""
 _UID = re.compile(r"[0-9a-f-]{36}")
 _OWNER = re.compile(rb"[0-9a-z-]{1,63}/[0-9a-z-]{1,63}/[0-9a-z.-]{1,253}")
 _NUMBER = re.compile(rb"[0-9]{1,10}")
@@ -106,11 +108,18 @@ class RedisGroups:
 
     async def withdraw(self, route: Route, fence: Fence, pods: Sequence[str], *, running: bool) -> Withdrawn | None:
         """See GroupBroker."""
+        return await self._withdrawn(route, fence, pods if running else (), _ALL if running else _WAITING)
+
+    async def stop(self, route: Route, fence: Fence, pods: Sequence[str]) -> Withdrawn | None:
+        """See GroupBroker."""
+        return await self._withdrawn(route, fence, pods, _UNITS)
+
+    async def _withdrawn(self, route: Route, fence: Fence, pods: Sequence[str], which: int) -> Withdrawn | None:
+        """Of the unacked messages those of these pods."""
         keys, pool = self._books(route.uid), self._pool(route.pool)
         names = [keys.state, keys.returned, keys.attempts, *pool.lists]
-        if running:
-            names += [key(pod) for pod in pods for key in (pool.unacked, pool.unacked_index)]
-        args = [fence.nonce, fence.epoch, route.uid, int(running), LUA_PATTERN, *LUA_NUMBERS]
+        names += [key(pod) for pod in pods for key in (pool.unacked, pool.unacked_index)]
+        args = [fence.nonce, fence.epoch, route.uid, which, LUA_PATTERN, *LUA_NUMBERS]
         answer = await self._redis.run("withdraw", names, args, _withdrawn)
         if answer is None:
             return None

@@ -14,6 +14,7 @@ from taskgroup.core.action import Action
 from taskgroup.core.groups import plan
 from taskgroup.core.groups.observed import Fence, Observed
 from taskgroup.core.items.work import Work
+from taskgroup.core.task_id import task_id
 from taskgroup.groups import searching
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.memory import Memory
@@ -56,6 +57,7 @@ class Actions:
             plan.Release: self._release,
             plan.Redispatch: self._redispatch,
             plan.Withdraw: self._withdraw,
+            plan.Stop: self._stop,
             plan.Renew: self._renew,
             plan.Search: self._search,
             plan.MarkMissing: self._mark_missing,
@@ -154,6 +156,21 @@ class Actions:
         units = FrozenBitMap(withdrawn.queued | withdrawn.running)
         self._record.ledger = self._record.ledger.withdrawn(units)
         self._metrics.moved(self._seen.meta, Move.WITHDRAWN, len(units))
+
+    async def _stop(self, _: plan.Stop) -> None:
+        """The workers are told last: an operator that dies before that has only let them finish what nobody counts."""
+        pods = self._seen.view.pods if self._seen.view else ()
+        stopped = await self._broker.stop(self._route, self._fenced(), pods)
+        if stopped is None:
+            raise FencedError
+        self._fence = stopped.fence
+        before = self._record.ledger.attempts
+        attempts = {unit: before.get(unit, 0) + 1 for unit in stopped.running}
+        self._record.ledger = self._record.ledger.withdrawn(FrozenBitMap(stopped.queued)).renewed(attempts)
+        self._metrics.moved(self._seen.meta, Move.WITHDRAWN, len(stopped.queued) + len(attempts))
+        if attempts:
+            ids = [task_id(self._route.uid, unit, attempt - 1) for unit, attempt in attempts.items()]
+            await self._link.connection.inspection.revoke(pods, ids)
 
     async def _renew(self, action: plan.Renew) -> None:
         attempts = await self._broker.renew(self._route.uid, self._fenced(), action.units)

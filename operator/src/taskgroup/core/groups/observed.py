@@ -107,6 +107,8 @@ class Carried:
     pace: Pace = field(default_factory=Pace)
     canary_at: float = 0.0
     """When an item was last dispatched to see whether a task is known by now; seconds since the epoch."""
+    stopped_at: float = 0.0
+    """When running items were last stopped; seconds since the epoch."""
     cut_to: int | None = None
     """The parallelism for which the queue was last emptied of what is too much."""
 

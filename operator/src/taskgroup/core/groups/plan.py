@@ -62,6 +62,11 @@ class Withdraw(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Stop(Action):
+    """Raise the epoch and take all units off the queue and out of the workers' hands; what had begun begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Renew(Action):
     """Let units wait for another dispatch under a new task id."""
 

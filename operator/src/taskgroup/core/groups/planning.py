@@ -4,7 +4,18 @@ from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.exchange import Demand
 from taskgroup.core.groups.observed import Carried, Observed
-from taskgroup.core.groups.plan import Dispatch, Event, MarkMissing, Plan, Redispatch, Release, Renew, Skip, Withdraw
+from taskgroup.core.groups.plan import (
+    Dispatch,
+    Event,
+    MarkMissing,
+    Plan,
+    Redispatch,
+    Release,
+    Renew,
+    Skip,
+    Stop,
+    Withdraw,
+)
 from taskgroup.core.groups.resting import FOREVER
 from taskgroup.core.indexes import NONE
 from taskgroup.core.status.events import events
@@ -14,7 +25,7 @@ from taskgroup.core.units import Units
 
 FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
-_MOVES = (Dispatch, Skip, Release, Redispatch, Renew, MarkMissing, Withdraw)
+_MOVES = (Dispatch, Skip, Release, Redispatch, Renew, MarkMissing, Stop, Withdraw)
 
 TROUBLE_SECONDS = 5.0
 """Between two looks at a broker that does not answer."""

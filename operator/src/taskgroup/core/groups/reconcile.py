@@ -73,12 +73,14 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
     if verdict is not None:
         return decide(seen, shown, verdict, now)
     left = deadline_in(ledger, seen.spec, now)
+    carried, actions = withdraw_suspended(seen, seen.spec, now, is_active=bool(active))
     return plan_for(
         seen,
         shown,
         now,
         counted=counted,
-        actions=withdraw_suspended(seen) if seen.spec.suspend else (),
+        actions=actions,
+        carried=carried,
         demand=demand.SUSPENDED if seen.spec.suspend else None,
         wake_after=seen.resync_seconds if left is None else min(seen.resync_seconds, left),
     )

@@ -26,7 +26,7 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
     if queue is None or seen.backend_trouble is not None:
         return carried, ()
     if context.spec.suspend:
-        return carried, withdraw_suspended(seen)
+        return withdraw_suspended(seen, context.spec, context.now, is_active=bool(context.in_flight))
     slots = seen.view.slots if seen.view else 0
     if _is_over(context, queue):
         withdraw = Withdraw(running=False, reason="spec.parallelism was lowered.")
