@@ -46,6 +46,8 @@ def test_scalars_get_defaults_and_absent_parts_stay_absent(groups: TaskGroups) -
         "onDeadline": "Fail",
         "failureTracebacks": True,
         "onUnknownTask": "Wait",
+        "chunkSize": 1,
+        "chunkResult": "Flatten",
         "workers": {**LEAST["workers"], "concurrency": 4, "maxReplicas": 1, "pool": "prefork"},
     }
 

@@ -60,6 +60,14 @@ def chain_spec(steps: int, count: int = 10, **fields: Any) -> TaskGroupSpec:
     return spec(count, template={"chain": [{"task": f"shop.step{step}"} for step in range(steps)]}, **fields)
 
 
+def chunk_spec(size: int, steps: int = 1, count: int = 10, **fields: Any) -> TaskGroupSpec:
+    """A sequence of `count` integers in chunks, each through so many tasks."""
+    first = {"task": "shop.step0", "args": ["$(items)"]}
+    chain = [first, *({"task": f"shop.step{step}"} for step in range(1, steps))]
+    template = first if steps == 1 else {"chain": chain}
+    return spec(count, **{"template": template, "chunkSize": size, **fields})
+
+
 MIXED = spec(tasks=[{"task": "good"} for _ in range(10)] + [{"task": "bad"} for _ in range(10)])
 """Ten items of the task `good`, then ten of the task `bad`."""
 

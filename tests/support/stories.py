@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from support.builders import chain_spec, spec
+from support.builders import chain_spec, chunk_spec, spec
 from support.world import AWAY, UID, World
 from taskgroup.api.control import SuspendMode
 from taskgroup.api.names import ConditionType, EventReason, Reason
@@ -188,14 +188,27 @@ def stories(steps: dict[str, Step]) -> st.SearchStrategy[list[tuple[str, int]]]:
 
 
 CALLBACK = {"task": "shop.gather"}
-specs = st.builds(
+_workers: st.SearchStrategy[dict[str, int]] = st.builds(
+    dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)
+)
+chunk_specs = st.builds(
+    chunk_spec,
+    st.integers(1, 5),
+    st.sampled_from([1, 1, 2]),
+    st.integers(1, 24),
+    parallelism=st.none() | st.integers(1, 6),
+    chunkResult=st.sampled_from(["Flatten", "Whole"]),
+    workers=_workers,
+)
+item_specs = st.builds(
     chain_spec,
     st.sampled_from([1, 1, 2, 3]),
     st.integers(1, 24),
     parallelism=st.none() | st.integers(1, 6),
-    workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
+    workers=_workers,
     callback=st.none() | st.sampled_from([CALLBACK, {"chain": [CALLBACK, CALLBACK], "input": "Summary"}]),
 )
+specs = item_specs | chunk_specs
 lenient_specs = st.builds(
     lambda wanted, **fields: wanted.model_copy(update=fields),
     specs,
@@ -210,7 +223,7 @@ tasks = leaves | chains
 mixed_specs = st.builds(
     lambda tasks, **fields: spec(tasks=tasks, **fields),
     st.lists(tasks, min_size=1, max_size=16),
-    workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
+    workers=_workers,
 )
 
 

@@ -14,12 +14,14 @@ from support.memory.store import Books, Message, Store
 from support.memory.turns import Turns
 from support.world_checks import check_plan, check_status, check_told
 from support.world_operator import Killed, Operator, WorldClock
+from support.world_results import returned
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.errors import ApiError, ConflictError, SecretMissingError
 from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.groups.cutting import cut_now
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.items.work import Work, compile_work
 from taskgroup.core.pools.plan import PoolPlan
@@ -45,6 +47,9 @@ class World:
         self.clock = WorldClock()
         self.broker = Store(self.broker_effect)
         self.results = MemoryResults(self.effect)
+        self.results.value_of = lambda name: returned(self.work, name, self.short_chunks)
+        self.short_chunks = frozenset[int]()
+        """First items of chunks whose task returns a result too few."""
         self.store = MemoryGroupStore(self.effect)
         self.store.on_status = lambda old, new: check_status(self, old, new)
         self.workers = MemoryWorkers(self.held, self.effect, self._watch)
@@ -89,6 +94,11 @@ class World:
         return self.store.status
 
     @property
+    def work(self) -> Work:
+        """The items, cut as the written status says."""
+        return self._work if phase_of(self.status) is Phase.NEW else cut_now(self._work, self.status) or self._work
+
+    @property
     def books(self) -> Books:
         """The group's books in the broker."""
         return self.broker.books.get(UID) or Books("")
@@ -102,7 +112,7 @@ class World:
         """Another generation of the object."""
         self._generation += 1
         self.spec = spec
-        self.work: Work = compile_work(spec, NAME)
+        self._work: Work = compile_work(spec, NAME)
         metadata = {"uid": UID, "name": NAME, "namespace": "shop", "finalizers": [FINALIZER]}
         self.body = {"metadata": metadata | {"generation": self._generation}, "spec": spec.dump()}
 

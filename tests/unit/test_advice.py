@@ -45,6 +45,11 @@ def test_a_careful_spec_gets_no_warning() -> None:
         ("SlotsIdle", {"parallelism": 9}, {"parallelism": 10}),
         ("SlotsIdle", {"parallelism": 9}, {"parallelism": 9, "workers": {"maxReplicas": 2}}),
         ("ItemsAlike", {"count": 10_001, "template": template([])}, {"count": 10_001}),
+        (
+            "ManyMessages",
+            {"count": 10_001},
+            {"count": 10_001, "chunkSize": 2, "template": template(["$(items)"], timeLimitSeconds=30)},
+        ),
         ("ItemsAlike", {"count": 10_001, "template": template([])}, {"count": 10_000, "template": template([])}),
     ],
 )

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from support.builders import chain_spec, indexes, ledger, spec
-from taskgroup.cli.results import NOT_JSON, NOT_KEPT, json_line, last_unit, line_of
+from taskgroup.cli.line import NOT_KEPT, line_of
+from taskgroup.cli.results import NOT_JSON, json_line, last_unit
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.units import unit_of
 from taskgroup.results.decode import StoredResult

@@ -84,7 +84,7 @@ def test_without_placeholders_nothing_needs_filling(template: Any) -> None:
     assert compile_value(template, Occurrences()) is None
 
 
-@pytest.mark.parametrize("name", ["itme", "group", "group.uid", "items", "index.x", "", "item[0]", " item "])
+@pytest.mark.parametrize("name", ["itme", "group", "group.uid", "items.0", "index.x", "", "item[0]", " item "])
 def test_an_unknown_name_is_refused_before_any_item_is_filled(name: str) -> None:
     with pytest.raises(InvalidSpecError) as caught:
         compile_value({"a": [f"$({name})"]}, Occurrences())

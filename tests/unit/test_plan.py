@@ -28,6 +28,7 @@ OFFLINE = {
     "the name must have at most 52 characters",
     "the name must not contain dots",
     "items, sequence and matrix need a template, and tasks must have none: each of them is a signature itself",
+    "chunkSize needs a template: tasks have one item each",
     "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
     "softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it",
     "softTimeLimitSeconds must be smaller than timeLimitSeconds",

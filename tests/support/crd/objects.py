@@ -140,7 +140,13 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         "template": SIGNATURE,
         "callback": {**deepcopy(SIGNATURE), "args": [1], "input": "Summary"},
     },
-    "sequence": {**COMMON, "sequence": {"start": 1, "count": 3, "step": 2}, "template": SIGNATURE},
+    "sequence": {
+        **COMMON,
+        "sequence": {"start": 1, "count": 3, "step": 2},
+        "template": {**SIGNATURE, "args": ["$(items)"]},
+        "chunkSize": 2,
+        "chunkResult": "Whole",
+    },
     "matrix": {**COMMON, "matrix": MATRIX, "template": SIGNATURE},
     "chain": {
         **COMMON,
@@ -163,6 +169,7 @@ STATUS: Final[dict[str, Json]] = {
     "failed": 2,
     "cancelled": 1,
     "progress": "4/6",
+    "messages": "2/3",
     "rate": "7.5/min",
     "estimatedCompletionTime": TIME,
     "percent": 66,
@@ -181,7 +188,7 @@ STATUS: Final[dict[str, Json]] = {
     ],
     "callback": {"state": "Failed", "reason": "ValueError", "message": "bad", "result": "[1]"},
     "workers": {"replicas": 1, "ready": 1, "busy": 1},
-    "items": {"count": 6, "sha256": "0" * 64},
+    "items": {"count": 6, "sha256": "0" * 64, "chunkSize": 2, "chunkStarts": "3"},
     "conditions": [
         {
             "type": "Ready",

@@ -91,6 +91,19 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         "spec",
+        "chunkSize needs a template: tasks have one item each",
+        accepted={"spec.chunkSize": 2, "spec.template.args": ["$(items)"]},
+        refused={**TASKS, "spec.chunkSize": 2},
+    ),
+    Case(
+        "spec",
+        "chunkSize and chunkResult cannot change: create a new TaskGroup instead",
+        before={"spec.chunkResult": "Whole"},
+        accepted={"spec.chunkResult": "Whole", "spec.chunkSize": 1, "spec.items": [1, 2]},
+        refused={},
+    ),
+    Case(
+        "spec",
         "tasks can only be appended to",
         before=TASKS,
         accepted={**TASKS, "spec.tasks": [{"task": "a"}, {"task": "b"}, {"task": "c"}]},

@@ -70,6 +70,7 @@ class Reason(StrEnum):
     EXPIRED = "Expired"
     RESULTS_EXPIRED = "ResultsExpired"
     RESULT_TOO_LARGE = "ResultTooLarge"
+    NOT_ONE_RESULT_EACH = "NotOneResultEach"
     # life
     PENDING = "Pending"
     RUNNING = "Running"

@@ -14,6 +14,8 @@ from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
 MAX_ITEMS = 100_000
 """Most inline items or tasks. The API server also limits an object to 1.5 MB."""
+MAX_CHUNK = 10_000
+"""Most items of one message."""
 MAX_COUNT = 10_000_000
 """Most items that follow from few fields: those of a sequence or a matrix."""
 
@@ -109,6 +111,13 @@ class OnUnknownTask(StrEnum):
     FAIL_ITEM = "FailItem"
 
 
+class ChunkResult(StrEnum):
+    """What the result of a task is that took several items."""
+
+    FLATTEN = "Flatten"
+    WHOLE = "Whole"
+
+
 class TaskGroupSpec(Model):
     """N items of Celery work as one unit: give items, sequence or matrix with a template, or tasks without one.
 
@@ -123,6 +132,11 @@ class TaskGroupSpec(Model):
                     "has(self.template) != has(self.tasks)",
                     "items, sequence and matrix need a template, and tasks must have none: each of them is a signature"
                     " itself",
+                ),
+                ("self.chunkSize == 1 || !has(self.tasks)", "chunkSize needs a template: tasks have one item each"),
+                (
+                    "self.chunkSize == oldSelf.chunkSize && self.chunkResult == oldSelf.chunkResult",
+                    "chunkSize and chunkResult cannot change: create a new TaskGroup instead",
                 ),
                 (
                     "!has(self.tasks) || size(self.tasks) >= size(oldSelf.tasks)",
@@ -184,6 +198,14 @@ class TaskGroupSpec(Model):
     )
     template: Signature | None = Field(
         None, description="The signature of every item of items, sequence or matrix. Fixed once the group has started."
+    )
+    chunk_size: Annotated[int, Field(ge=1, le=MAX_CHUNK)] = Field(
+        1, description="Items in one message, for a task that takes a list: the template has $(items)."
+    )
+    chunk_result: ChunkResult = Field(
+        ChunkResult.FLATTEN,
+        description="What a task returns that takes $(items): Flatten, a list with one result for each item;"
+        " Whole, anything.",
     )
     callback: Callback | None = Field(
         None,

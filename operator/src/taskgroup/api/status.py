@@ -83,6 +83,10 @@ class ItemsStatus(Model):
 
     count: Count = Field(description="How many items are known.")
     sha256: Annotated[str, Field(max_length=64)] = Field(description="Digest of the template and these items.")
+    chunk_size: Annotated[int, Field(ge=1)] | None = Field(None, description="spec.chunkSize, with $(items).")
+    chunk_starts: Indexes | None = Field(
+        None, description="Indexes at which appended items began a chunk of their own, in Job's notation."
+    )
 
 
 class TaskGroupStatus(Model):
@@ -103,6 +107,9 @@ class TaskGroupStatus(Model):
     failed: Count | None = Field(None, description="Ended with an error, or lost.")
     cancelled: Count | None = Field(None, description="Not run to the end because the group ended first.")
     progress: Annotated[str, Field(max_length=64)] | None = Field(None, description="Ended of total, as 37/100.")
+    messages: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="Chunks that ended of all, as 3/10; only where a message has several items."
+    )
     percent: Annotated[int, Field(ge=0, le=100)] | None = Field(None, description="Ended of total, rounded down.")
     rate: Annotated[str, Field(max_length=32)] | None = Field(
         None,

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec, TransportOptions
+from taskgroup.api.spec import ChunkResult, SecretKeyRef, TaskGroupSpec, TransportOptions
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.broker.redis_broker import RedisBroker
+from taskgroup.cli.result_lines import Shape, lines
 from taskgroup.cluster.children import child_name
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.errors import ForbiddenError, NotFoundError
@@ -21,25 +22,22 @@ from taskgroup.cluster.port_forward import forwarded, in_cluster
 from taskgroup.cluster.resources import DEPLOYMENTS, TASK_GROUPS
 from taskgroup.cluster.secrets import read_text
 from taskgroup.connections.linking import read_certificates
-from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.items.chunks import chunks_of
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import decode
 from taskgroup.core.status.read_back import ledger_of
-from taskgroup.core.task_id import task_id
 from taskgroup.core.units import unit_of
-from taskgroup.results.decode import StoredResult
-from taskgroup.results.failures import clean, failure
+from taskgroup.results.failures import clean
 from taskgroup.results.redis_results import RedisResults
 from taskgroup.transport.network import Network
 from taskgroup.transport.shares import Shares
 from taskgroup.transport.tls import PLAIN
 from taskgroup.transport.url import in_namespace, parse
 
-_CHUNK = 1_000
 _ANSWER_BYTES = 1024 * 1024 * 1024
 """Of fifty results, which are read at once."""
 NOT_JSON = "NaN and Infinity are shown as texts: JSON has no such numbers"
-NOT_KEPT = "the value is not kept: ignoreResult, it has expired, or Redis lost its data"
 
 
 async def print_results(name: str, namespace: str, kubeconfig: str | None, context: str | None, out: TextIO) -> None:
@@ -104,12 +102,16 @@ async def _lines(
         ledger = await _ledger(cluster, body, status)
         backend = RedisResults(results_url, results_options, network, results_certificates)
         stack.push_async_callback(backend.close)
-        for start in range(0, status.total or 0, _CHUNK):
-            indexes = range(start, min(start + _CHUNK, status.total or 0))
-            units = [last_unit(group.spec, index) for index in indexes]
-            ids = [task_id(uid, unit, attempts.get(unit, 0)) for unit in units]
-            for index, unit, stored in zip(indexes, units, await backend.values(ids), strict=True):
-                yield line_of(index, stored, ledger, is_chain=unit != index)
+        async for line in lines(_shape(group.spec, status), backend, uid, ledger, attempts):
+            yield line
+
+
+def _shape(spec: TaskGroupSpec, status: TaskGroupStatus) -> Shape:
+    """The written status knows how the items were cut."""
+    chunks = chunks_of(status.items)
+    takes_items = status.items is not None and status.items.chunk_size is not None
+    flattens = takes_items and spec.chunk_result is ChunkResult.FLATTEN
+    return Shape(status.total or 0, partial(last_unit, spec), chunks, flattens)
 
 
 async def _urls(cluster: Cluster, namespace: str, name: str, uid: str) -> tuple[str, str]:
@@ -156,38 +158,3 @@ def last_unit(spec: TaskGroupSpec, index: int) -> int:
     """The unit whose result is the item's: the last one of a chain."""
     signature = spec.tasks[index] if spec.tasks else spec.template
     return unit_of(index, len(signature.leaves()) - 1 if signature else 0)
-
-
-def line_of(index: int, stored: StoredResult | None, ledger: Ledger, *, is_chain: bool = False) -> dict[str, Any]:
-    """The line of one item: its outcome by the ledger, and its value if the backend still has it.
-
-    Why a chain failed is in the ledger alone, which names the step; `stored` is of the last one.
-    """
-    if index in ledger.cancelled:
-        return {"index": index, "status": "CANCELLED"}
-    if index in ledger.succeeded:
-        value = {"result": stored.value} if stored and stored.status == "SUCCESS" else {"note": NOT_KEPT}
-        return {"index": index, "status": "SUCCESS", **value}
-    if index in ledger.failed:
-        return {
-            "index": index,
-            "status": "FAILURE",
-            "error": _error(None if is_chain else stored, ledger.failure_of(index)),
-        }
-    return _unfinished(index, stored)
-
-
-def _error(stored: StoredResult | None, failures: FailureGroup | None) -> str:
-    if stored and stored.status != "SUCCESS":
-        cause = failure(stored)
-        return f"{cause.reason}: {cause.message}"
-    return f"{failures.failure.reason}: {failures.failure.message}" if failures else "unknown"
-
-
-def _unfinished(index: int, stored: StoredResult | None) -> dict[str, Any]:
-    """The line of an item that the operator has not counted yet."""
-    if stored is None:
-        return {"index": index, "status": "PENDING"}
-    if stored.status == "SUCCESS":
-        return {"index": index, "status": stored.status, "result": stored.value}
-    return {"index": index, "status": stored.status, "error": _error(stored, None)}

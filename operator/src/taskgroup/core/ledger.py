@@ -13,6 +13,7 @@ from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes, full
+from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.lanes import Lane
 from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.units import Units, after, items_of, units_of, without_items
@@ -66,6 +67,8 @@ class Ledger:
     ran_seconds: float = 0.0
     """Running time up to the last suspension."""
     running_since: float | None = None
+    chunks: Chunks = field(default=Chunks(), compare=False)
+    """Which items are in one message, as the status and the spec tell at each look: never saved."""
     unknown_tasks: tuple[str, ...] = ()
     """Tasks that no worker knew when they were last tried, sorted; their items are held back until one does."""
 
@@ -78,6 +81,23 @@ class Ledger:
     def unfinished(self) -> int:
         """How many items have not ended."""
         return self.total - len(self.ended)
+
+    @property
+    def open_entries(self) -> int:
+        """How many of the messages with which items begin have not ended."""
+        if self.chunks.size == 1:
+            return self.unfinished
+        return len(self.chunks.entries(self.total) - self.ended)
+
+    def items_of(self, units: Units) -> Indexes:
+        """All items that are in the messages of these units, none of which is a stage's."""
+        return self.chunks.members(items_of(units), self.total)
+
+    def count_items(self, units: Units) -> int:
+        """How many items are in the messages of these units of different items; stages have none."""
+        if self.chunks.size == 1:
+            return len(units - STAGE_UNITS)
+        return self.chunks.count(items_of(units - STAGE_UNITS), self.total)
 
     @property
     def over(self) -> Units:
@@ -186,8 +206,8 @@ class Ledger:
         if stages:
             failures = {**self.stage_failures, **dict.fromkeys(stages, failure)}
             books = replace(self, stage_failures=MappingProxyType(failures), returned=self.returned - stages)
-            return books.failed_with(failure, items_of(units - STAGE_UNITS), now)
-        return self.failed_with(failure, items_of(units - STAGE_UNITS), now)
+            return books.failed_with(failure, self.items_of(units - STAGE_UNITS), now)
+        return self.failed_with(failure, self.items_of(units - STAGE_UNITS), now)
 
     def failed_with(self, failure: Failure, indexes: Indexes, now: float) -> "Ledger":
         """Failures of one kind; items that ended before are left alone."""

@@ -21,6 +21,9 @@ _MOST_EXCEPTIONS = 5_000
 _LONGEST_ABSENT = 100_000
 """Most characters that tell which items have no result."""
 
+_MOST_CHUNKS = 50_000
+"""First indexes of chunks in a reference."""
+
 
 class ResultsGoneError(Exception):
     """The result of an item is not in the backend any more: a list without it would be wrong."""
@@ -41,19 +44,36 @@ async def callback_input(results: Results, uid: str, work: Work, ledger: Ledger)
         return [_summary(ledger)]
     ids = [task_id(uid, unit, ledger.attempts.get(unit, 0)) for unit in _last_of(ledger.succeeded, work)]
     values = await _values(results, ids, work.most_message_bytes * 3 // 4)
-    return [_reference(uid, work, ledger) if values is None else _in_place(values, ledger)]
+    return [_reference(uid, work, ledger) if values is None else _in_place(values, ids, work, ledger)]
 
 
 def _last_of(items: Indexes, work: Work) -> Iterator[int]:
     return (unit for unit in work.last_in_order() if index_of(unit) in items)
 
 
-def _in_place(values: list[Any], ledger: Ledger) -> list[Any]:
-    """With null where an item has no result, so that a result stands at its item's index."""
-    if len(values) == ledger.total:
+def _in_place(values: list[Any], ids: list[str], work: Work, ledger: Ledger) -> list[Any]:
+    """With null where an item has no result, so that a result stands at its item's index, or its chunk's place."""
+    if work.chunking.flattens:
+        pairs = zip(ids, _spans(work, ledger), values, strict=True)
+        values = [one for name, span, value in pairs for one in _list_of(name, span, value)]
+        every, there = full(ledger.total), ledger.succeeded
+    else:
+        every, there = work.entries, work.entries & ledger.succeeded
+    if len(values) == len(every):
         return values
-    by_index = dict(zip(ledger.succeeded, values, strict=True))
-    return [by_index.get(index) for index in range(ledger.total)]
+    by_index = dict(zip(there, values, strict=True))
+    return [by_index.get(index) for index in every]
+
+
+def _spans(work: Work, ledger: Ledger) -> Iterator[tuple[int, int]]:
+    return (work.chunks.span(index, ledger.total) for index in work.entries & ledger.succeeded)
+
+
+def _list_of(name: str, span: tuple[int, int], value: Any) -> list[Any]:
+    """The results of a chunk. It was such a list when it was counted, but whoever writes there may change it."""
+    if not isinstance(value, list) or len(value) != span[1] - span[0]:
+        raise ResultsGoneError(name)
+    return value
 
 
 def _summary(ledger: Ledger) -> dict[str, Any]:
@@ -93,7 +113,7 @@ def _length(values: list[Any]) -> int:
 
 
 def _reference(uid: str, work: Work, ledger: Ledger) -> dict[str, Any]:
-    """How the ids of the results are made: `<uid>.<index><suffix>`, but for the exceptions."""
+    """How the ids of the results are made: `<uid>.<index><suffix>`, but for the exceptions; chunks tell `indexes`."""
     suffix = f".{work.steps - 1}" if work.steps > 1 else ""
     exceptions = dict[str, str]()
     for unit in _last_of(ledger.succeeded, work):
@@ -103,7 +123,15 @@ def _reference(uid: str, work: Work, ledger: Ledger) -> dict[str, Any]:
         if len(exceptions) > _MOST_EXCEPTIONS:
             raise TooManyResultsError
     reference = {"uid": uid, "total": work.total, "suffix": suffix, "exceptions": exceptions}
+    if work.chunks.size > 1:
+        reference["indexes"] = _entries(work)
     absent, is_whole = format_indexes(full(ledger.total) - ledger.succeeded, _LONGEST_ABSENT)
     if not is_whole:
         raise TooManyResultsError
     return {"resultsRef": {**reference, "absent": absent} if absent else reference}
+
+
+def _entries(work: Work) -> list[int]:
+    if len(work.entries) > _MOST_CHUNKS:
+        raise TooManyResultsError
+    return list(work.entries)

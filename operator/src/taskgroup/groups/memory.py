@@ -50,6 +50,8 @@ class Intake:
     """The broker could not be used at the last look."""
     outages: int = 0
     """How often the broker was met anew, or changed by the pool: what it knows of single items is adopted again."""
+    judged: Units = NONE
+    """Successes that are not counted yet, of chunks whose results were looked at."""
     set_aside: int = 0
     """`View.set_aside` at the last look."""
 

@@ -9,15 +9,18 @@ from taskgroup.api.names import FINALIZER
 from taskgroup.api.status import MAX_RESULT, TaskGroupStatus
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.completions import Completions
+from taskgroup.core.groups.cutting import cut_now
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState
 from taskgroup.core.groups.recovery import needs_books
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.nulls import dropped_nulls
+from taskgroup.core.items.work import Work
 from taskgroup.core.meta import Meta
 from taskgroup.core.stages import Stage
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
 from taskgroup.core.trouble import Trouble
+from taskgroup.groups.chunk_results import ChunkResults
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.inline_pool import inline_pool, route_of
 from taskgroup.groups.memory import Intake, Memory
@@ -59,11 +62,12 @@ class Observer:
         await self._compile(intake, meta, body["spec"])
         if meta.finalized and not meta.deleting:
             await self._link(intake, meta, meeting)
+        work = cut_now(intake.compiled.work, record.status)
         queue, books, trouble = await self._broker(memory, meta, meeting)
         return Observed(
             meta=meta,
             spec=intake.compiled.spec,
-            work=intake.compiled.work,
+            work=work,
             invalid=intake.compiled.invalid or intake.link_trouble,
             status=record.status,
             ledger=record.ledger,
@@ -72,7 +76,7 @@ class Observer:
             backend_trouble=trouble,
             servers=intake.link.address.servers if intake.link else frozenset(),
             view=meeting.view,
-            completions=_completions(memory),
+            completions=await _judged(memory, meta, work),
             callback_result=await self._callback_result(memory, meta),
             carried=record.carried,
             suspicions=memory.searches.suspicions,
@@ -130,7 +134,7 @@ class Observer:
         is_adopted = memory.record.adopted == memory.intake.outages
         if not needs_books(memory.record.ledger, queue.state, is_adopted=is_adopted):
             return None
-        work = memory.intake.compiled.work
+        work = cut_now(memory.intake.compiled.work, memory.record.status)
         return await link.connection.groups.books(meta.uid, work.units if work else memory.record.ledger.units)
 
     async def _callback_result(self, memory: Memory, meta: Meta) -> str | None:
@@ -162,6 +166,20 @@ def _completions(memory: Memory) -> Completions:
     link = memory.intake.link
     found = link.subscription.completions if link else Completions()
     return found.plus(Completions(failed=memory.record.unsendable)) if memory.record.unsendable else found
+
+
+async def _judged(memory: Memory, meta: Meta, work: Work | None) -> Completions:
+    """Without successes of chunks that nobody has looked at yet; those that are none are failures from now on."""
+    intake, link = memory.intake, memory.intake.link
+    if work is None or not work.chunking.flattens or link is None:
+        return _completions(memory)
+    ends = _completions(memory).succeeded & work.last
+    reader = ChunkResults(link.connection.results, meta.uid, work, memory.record.ledger)
+    good, bad = await reader.judge(ends - intake.judged)
+    intake.judged = (intake.judged & ends) | good
+    link.subscription.restate(bad)
+    found = _completions(memory)
+    return Completions(found.succeeded - ((found.succeeded & work.last) - intake.judged), found.failed)
 
 
 def _is_broken(intake: Intake) -> bool:

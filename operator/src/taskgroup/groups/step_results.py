@@ -123,7 +123,7 @@ class StepResults:
         }
         if unsendable:
             yield Part(NONE, unsendable=unsendable)
-        for part in _within(small):
+        for part in within(small):
             yield await self._read(part)
 
     async def _read(self, units: Sequence[int]) -> Part:
@@ -136,7 +136,7 @@ class StepResults:
         return Part(FrozenBitMap(list(values)), values, gone)
 
 
-def _within(units: list[tuple[int, int]]) -> Iterator[list[int]]:
+def within(units: list[tuple[int, int]]) -> Iterator[list[int]]:
     """Neighbours whose results have PART_BYTES together, or a single one."""
     part, total = list[int](), 0
     for unit, size in units:

@@ -66,6 +66,8 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
 
 
 def _per_item(plan: Preview) -> str:
+    if plan.chunk_size > 1:
+        return f", with {plan.chunk_size:,} items each"
     if plan.messages == plan.items:
         return ", one for each item"
     return ", one for each step of each item's chain"

@@ -73,6 +73,8 @@ class Preview:
     name: str
     items: int
     messages: int
+    chunk_size: int
+    """Most items in one message."""
     priorities: Mapping[int, int]
     """Priority to its messages, the most urgent first."""
     sizes: Sizes
@@ -95,6 +97,7 @@ def preview(checked: Checked, messages: int) -> Preview:
         name=checked.name,
         items=work.total,
         messages=sum(priorities.values()),
+        chunk_size=work.chunks.size,
         priorities=priorities,
         sizes=_sizes(work, sum(priorities.values())),
         workers=_workers(spec, work),
@@ -135,7 +138,7 @@ def _sizes(work: Work, messages: int) -> Sizes:
 def _spread(work: Work, messages: int) -> Iterator[int]:
     """The units of items at equal distances, the last one among them."""
     distance = -(-messages // _MEASURED)
-    for index in sorted({*range(0, work.total, distance), work.total - 1}):
+    for index in sorted({*work.entries[::distance], work.entries.max()}):
         yield from (unit_of(index, step) for step in range(work.place(index)[1]))
 
 
@@ -151,4 +154,4 @@ def _length(work: Work, unit: int, templates: dict[str, MessageTemplate]) -> int
 def _workers(spec: TaskGroupSpec, work: Work) -> PlannedWorkers:
     workers = spec.workers
     grace = workers.termination_grace_period_seconds or grace_seconds(work)
-    return PlannedWorkers(pods_for(work.total, workers), workers.concurrency, workers.pool, grace)
+    return PlannedWorkers(pods_for(len(work.entries), workers), workers.concurrency, workers.pool, grace)

@@ -24,13 +24,7 @@ def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
         yield f"metadata.name: the name must have at most {NAME_MAX_LENGTH} characters"
     if "." in name:
         yield "metadata.name: the name must not contain dots"
-    if sum(source is not None for source in (spec.items, spec.sequence, spec.matrix, spec.tasks)) != 1:
-        yield "spec: give exactly one of items, sequence, matrix and tasks"
-    if (spec.template is None) == (spec.tasks is None):
-        yield (
-            "spec: items, sequence and matrix need a template, and tasks must have none: each of them is a signature"
-            " itself"
-        )
+    yield from _of_sources(spec)
     if spec.workers.pool is Pool.SOLO and spec.workers.concurrency != 1:
         yield "spec.workers: pool solo runs one item at a time: set concurrency to 1, or use another pool"
     policy = spec.success_policy
@@ -38,6 +32,18 @@ def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
         yield "spec.successPolicy: successPolicy has exactly one of succeededCount, succeededPercent"
     for where, signature in _signatures(spec):
         yield from _of_signature(where, signature, spec.workers.pool)
+
+
+def _of_sources(spec: TaskGroupSpec) -> Iterator[str]:
+    if sum(source is not None for source in (spec.items, spec.sequence, spec.matrix, spec.tasks)) != 1:
+        yield "spec: give exactly one of items, sequence, matrix and tasks"
+    if (spec.template is None) == (spec.tasks is None):
+        yield (
+            "spec: items, sequence and matrix need a template, and tasks must have none: each of them is a signature"
+            " itself"
+        )
+    if spec.chunk_size != 1 and spec.tasks is not None:
+        yield "spec: chunkSize needs a template: tasks have one item each"
 
 
 def _signatures(spec: TaskGroupSpec) -> Iterator[tuple[str, Signature]]:

@@ -54,6 +54,12 @@ class Subscription:
         """These are in the ledger."""
         self.completions = self.completions.minus(counted)
 
+    def restate(self, failed: Mapping[int, Failure]) -> None:
+        """What was delivered as a success of these is a failure, for what the task has returned."""
+        if failed:
+            left = self.completions.succeeded - FrozenBitMap(list(failed))
+            self.completions = Completions(left, {**self.completions.failed, **failed})
+
     @property
     def waiting(self) -> tuple[str, ...]:
         """Task ids to look up."""

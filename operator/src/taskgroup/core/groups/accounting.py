@@ -10,7 +10,7 @@ from taskgroup.core.groups.interruption import is_interruption, may_repeat
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.units import Units, items_of, without_items
+from taskgroup.core.units import Units, without_items
 
 NOT_REGISTERED = "NotRegistered"
 """Celery's exception for a message whose task the worker does not know."""
@@ -68,7 +68,7 @@ def with_ends(ledger: Ledger, ends: Completions, work: Work, now: float) -> Ledg
     """The ledger after these ends: the last step that succeeds is the item's success, a step that fails its failure."""
     if ends.succeeded:
         last = ends.succeeded & work.last
-        ledger = ledger.passed_with(ends.succeeded - last).succeeded_with(items_of(last))
+        ledger = ledger.passed_with(ends.succeeded - last).succeeded_with(ledger.items_of(last))
     by_failure: dict[Failure, BitMap] = {}
     for unit, failure in ends.failed.items():
         if unit not in ledger.passed:

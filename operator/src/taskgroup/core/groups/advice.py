@@ -27,6 +27,7 @@ class AdviceReason(StrEnum):
     LIMIT_TOO_LONG = "LimitTooLong"
     SLOTS_IDLE = "SlotsIdle"
     ITEMS_ALIKE = "ItemsAlike"
+    MANY_MESSAGES = "ManyMessages"
     OBJECT_TOO_LARGE = "ObjectTooLarge"
     NEEDS_SERVER_SIDE_APPLY = "NeedsServerSideApply"
 
@@ -41,7 +42,13 @@ class Advice:
 
 def advise(spec: TaskGroupSpec, work: Work) -> tuple[Advice, ...]:
     """All warnings about a spec that can be run."""
-    return (*_deadline(spec, work), *_limits(spec, work), *_slots(spec, work), *_alike(spec, work))
+    return (
+        *_deadline(spec, work),
+        *_limits(spec, work),
+        *_slots(spec, work),
+        *_alike(spec, work),
+        *_many(spec, work),
+    )
 
 
 def advise_on_size(object_bytes: int) -> tuple[Advice, ...]:
@@ -116,8 +123,8 @@ def _long_limits(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
 
 def _slots(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
     workers = spec.workers
-    slots = pods_for(work.total, workers) * workers.concurrency
-    wanted = min(slots, work.total)
+    slots = pods_for(len(work.entries), workers) * workers.concurrency
+    wanted = min(slots, len(work.entries))
     if spec.parallelism is not None and spec.parallelism < wanted:
         text = (
             f"parallelism ({spec.parallelism}) keeps {wanted - spec.parallelism} of {wanted} slots idle: lower"
@@ -133,3 +140,12 @@ def _alike(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
             " into its args or kwargs."
         )
         yield Advice(AdviceReason.ITEMS_ALIKE, text)
+
+
+def _many(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
+    if spec.template is not None and work.placeholders and len(work.entries) > MANY_ITEMS:
+        text = (
+            f"{len(work.entries):,} messages, and each costs about a millisecond of a worker: where tasks are that"
+            " short, let one take a list, by $(items) and a larger chunkSize."
+        )
+        yield Advice(AdviceReason.MANY_MESSAGES, text)

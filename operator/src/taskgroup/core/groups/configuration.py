@@ -2,6 +2,8 @@
 
 from taskgroup.api.names import Reason
 from taskgroup.core.groups.observed import Observed
+from taskgroup.core.items.chunks import MAX_STARTS
+from taskgroup.core.items.work import Work
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.trouble import Trouble
 
@@ -14,12 +16,23 @@ def trouble(seen: Observed) -> Trouble | None:
     if work is None or known is None or phase_of(seen.status) is not Phase.RUNNING:
         return None
     if work.total >= known.count and work.digest(known.count) == known.sha256:
-        return None
+        return _too_many_starts(work)
     return Trouble(
         Reason.ITEMS_CHANGED,
         f"The template or the first {known.count} items are not those that the group started with:"
         " put them back (items may only be appended), or create a new TaskGroup.",
     )
+
+
+def _too_many_starts(work: Work) -> Trouble | None:
+    """The status remembers where appended items began a chunk, and has room for so many."""
+    if len(work.chunks.starts) <= MAX_STARTS:
+        return None
+    text = (
+        f"Items were appended more than {MAX_STARTS} times in numbers that do not fill their last chunk: take the last"
+        " ones away, and append a multiple of chunkSize."
+    )
+    return Trouble(Reason.ITEMS_CHANGED, text)
 
 
 def appended_after_end(seen: Observed) -> Trouble | None:

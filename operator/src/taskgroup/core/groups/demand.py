@@ -20,8 +20,9 @@ def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
     if spec.suspend:
         return replace(SUSPENDED, over=ledger.over)
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
-    items = ledger.unfinished - max(0, len(one_by_one) - 1)
-    reason = f"{ledger.unfinished} items are left, {spec.workers.concurrency} at once in a pod."
+    items = ledger.open_entries - max(0, len(one_by_one) - 1)
+    chunks = f" in {ledger.open_entries} messages" if ledger.chunks.size > 1 else ""
+    reason = f"{ledger.unfinished} items are left{chunks}, {spec.workers.concurrency} at once in a pod."
     if not ledger.unfinished and is_open(ledger, work, spec):
         items, reason = 1, "The callback is left."
     return Demand(items=items, over=ledger.over, reason=reason)

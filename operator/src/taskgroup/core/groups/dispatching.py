@@ -63,4 +63,4 @@ def batches(units: Units) -> Iterator[Units]:
 
 def waiting(ledger: Ledger, in_flight: Units) -> int:
     """Items of which nothing is in flight, and that have not ended."""
-    return max(0, ledger.unfinished - len(in_flight))
+    return max(0, ledger.unfinished - ledger.count_items(in_flight))

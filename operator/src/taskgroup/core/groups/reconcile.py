@@ -21,6 +21,7 @@ from taskgroup.core.groups.recovery import adopt
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.running import reconcile_running
 from taskgroup.core.groups.suspension import withdraw_suspended
+from taskgroup.core.items.chunks import chunks_of
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import timestamp
@@ -53,7 +54,8 @@ def reconcile(seen: Observed, now: float) -> Plan:
 
 def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
     """A ledger that was deleted knows no item; how many there are stands in the status, too."""
-    ledger, shown = seen.ledger, seen.status.total or 0
+    chunks = seen.work.chunks if seen.work else chunks_of(seen.status.items)
+    ledger, shown = replace(seen.ledger, chunks=chunks), seen.status.total or 0
     if phase is Phase.RUNNING and shown > ledger.total:
         ledger = replace(ledger, total=shown)
     return adopt(ledger, seen.state, seen.books, now)
@@ -65,7 +67,8 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
     What was running ends, and is counted.
     """
     ledger, counted = _counted_meanwhile(seen, phase, now)
-    active = min(max(0, (seen.status.active or 0) - counted.count), ledger.unfinished)
+    fresh = len(ledger.ended) - len(seen.ledger.ended)
+    active = min(max(0, (seen.status.active or 0) - fresh), ledger.unfinished)
     shown = StatusInput(phase=phase, ledger=ledger, active=active, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
         return plan_for(seen, shown, now, counted=counted)

@@ -25,7 +25,6 @@ from taskgroup.core.groups.success import without_rest
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.status.conditions import find, seconds
 from taskgroup.core.status.phase import Phase, is_suspended
 from taskgroup.core.status.status_input import StatusInput
@@ -97,8 +96,8 @@ def _state_differs(context: Context, state: GroupState | None) -> Plan:
         return _opened(context, replace(ledger, nonce=ledger.nonce or nonce), "The group has no state there yet.")
     ledger = recovery.after_data_loss(ledger, ledger.ever_dispatched(context.work.lanes), nonce)
     text = (
-        f"Redis lost this group's data: {len(ledger.returned)} items that had not ended are dispatched again."
-        " Give Redis a persistent volume and no eviction."
+        f"Redis lost this group's data: {ledger.count_items(ledger.returned)} items that had not ended are dispatched"
+        " again. Give Redis a persistent volume and no eviction."
     )
     return _opened(context, ledger, "The broker lost the group's state.", Event(EventReason.DATA_LOST, text, True))
 
@@ -122,8 +121,8 @@ def _opened(context: Context, ledger: Ledger, reason: str, *extra_events: Event)
 def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     """A task that is newly unknown is saved before anything else, or the next operator would dispatch everything again.
 
-    The end of a suspension is a transition: what is dispatched before the status says so would stay on the queue if the
-    group were suspended again.
+    Where chunks begin is written before they are dispatched. The end of a suspension is a transition, too: what is
+    dispatched before the status says so would stay on the queue if the group were suspended again.
     """
     context, extra_events = _interrupted(context)
     seen, ledger, now = context.seen, context.ledger, context.now
@@ -141,7 +140,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         now,
         actions=actions,
         save=clock_changed or _has_turned(seen.ledger, ledger),
-        transition=not context.spec.suspend and is_suspended(seen.status),
+        transition=_has_new_chunks(context) or (not context.spec.suspend and is_suspended(seen.status)),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=_ignored(context),
@@ -158,13 +157,18 @@ def _has_turned(before: Ledger, ledger: Ledger) -> bool:
     return (before.unknown_tasks, before.cancelled) != (ledger.unknown_tasks, ledger.cancelled)
 
 
+def _has_new_chunks(context: Context) -> bool:
+    """Whether items were appended that the written status does not cut yet."""
+    known = context.seen.status.items
+    return context.work.chunks.size > 1 and known is not None and known.count < context.work.total
+
+
 def _interrupted(context: Context) -> tuple[Context, tuple[Event, ...]]:
     """Each interruption is counted when its item gets a new attempt, and told."""
     if not context.interrupted or context.seen.queue is None:
         return context, ()
-    text = (
-        f"{len(context.interrupted)} items ended because their worker could not reach Redis; they are dispatched again."
-    )
+    count = context.ledger.count_items(context.interrupted)
+    text = f"{count} items ended because their worker could not reach Redis; they are dispatched again."
     ledger = context.ledger.interrupted(context.interrupted)
     return replace(context, ledger=ledger), (Event(EventReason.INTERRUPTED, text, True),)
 
@@ -174,7 +178,7 @@ def _shown(context: Context) -> StatusInput:
     return StatusInput(
         phase=Phase.RUNNING,
         ledger=context.ledger,
-        active=len(context.in_flight - STAGE_UNITS),
+        active=context.ledger.count_items(context.in_flight),
         callback=callback_status(context.ledger, context.work, context.seen.callback_result),
         needs_workers=not context.spec.suspend and is_left,
         configuration=context.late or unknown_task.block(context.ledger),

@@ -42,6 +42,6 @@ def next_suspect(ledger: Ledger, suspected: Suspects, in_flight: Units, held_bac
     if not waiting or in_flight.intersect(suspected.all):
         return NONE
     first = waiting - suspected.last
-    if not first and (in_flight or ledger.unfinished > len(waiting | held_back)):
+    if not first and (in_flight or ledger.open_entries > len(waiting | held_back)):
         return NONE
     return FrozenBitMap([(first or waiting).min()])

@@ -31,12 +31,12 @@ Stages = Mapping[Stage, Chain]
 """What runs once for the group."""
 
 
-def lanes_of_template(chain: Chain, total: int) -> tuple[Lane, ...]:
-    """All items have the same chain; the most urgent lane first."""
-    everything, members = full(total), dict[int, BitMap]()
+def lanes_of_template(chain: Chain, entries: Indexes) -> tuple[Lane, ...]:
+    """All items have the same chain, and these have a message; the most urgent lane first."""
+    members = dict[int, BitMap]()
     for step, task in enumerate(chain):
-        members.setdefault(task.leaf.options.priority, BitMap()).update(everything.shift(unit_of(0, step)))
-    return _lanes(members, total)
+        members.setdefault(task.leaf.options.priority, BitMap()).update(entries.shift(unit_of(0, step)))
+    return _lanes(members, entries)
 
 
 def lanes_of_tasks(chains: list[Chain]) -> tuple[Lane, ...]:
@@ -45,25 +45,24 @@ def lanes_of_tasks(chains: list[Chain]) -> tuple[Lane, ...]:
     for index, chain in enumerate(chains):
         for step, task in enumerate(chain):
             members.setdefault(task.leaf.options.priority, BitMap()).add(unit_of(index, step))
-    return _lanes(members, len(chains))
+    return _lanes(members, full(len(chains)))
 
 
-def _lanes(members: dict[int, BitMap], total: int) -> tuple[Lane, ...]:
-    entries = full(total)
+def _lanes(members: dict[int, BitMap], entries: Indexes) -> tuple[Lane, ...]:
     units = {priority: FrozenBitMap(members[priority]) for priority in sorted(members, reverse=True)}
     return tuple(Lane(priority, found & entries, found - entries) for priority, found in units.items())
 
 
-def last_units(chains: list[Chain], total: int) -> Units:
-    """The last unit of each item; `chains` has one for all, or one for each."""
-    if len(chains) == total:
+def last_units(chains: list[Chain], entries: Indexes) -> Units:
+    """The last unit of each of these; `chains` has one for all, or one for each."""
+    if len(chains) == len(entries):
         return FrozenBitMap(BitMap([unit_of(index, len(chain) - 1) for index, chain in enumerate(chains)]))
-    return full(total).shift(unit_of(0, len(chains[0]) - 1))
+    return entries.shift(unit_of(0, len(chains[0]) - 1))
 
 
-def running(chains: list[Chain], task: str, total: int) -> Units:
+def running(chains: list[Chain], task: str, entries: Indexes) -> Units:
     """The units that run this task; `chains` as above."""
-    if len(chains) == total:
+    if len(chains) == len(entries):
         own = (
             unit_of(index, step)
             for index, chain in enumerate(chains)
@@ -72,7 +71,7 @@ def running(chains: list[Chain], task: str, total: int) -> Units:
         )
         return FrozenBitMap(own)
     steps = (step for step, compiled in enumerate(chains[0]) if compiled.leaf.task == task)
-    return FrozenBitMap.union(NONE, *(full(total).shift(unit_of(0, step)) for step in steps))
+    return FrozenBitMap.union(NONE, *(entries.shift(unit_of(0, step)) for step in steps))
 
 
 def with_stages(lanes: tuple[Lane, ...], stages: Stages) -> tuple[Lane, ...]:

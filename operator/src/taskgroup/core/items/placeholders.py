@@ -1,4 +1,4 @@
-"""Placeholders in arguments: $(item), $(item.path), $(index), $(group.name); $$( stands for a literal $(.
+"""Placeholders in arguments: $(item), $(item.path), $(items), $(index), $(group.name); $$( is a literal $(.
 
 A template is compiled once, then filled for every item. Alone in a string a placeholder keeps the JSON type of its
 value; inside text it becomes text.
@@ -16,6 +16,8 @@ from taskgroup.core.errors import InvalidSpecError
 
 _TOKEN = re.compile(r"\$\$\(|\$\(([^()]*)\)")
 _MISSING = object()
+ITEMS = "items"
+"""The placeholder of a task that takes a list."""
 _QUOTES = 2
 _POSITION_DIGITS = 10
 """No list has a position with so many; Python refuses to read numbers of thousands."""
@@ -23,11 +25,13 @@ _POSITION_DIGITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What placeholders of one item refer to; `item` is absent in `tasks`, and `index` in what runs once for all."""
+    """What placeholders of one message refer to; `item` is absent in `tasks`, and `index` in what runs once for all."""
 
     index: int | None
     group_name: str
     item: Any = _MISSING
+    items: list[Any] | None = None
+    """All items of a chunk; there is no `item` then, and `index` is the first one's."""
 
 
 Filler = Callable[[Scope], Any]
@@ -116,8 +120,10 @@ def _lookup(name: str) -> Filler:
         return lambda scope: scope.group_name
     if root == "item":
         return lambda scope: _walk(scope, path, name)
+    if name == ITEMS:
+        return _items
     raise InvalidSpecError(
-        f"Unknown placeholder $({name}): use $(item), $(item.path), $(index) or $(group.name),"
+        f"Unknown placeholder $({name}): use $(item), $(item.path), $(items), $(index) or $(group.name),"
         " or write $$( for a literal $(."
     )
 
@@ -128,14 +134,27 @@ def _index(scope: Scope) -> int:
     return scope.index
 
 
+def _items(scope: Scope) -> list[Any]:
+    if scope.items is None:
+        raise _meaningless(scope, ITEMS)
+    return scope.items
+
+
+def _meaningless(scope: Scope, name: str) -> InvalidSpecError:
+    """What to say of a placeholder where there is no item."""
+    if scope.index is None:
+        return InvalidSpecError(f"$({name}) has no meaning in spec.callback: it runs once for all items.")
+    if scope.items is not None:
+        return InvalidSpecError(f"$({name}) has no meaning beside $({ITEMS}): a message has several items then.")
+    return InvalidSpecError(
+        f"$({name}) has no meaning in tasks[{scope.index}]: only items, sequence and matrix have an item."
+    )
+
+
 def _walk(scope: Scope, path: list[str], name: str) -> Any:
     value = scope.item
     if value is _MISSING:
-        if scope.index is None:
-            raise InvalidSpecError(f"$({name}) has no meaning in spec.callback: it runs once for all items.")
-        raise InvalidSpecError(
-            f"$({name}) has no meaning in tasks[{scope.index}]: only items, sequence and matrix have an item."
-        )
+        raise _meaningless(scope, name)
     for step in path:
         value = _step(value, step)
         if value is _MISSING:

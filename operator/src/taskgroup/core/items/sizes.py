@@ -43,6 +43,10 @@ class FilledSize:
         """Bytes of the filled JSON; InvalidSpecError when a placeholder finds nothing, or too deep an item."""
         return self.fixed_bytes + sum(self._use_bytes(use, scope) for use in self.uses)
 
+    def bytes_of_list(self, with_one: int, count: int) -> int:
+        """Most bytes with a list of so many items, when `with_one` is the most with a list of one."""
+        return self.fixed_bytes + (with_one - self.fixed_bytes) * count
+
     def _use_bytes(self, use: _Use, scope: Scope) -> int:
         value = use.lookup(scope)
         encoded = orjson.dumps(value)

@@ -8,7 +8,7 @@ import orjson
 
 from taskgroup.api.signature import Leaf, Signature
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.placeholders import Filler, Occurrences, Scope, compile_value
+from taskgroup.core.items.placeholders import ITEMS, Filler, Occurrences, Scope, compile_value
 from taskgroup.core.items.sizes import FilledSize, filled_size
 
 _ENVELOPE_BYTES = 1_024
@@ -37,6 +37,8 @@ class CompiledTask:
     overhead_bytes: int
     """Of the message, besides the arguments."""
     takes_result: bool
+    takes_items: bool = False
+    """It has $(items), a list."""
 
     def fill(self, scope: Scope) -> Call:
         """For one item; InvalidSpecError when a placeholder finds nothing."""
@@ -79,7 +81,7 @@ def _compile(leaf: Leaf, where: str, *, takes_result: bool) -> CompiledTask:
     names = [leaf.task, leaf.options.shadow, leaf.options.headers]
     overhead = _ENVELOPE_BYTES + len(orjson.dumps(names))
     size = filled_size(arguments, occurrences, where)
-    return CompiledTask(leaf, args, kwargs, size, overhead, takes_result)
+    return CompiledTask(leaf, args, kwargs, size, overhead, takes_result, ITEMS in occurrences.lookups)
 
 
 def kinds_of(chains: list[Chain]) -> Generator[None, None, tuple[Leaf, ...]]:

@@ -9,7 +9,9 @@ import orjson
 from taskgroup.api.signature import CallbackInput, Leaf, Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.indexes import NONE, full
+from taskgroup.core.indexes import NONE, Indexes, full
+from taskgroup.core.items.chunking import ALONE, Chunking, chunking_of, sample_spans
+from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.fingerprint import Fingerprint
 from taskgroup.core.items.lanes import (
     Lane,
@@ -48,6 +50,7 @@ class Work:
         kinds: tuple[Leaf, ...],
         stages: Stages = MappingProxyType({}),
         callback_input: CallbackInput = CallbackInput.NONE,
+        chunking: Chunking = ALONE,
     ) -> None:
         self._group_name = group_name
         self._items = items
@@ -55,12 +58,9 @@ class Work:
         self._chains = chains
         self.total = len(chains) if items is None else len(items)
         self._stages = stages
-        lanes = lanes_of_tasks(chains) if items is None else lanes_of_template(chains[0], self.total)
-        self.lanes: tuple[Lane, ...] = with_stages(lanes, stages)
-        self.units: Units = Units.union(NONE, *(lane.units for lane in self.lanes))
-        """All units that there are."""
-        self.last: Units = last_units(chains, self.total)
-        """The last unit of each item: its success is the item's."""
+        self.chunking = chunking
+        """Whether the task takes lists, and what becomes of what it returns."""
+        self._cut(Chunks(chunking.size))
         self.steps = max(map(len, chains), default=1)
         """Most units of one item."""
         self.kinds = kinds
@@ -73,8 +73,33 @@ class Work:
         self.most_message_bytes = MAX_MESSAGE_BYTES
         """How long a message may be."""
         self._fingerprint = Fingerprint(1 + (len(chains) if items is None else items.pieces), self._piece)
-        self._running: dict[str, Units] = {}
         self.callback_input = callback_input
+
+    def _cut(self, chunks: Chunks) -> None:
+        """The units of these chunks."""
+        self.chunks = chunks
+        """Which items are in one message."""
+        self.entries: Indexes = chunks.entries(self.total)
+        """The first item of each message: the one that its units are named after."""
+        is_template = self._items is not None
+        lanes = lanes_of_template(self._chains[0], self.entries) if is_template else lanes_of_tasks(self._chains)
+        self.lanes: tuple[Lane, ...] = with_stages(lanes, self._stages)
+        self.units: Units = Units.union(NONE, *(lane.units for lane in self.lanes))
+        """All units that there are."""
+        self.last: Units = last_units(self._chains, self.entries)
+        """The last unit of each item or chunk: its success is the item's."""
+        self._running: dict[str, Units] = {}
+        self._cuts: dict[Chunks, Work] = {}
+
+    def cut(self, chunks: Chunks) -> "Work":
+        """The same, in other chunks."""
+        if chunks == self.chunks:
+            return self
+        if chunks not in self._cuts:
+            work = copy(self)
+            work._cut(chunks)  # noqa: SLF001 - its own class
+            self._cuts = {chunks: work}
+        return self._cuts[chunks]
 
     def call(self, unit: int) -> Call:
         """What to run for a unit; InvalidSpecError when a placeholder finds nothing."""
@@ -103,7 +128,7 @@ class Work:
         """The units that run this task."""
         if task not in self._running:
             stages = running_in_stages(self._stages, task)
-            self._running[task] = running(self._chains, task, self.total) | stages
+            self._running[task] = running(self._chains, task, self.entries) | stages
         return self._running[task]
 
     def steps_of(self, index: int) -> int:
@@ -116,12 +141,13 @@ class Work:
         kept = units_of(items, self.steps) | STAGE_UNITS
         work = copy(self)
         work.total, work.last, work.units = count, self.last & kept, self.units & kept
+        work.entries = self.entries & items
         work.lanes = tuple(Lane(lane.priority, lane.indexes & items, lane.later & kept) for lane in self.lanes)
         return work
 
     def last_in_order(self) -> Iterator[int]:
-        """The last unit of each item, by index."""
-        return (unit_of(index, len(self._chain(index)) - 1) for index in range(self.total))
+        """The last unit of each item or chunk, by index."""
+        return (unit_of(index, len(self._chain(index)) - 1) for index in self.entries)
 
     def digest(self, count: int) -> str:
         """SHA-256 over the template and the first `count` items: equal as long as items were only appended."""
@@ -140,7 +166,12 @@ class Work:
         index = index_of(unit)
         if self._items is None:
             return Scope(index, self._group_name)
+        if self.chunking.takes_items:
+            return self._list_scope(self._items, *self.chunks.span(index, self.total))
         return Scope(index, self._group_name, self._items.value(index))
+
+    def _list_scope(self, items: Items, first: int, end: int) -> Scope:
+        return Scope(first, self._group_name, items=[items.value(index) for index in range(first, end)])
 
     def _piece(self, position: int) -> bytes:
         """What tells this work from another, in parts: the template, then the items."""
@@ -151,12 +182,11 @@ class Work:
     def check(self, max_message_bytes: int) -> Steps:
         """InvalidSpecError, which names the index, when an item cannot be filled or is too long as a message."""
         self.most_message_bytes = max_message_bytes
-        samples, total = range(self.total) if self._items is None else self._items.samples(), 0
-        for index in samples:
-            scope = self._scope(index)
-            size = max(task.message_bytes(scope) for task in self._chain(index))
-            _check_length(f"item {index}", size, max_message_bytes)
-            total += size
+        count, total = 0, 0
+        for scope in self._samples():
+            size = max(task.message_bytes(scope) for task in self._chain(scope.index or 0))
+            _check_length(f"item {scope.index}", size, max_message_bytes)
+            count, total = count + 1, total + size
             yield
         for chain in self._stages.values():
             for task in chain:
@@ -164,13 +194,25 @@ class Work:
         if isinstance(self._items, MatrixItems):
             for task in self._chain(0):
                 yield from self._check_combined(self._items, task, max_message_bytes)
-        self.message_bytes = total // max(len(samples), 1)
+        self.message_bytes = total // max(count, 1)
         yield from self._fingerprint.steps()
+
+    def _samples(self) -> Iterator[Scope]:
+        """Messages that stand for all others."""
+        if self._items is None or not self.chunking.takes_items:
+            indexes = range(self.total) if self._items is None else self._items.samples()
+            return map(self._scope, indexes)
+        spans = sample_spans(self._items, self.entries, self.chunks)
+        return (self._list_scope(self._items, *span) for span in spans)
 
     def _check_combined(self, items: MatrixItems, task: CompiledTask, max_message_bytes: int) -> Steps:
         """The longest values may be together in none of the samples."""
-        last = self.total - 1
-        longest = yield from items.largest(lambda item: task.size.bytes_for(Scope(last, self._group_name, item)))
+        last, name = self.total - 1, self._group_name
+        if self.chunking.takes_items:
+            longest = yield from items.largest(lambda item: task.size.bytes_for(Scope(last, name, items=[item])))
+            longest = task.size.bytes_of_list(longest, self.chunks.size)
+        else:
+            longest = yield from items.largest(lambda item: task.size.bytes_for(Scope(last, name, item)))
         _check_length("the longest values of spec.matrix", task.message_of(longest), max_message_bytes)
 
 
@@ -205,9 +247,10 @@ def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) 
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
     stages = {stage: compile_signature(signature, f"spec.{stage}") for stage, signature in stages_of(spec).items()}
     _check_callback(spec, chains)
+    chunking = chunking_of(spec, takes_items=any(task.takes_items for chain in chains for task in chain))
     kinds = yield from kinds_of([*chains, *stages.values()])
     callback_input = spec.callback.input if spec.callback else CallbackInput.NONE
-    work = Work(group_name, items, signatures, chains, kinds, stages, callback_input)
+    work = Work(group_name, items, signatures, chains, kinds, stages, callback_input, chunking)
     yield from work.check(max_message_bytes)
     return work
 

@@ -84,7 +84,7 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
     cancelled = left if shown.ledger.cancelled else 0
     active = min(shown.active, left - cancelled)
     ended = total - left + cancelled
-    names = ("succeeded", "failed", "completed_indexes", "failed_indexes", "indexes_truncated", "failures")
+    names = ("succeeded", "failed", "messages", "completed_indexes", "failed_indexes", "indexes_truncated", "failures")
     return {
         **{name: getattr(status, name) for name in names},
         "state": state_of(seen, shown, suspended=suspended),
@@ -111,8 +111,16 @@ def _counts(ledger: Ledger, active: int) -> dict[str, Any]:
         "failed": len(ledger.failed),
         "cancelled": len(ledger.cancelled),
         "progress": f"{ended}/{ledger.total}",
+        "messages": _messages(ledger),
         "percent": 100 * ended // ledger.total,
     }
+
+
+def _messages(ledger: Ledger) -> str | None:
+    if ledger.chunks.size == 1:
+        return None
+    total = len(ledger.chunks.entries(ledger.total))
+    return f"{total - ledger.open_entries}/{total}"
 
 
 def _digest(groups: tuple[FailureGroup, ...], *, tracebacks: bool) -> list[FailureStatus]:
@@ -167,4 +175,8 @@ def _items(seen: Observed, shown: StatusInput) -> ItemsStatus | None:
     contradicted = shown.configuration is not None and shown.configuration.reason != Reason.UNKNOWN_TASK
     if seen.work is None or contradicted:
         return seen.status.items
-    return ItemsStatus(count=seen.work.total, sha256=seen.work.digest(seen.work.total))
+    work = seen.work
+    chunks = {}
+    if work.chunking.takes_items:
+        chunks = {"chunk_size": work.chunks.size, "chunk_starts": work.chunks.starts_text(work.total)}
+    return ItemsStatus(count=work.total, sha256=work.digest(work.total), **chunks)

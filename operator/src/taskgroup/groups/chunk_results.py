@@ -1,0 +1,89 @@
+"""Looks whether tasks that took a list of items have returned one result for each: a success without is a failure.
+
+Celery calls it SUCCESS, and only the value tells. It is read once, when the end is found, a few megabytes at a time.
+"""
+
+from typing import Any
+
+from pyroaring import BitMap, FrozenBitMap
+
+from taskgroup.api.names import Reason
+from taskgroup.core.completions import Failure
+from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.task_id import task_id
+from taskgroup.core.units import Units, index_of
+from taskgroup.groups.step_results import within
+from taskgroup.results.decode import StoredResult
+from taskgroup.results.failures import UNREADABLE
+from taskgroup.results.port import Results
+from taskgroup.transport.errors import BrokerError
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Longest result that is read for this."""
+_PART = 1_000
+
+
+class ChunkResults:
+    """Reads for one group."""
+
+    def __init__(self, results: Results, uid: str, work: Work, ledger: Ledger) -> None:
+        self._results = results
+        self._uid = uid
+        self._work = work
+        self._ledger = ledger
+
+    async def judge(self, successes: Units) -> tuple[Units, dict[int, Failure]]:
+        """Those that are none, and why, apart from the others; what cannot be read at the moment is in neither."""
+        good, bad = BitMap(), dict[int, Failure]()
+        for start in range(0, len(successes), _PART):
+            try:
+                await self._judge(list(successes[start : start + _PART]), good, bad)
+            except BrokerError:
+                break
+        return FrozenBitMap(good), bad
+
+    async def _judge(self, units: list[int], good: BitMap, bad: dict[int, Failure]) -> None:
+        sizes = await self._results.sizes([self._id(unit) for unit in units])
+        pairs = list(zip(units, sizes, strict=True))
+        # A value that is gone can no more be judged.
+        good.update(unit for unit, size in pairs if not size)
+        bad |= {unit: _too_long(size) for unit, size in pairs if size > MOST_BYTES}
+        for part in within([pair for pair in pairs if 0 < pair[1] <= MOST_BYTES]):
+            values = await self._results.values([self._id(unit) for unit in part], MOST_BYTES)
+            for unit, stored in zip(part, values, strict=True):
+                flaw = self._flaw(unit, stored)
+                if flaw is None:
+                    good.add(unit)
+                else:
+                    bad[unit] = flaw
+
+    def _flaw(self, unit: int, stored: StoredResult | None) -> Failure | None:
+        if stored is None or stored.status != "SUCCESS":
+            return UNREADABLE
+        first, end = self._work.chunks.span(index_of(unit), self._work.total)
+        if isinstance(stored.value, list) and len(stored.value) == end - first:
+            return None
+        return Failure(
+            Reason.NOT_ONE_RESULT_EACH,
+            f"The task got {end - first} items and returned {_described(stored.value)}: return a list with one result"
+            " for each item, in their order, or set spec.chunkResult to Whole.",
+        )
+
+    def _id(self, unit: int) -> str:
+        return task_id(self._uid, unit, self._ledger.attempts.get(unit, 0))
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    names = {dict: "an object", str: "a text", bool: "true or false", type(None): "nothing"}
+    return names.get(type(value), "a number")
+
+
+def _too_long(size: int) -> Failure:
+    return Failure(
+        Reason.RESULT_TOO_LARGE,
+        f"The result of the chunk has {size:,} bytes, and {MOST_BYTES:,} are read: return large data by reference, such"
+        " as a URL, make chunks smaller, or set spec.chunkResult to Whole.",
+    )
