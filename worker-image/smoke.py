@@ -4,25 +4,30 @@ from collections.abc import Callable
 from functools import partial
 
 from django.conf import settings
+from sklearn.datasets import load_digits
 
 import pictures
 from demo import app as demo
 from documents import app as documents
 from images.celery import app as images
+from make_model import KNOWN
 from make_pictures import PICTURES
+from predictions import app as predictions
+from predictions import digits
 from shop import celery_app as shop
 
 EXPECTED = {
     "images": {"images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
     "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark"},
     "documents": {"documents.entities", "documents.extract", "documents.load", "documents.sentiment"},
-    "demo": {"numbers.add", "numbers.check", "numbers.sleep", "numbers.square"},
+    "demo": {"numbers.add", "numbers.check", "numbers.sleep", "numbers.square", "numbers.square_all"},
+    "predictions": {"predictions.digits"},
 }
 
 
 def check_tasks() -> None:
     """Each app knows exactly the tasks that it is meant to have, beside Celery's own."""
-    for app in (images, shop, demo, documents):
+    for app in (images, shop, demo, documents, predictions):
         app.loader.import_default_modules()
         found = {name for name in app.tasks if not name.startswith("celery.")}
         expected = EXPECTED[app.main]
@@ -39,6 +44,15 @@ def check_pictures() -> None:
         check(partial(pictures.grayscale, name), (640, 480))
 
 
+def check_predictions() -> None:
+    """The model finds nearly all digits that it has not learned."""
+    numbers = list(range(KNOWN, KNOWN + 300))
+    right = load_digits().target[numbers]
+    found = sum(one == other for one, other in zip(digits(numbers), right, strict=True))
+    if found < 280:
+        raise SystemExit(f"the model knows {found} of {len(numbers)} digits")
+
+
 def check(work: Callable[[], pictures.Picture], size: tuple[int, int]) -> None:
     """Do the work twice and compare."""
     first, second = work(), work()
@@ -49,5 +63,6 @@ def check(work: Callable[[], pictures.Picture], size: tuple[int, int]) -> None:
 if __name__ == "__main__":
     check_tasks()
     check_pictures()
+    check_predictions()
     if not settings.SECRET_KEY:
         raise SystemExit("the Django project has no secret key")

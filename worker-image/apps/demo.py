@@ -13,6 +13,12 @@ def square(number: int) -> int:
     return number * number
 
 
+@app.task(name="numbers.square_all")
+def square_all(numbers: list[int]) -> list[int]:
+    """The square of each number: one call for many of them."""
+    return [number * number for number in numbers]
+
+
 @app.task(name="numbers.add")
 def add(x: int, y: int) -> int:
     """The sum."""

@@ -113,6 +113,8 @@ WORKERS: Final[dict[str, Json]] = {
     "sidecars": [PROXY],
 }
 COMMON: Final[dict[str, Json]] = {
+    "chunkSize": 1,
+    "chunkResult": "Flatten",
     "onUnknownTask": "FailItem",
     "parallelism": 50,
     "successPolicy": {"succeededPercent": 90},
