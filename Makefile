@@ -113,6 +113,7 @@ cluster-check: cluster-up ## try on the running cluster what the tests take for 
 	@tests/cluster/check
 
 images: product-images ## build the images and load them into the local cluster when it runs
+	@$(CLUSTER) image localhost/postgres:15 tests/cluster/images/postgres
 	@for directory in $(wildcard tests/images/*/); do \
 		$(CLUSTER) image localhost/test-$$(basename $$directory):dev $$directory tests/images/Dockerfile; done
 

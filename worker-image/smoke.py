@@ -12,13 +12,19 @@ from documents import app as documents
 from images.celery import app as images
 from make_model import KNOWN
 from make_pictures import PICTURES
+from pages import app as pages
 from predictions import app as predictions
 from predictions import digits
+from quotes import app as quotes
 from shop import celery_app as shop
+from tickets import app as tickets
 
 EXPECTED = {
     "images": {"images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
-    "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark"},
+    "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark", "catalogue.tasks.set_price"},
+    "pages": {"pages.fetch"},
+    "quotes": {"quotes.bank", "quotes.by_symbol", "quotes.market", "quotes.paper"},
+    "tickets": {"tickets.sort"},
     "documents": {"documents.entities", "documents.extract", "documents.load", "documents.sentiment"},
     "demo": {"numbers.add", "numbers.check", "numbers.sleep", "numbers.square", "numbers.square_all"},
     "predictions": {"predictions.digits"},
@@ -27,7 +33,7 @@ EXPECTED = {
 
 def check_tasks() -> None:
     """Each app knows exactly the tasks that it is meant to have, beside Celery's own."""
-    for app in (images, shop, demo, documents, predictions):
+    for app in (images, shop, demo, documents, pages, predictions, quotes, tickets):
         app.loader.import_default_modules()
         found = {name for name in app.tasks if not name.startswith("celery.")}
         expected = EXPECTED[app.main]

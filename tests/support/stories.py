@@ -227,6 +227,14 @@ mixed_specs = st.builds(
 )
 
 
+nested_specs = st.builds(
+    lambda group, **fields: spec(template={"group": group}, **fields),
+    st.lists(tasks, min_size=1, max_size=4),
+    count=st.integers(1, 6),
+    workers=st.builds(dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)),
+)
+
+
 def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, Step], *, late: bool = False) -> World:
     """The world after a story, and after the calm that follows it; `late`: each operator is told of the past late."""
     world = World(wanted)

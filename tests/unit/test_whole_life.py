@@ -27,6 +27,7 @@ from support.stories import (
     lived,
     lose,
     mixed_specs,
+    nested_specs,
     specs,
     stories,
     succeed,
@@ -128,7 +129,7 @@ def test_messages_that_vanish_are_sent_again(wanted: TaskGroupSpec, story: list[
 
 
 @settings(max_examples=120)
-@given(specs | mixed_specs, stories(UNKNOWN))
+@given(specs | mixed_specs | nested_specs, stories(UNKNOWN))
 def test_a_task_that_becomes_known_costs_no_item(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, UNKNOWN)
 

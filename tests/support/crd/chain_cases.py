@@ -5,12 +5,18 @@ from typing import Final
 from support.crd.objects import CHAIN, TIME, Edits
 from support.crd.rule_cases import TASKS, Case
 
+IN_GROUP: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain or group"
 MISPLACED: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain"
 
 
 def chain(*tasks: object) -> Edits:
     """The template is this chain."""
     return {"spec.template": {"chain": list(tasks)}}
+
+
+def group(*members: object) -> Edits:
+    """The template is this group."""
+    return {"spec.template": {"group": list(members)}}
 
 
 def chain_options(**content: object) -> Edits:
@@ -52,13 +58,31 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         "spec.template",
+        IN_GROUP,
+        accepted=group({"task": "a", "args": [1]}, {"chain": [{"task": "b", "args": [1]}]}),
+        refused={"spec.template": {"group": [{"task": "a"}], "args": [1]}},
+    ),
+    Case(
+        "spec.template.group[].options",
+        "softTimeLimitSeconds must be smaller than timeLimitSeconds",
+        accepted=group({"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 4}}),
+        refused=group({"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 5}}),
+    ),
+    Case(
+        "spec.template.group[]",
         MISPLACED,
+        accepted=group({"chain": [{"task": "a", "kwargs": {"a": 1}}]}),
+        refused=group({"chain": [{"task": "a"}], "kwargs": {"a": 1}}),
+    ),
+    Case(
+        "spec.template",
+        IN_GROUP,
         accepted=chain({"task": "a", "kwargs": {"a": 1}}),
         refused={"spec.template": {"chain": [{"task": "a"}], "kwargs": {"a": 1}}},
     ),
     Case(
         "spec.template",
-        MISPLACED,
+        IN_GROUP,
         accepted=chain({"task": "a", "options": {"immutable": True}}),
         refused={"spec.template": {"chain": [{"task": "a"}], "options": {"priority": 1}}},
     ),
@@ -105,7 +129,16 @@ CHAIN_EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] =
     ),
     "spec.template": (
         ({}, chain({"task": "a"}), chain(*({"task": "a"} for _ in range(32)))),
-        ({"spec.template": {}}, {"spec.template": {"task": "a", "chain": [{"task": "b"}]}}),
+        (
+            {"spec.template": {}},
+            {"spec.template": {"task": "a", "chain": [{"task": "b"}]}},
+            {"spec.template": {"task": "a", "group": [{"task": "b"}]}},
+            {"spec.template": {"chain": [{"task": "a"}], "group": [{"task": "b"}]}},
+        ),
+    ),
+    "spec.template.group[]": (
+        (group({"task": "a"}, {"chain": [{"task": "b"}]}), group(*({"task": "a"} for _ in range(32)))),
+        (group({}), group({"task": "a", "chain": [{"task": "b"}]})),
     ),
     "spec.callback": (
         ({}, {"spec.callback": {"task": "a"}}, {"spec.callback": CHAIN}),

@@ -157,6 +157,7 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         "callback": {"chain": [{**deepcopy(SIGNATURE), "args": [1]}], "input": "Results"},
     },
     "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN], "successPolicy": {"succeededCount": 1}},
+    "group": {**COMMON, "items": [1], "template": {"group": [SIGNATURE, CHAIN]}},
 }
 TIME: Final = "2026-01-02T03:04:05Z"
 STATUS: Final[dict[str, Json]] = {

@@ -13,6 +13,8 @@ TaskName = Annotated[str, Field(min_length=1, max_length=256)]
 Arguments = Annotated[list[Any], Field(max_length=1024)]
 MAX_CHAIN = 32
 """Most tasks of one chain."""
+MAX_GROUP = 32
+"""Most signatures of one group."""
 SOFT_BELOW_HARD = "softTimeLimitSeconds must be smaller than timeLimitSeconds"
 _ARGS = "Positional arguments; strings may hold placeholders such as $(item) and $(index)."
 _KWARGS = "Keyword arguments; strings may hold placeholders such as $(item.path)."
@@ -108,6 +110,35 @@ class Signature(Model):
         if self.task is None:
             raise ValueError("Give a task, or a chain of tasks.")
         return (Leaf.model_construct(task=self.task, args=self.args, kwargs=self.kwargs, options=self.options),)
+
+
+class Template(Signature):
+    """What is run for each item: a task, a chain of tasks, or a group of such, each of which is an item of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [kind]} for kind in ("task", "chain", "group")],
+            **rules(
+                (
+                    "(!has(self.chain) && !has(self.group))"
+                    " || (!has(dyn(self).args) && !has(self.kwargs) && !has(self.options))",
+                    "args, kwargs and options belong to a task: give them to the tasks of the chain or group",
+                ),
+            ),
+        }
+    )
+
+    group: Annotated[list[Signature], Field(min_length=1, max_length=MAX_GROUP)] | None = Field(
+        None,
+        description=(
+            "Tasks or chains that all run for each item. Each counts as an item of its own: the first item's have the"
+            " first indexes, in the order of this list."
+        ),
+    )
+
+    def members(self) -> tuple[Signature, ...]:
+        """What is run for each item, one signature for each index that it takes."""
+        return tuple(self.group) if self.group else (self,)
 
 
 class CallbackInput(StrEnum):

@@ -9,7 +9,7 @@ from taskgroup.api.base import DataKey, Model, ObjectName, rules
 from taskgroup.api.control import OnDeadline, SuspendMode
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import SuccessPolicy
-from taskgroup.api.signature import SOFT_BELOW_HARD, Callback, Signature
+from taskgroup.api.signature import SOFT_BELOW_HARD, Callback, Signature, Template
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
 MAX_ITEMS = 100_000
@@ -25,7 +25,7 @@ _CHAIN = "(has(self.template) && has(self.template.chain))"
 def _limited_to(option: str) -> str:
     """Return the rule that a time limit needs a pool that keeps it.
 
-    Chains in `tasks` are left to `check_limits`: a rule that walks all of them is refused for its cost.
+    Chains in `tasks` and groups are left to `check_limits`: a rule that walks all of them is refused for its cost.
     """
     pools, absent = list(map(str, POOLS_BY_LIMIT[option])), f".?options.?{option}.hasValue()"
     return (
@@ -196,8 +196,8 @@ class TaskGroupSpec(Model):
             " a template. Append only."
         ),
     )
-    template: Signature | None = Field(
-        None, description="The signature of every item of items, sequence or matrix. Fixed once the group has started."
+    template: Template | None = Field(
+        None, description="What runs for every item of items, sequence or matrix. Fixed once the group has started."
     )
     chunk_size: Annotated[int, Field(ge=1, le=MAX_CHUNK)] = Field(
         1, description="Items in one message, for a task that takes a list: the template has $(items)."

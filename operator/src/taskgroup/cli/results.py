@@ -156,5 +156,5 @@ async def _attempts(broker: RedisBroker, uid: str) -> Mapping[int, int]:
 
 def last_unit(spec: TaskGroupSpec, index: int) -> int:
     """The unit whose result is the item's: the last one of a chain."""
-    signature = spec.tasks[index] if spec.tasks else spec.template
-    return unit_of(index, len(signature.leaves()) - 1 if signature else 0)
+    signatures = spec.tasks or (spec.template.members() if spec.template else ())
+    return unit_of(index, len(signatures[index % len(signatures)].leaves()) - 1 if signatures else 0)

@@ -7,7 +7,7 @@ volumes are left to the API server.
 from collections.abc import Iterator
 
 from taskgroup.api.names import NAME_MAX_LENGTH
-from taskgroup.api.signature import Signature, StepOptions
+from taskgroup.api.signature import Signature, StepOptions, Template
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.workers import Pool
 
@@ -25,6 +25,7 @@ def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
     if "." in name:
         yield "metadata.name: the name must not contain dots"
     yield from _of_sources(spec)
+    yield from _beside_group(spec.template)
     if spec.workers.pool is Pool.SOLO and spec.workers.concurrency != 1:
         yield "spec.workers: pool solo runs one item at a time: set concurrency to 1, or use another pool"
     policy = spec.success_policy
@@ -48,11 +49,27 @@ def _of_sources(spec: TaskGroupSpec) -> Iterator[str]:
 
 def _signatures(spec: TaskGroupSpec) -> Iterator[tuple[str, Signature]]:
     if spec.template is not None:
-        yield "spec.template", spec.template
+        yield from _of_template(spec.template)
     if spec.callback is not None:
         yield "spec.callback", spec.callback
     for index, signature in enumerate(spec.tasks or ()):
         yield f"spec.tasks[{index}]", signature
+
+
+def _of_template(template: Template) -> Iterator[tuple[str, Signature]]:
+    if template.group is None:
+        yield "spec.template", template
+    for number, member in enumerate(template.group or ()):
+        yield f"spec.template.group[{number}]", member
+
+
+def _beside_group(template: Template | None) -> Iterator[str]:
+    if template is None or template.group is None:
+        return
+    if template.task is not None or template.chain is not None:
+        yield "spec.template: give a task, a chain of tasks, or a group of such"
+    if template.model_fields_set & {"args", "kwargs", "options"}:
+        yield "spec.template: args, kwargs and options belong to a task: give them to the tasks of the chain or group"
 
 
 def _of_signature(where: str, signature: Signature, pool: Pool) -> Iterator[str]:

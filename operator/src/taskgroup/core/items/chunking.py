@@ -27,7 +27,12 @@ ALONE = Chunking()
 
 
 def chunking_of(spec: TaskGroupSpec, *, takes_items: bool) -> Chunking:
-    """InvalidSpecError when there are chunks and no task takes a list."""
+    """InvalidSpecError when there are chunks and no task takes a list, or tasks that take turns with the items."""
+    if spec.template is not None and spec.template.group and (takes_items or spec.chunk_size > 1):
+        raise InvalidSpecError(
+            f"Each task of spec.template.group gets one item at a time: write $(item) for $({ITEMS}), and leave"
+            " spec.chunkSize out."
+        )
     if spec.chunk_size > 1 and not takes_items:
         raise InvalidSpecError(
             f"spec.chunkSize is {spec.chunk_size}, and no task of the template takes a list: write $({ITEMS}) into its"

@@ -1,6 +1,6 @@
 """The units of a group by their priority, which is the order of their dispatch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pyroaring import BitMap, FrozenBitMap
@@ -31,12 +31,23 @@ Stages = Mapping[Stage, Chain]
 """What runs once for the group."""
 
 
-def lanes_of_template(chain: Chain, entries: Indexes) -> tuple[Lane, ...]:
-    """All items have the same chain, and these have a message; the most urgent lane first."""
+def lanes_of_template(chains: list[Chain], entries: Indexes) -> tuple[Lane, ...]:
+    """The items that have a message take these chains in turns; the most urgent lane first."""
     members = dict[int, BitMap]()
-    for step, task in enumerate(chain):
-        members.setdefault(task.leaf.options.priority, BitMap()).update(entries.shift(unit_of(0, step)))
+    for indexes, chain in _turns(chains, entries):
+        for step, task in enumerate(chain):
+            members.setdefault(task.leaf.options.priority, BitMap()).update(indexes.shift(unit_of(0, step)))
     return _lanes(members, entries)
+
+
+def _turns(chains: list[Chain], entries: Indexes) -> Iterator[tuple[Indexes, Chain]]:
+    """Each chain with the items that take it."""
+    if len(chains) == 1:
+        yield entries, chains[0]
+        return
+    end = entries.max() + 1 if entries else 0
+    for number, chain in enumerate(chains):
+        yield entries & FrozenBitMap(range(number, end, len(chains))), chain
 
 
 def lanes_of_tasks(chains: list[Chain]) -> tuple[Lane, ...]:
@@ -54,10 +65,11 @@ def _lanes(members: dict[int, BitMap], entries: Indexes) -> tuple[Lane, ...]:
 
 
 def last_units(chains: list[Chain], entries: Indexes) -> Units:
-    """The last unit of each of these; `chains` has one for all, or one for each."""
+    """The last unit of each of these, which take the chains in turns."""
     if len(chains) == len(entries):
         return FrozenBitMap(BitMap([unit_of(index, len(chain) - 1) for index, chain in enumerate(chains)]))
-    return entries.shift(unit_of(0, len(chains[0]) - 1))
+    last = (indexes.shift(unit_of(0, len(chain) - 1)) for indexes, chain in _turns(chains, entries))
+    return FrozenBitMap.union(NONE, *last)
 
 
 def running(chains: list[Chain], task: str, entries: Indexes) -> Units:
@@ -70,8 +82,13 @@ def running(chains: list[Chain], task: str, entries: Indexes) -> Units:
             if compiled.leaf.task == task
         )
         return FrozenBitMap(own)
-    steps = (step for step, compiled in enumerate(chains[0]) if compiled.leaf.task == task)
-    return FrozenBitMap.union(NONE, *(entries.shift(unit_of(0, step)) for step in steps))
+    found = (
+        indexes.shift(unit_of(0, step))
+        for indexes, chain in _turns(chains, entries)
+        for step, compiled in enumerate(chain)
+        if compiled.leaf.task == task
+    )
+    return FrozenBitMap.union(NONE, *found)
 
 
 def with_stages(lanes: tuple[Lane, ...], stages: Stages) -> tuple[Lane, ...]:

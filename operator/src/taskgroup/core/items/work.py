@@ -1,12 +1,13 @@
 """The items of a group and what to run for each: the spec compiled once, then asked for one unit at a time."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from copy import copy
+from itertools import chain
 from types import MappingProxyType
 
 import orjson
 
-from taskgroup.api.signature import CallbackInput, Leaf, Signature
+from taskgroup.api.signature import CallbackInput, Leaf, Signature, Template
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.indexes import NONE, Indexes, full
@@ -56,7 +57,7 @@ class Work:
         self._items = items
         self._signatures = signatures
         self._chains = chains
-        self.total = len(chains) if items is None else len(items)
+        self.total = len(chains) if items is None else len(items) * len(chains)
         self._stages = stages
         self.chunking = chunking
         """Whether the task takes lists, and what becomes of what it returns."""
@@ -82,7 +83,7 @@ class Work:
         self.entries: Indexes = chunks.entries(self.total)
         """The first item of each message: the one that its units are named after."""
         is_template = self._items is not None
-        lanes = lanes_of_template(self._chains[0], self.entries) if is_template else lanes_of_tasks(self._chains)
+        lanes = lanes_of_template(self._chains, self.entries) if is_template else lanes_of_tasks(self._chains)
         self.lanes: tuple[Lane, ...] = with_stages(lanes, self._stages)
         self.units: Units = Units.union(NONE, *(lane.units for lane in self.lanes))
         """All units that there are."""
@@ -151,10 +152,10 @@ class Work:
 
     def digest(self, count: int) -> str:
         """SHA-256 over the template and the first `count` items: equal as long as items were only appended."""
-        return self._fingerprint.digest(1 + count)
+        return self._fingerprint.digest(1 + (count if self._items is None else count // len(self._chains)))
 
     def _chain(self, index: int) -> Chain:
-        return self._chains[index if self._items is None else 0]
+        return self._chains[index % len(self._chains)]
 
     def _task(self, unit: int) -> CompiledTask:
         stage = stage_of(unit) if unit >= STEP_SIZE else None
@@ -168,7 +169,7 @@ class Work:
             return Scope(index, self._group_name)
         if self.chunking.takes_items:
             return self._list_scope(self._items, *self.chunks.span(index, self.total))
-        return Scope(index, self._group_name, self._items.value(index))
+        return Scope(index, self._group_name, self._items.value(index // len(self._chains)))
 
     def _list_scope(self, items: Items, first: int, end: int) -> Scope:
         return Scope(first, self._group_name, items=[items.value(index) for index in range(first, end)])
@@ -188,11 +189,10 @@ class Work:
             _check_length(f"item {scope.index}", size, max_message_bytes)
             count, total = count + 1, total + size
             yield
-        for chain in self._stages.values():
-            for task in chain:
-                task.message_bytes(Scope(None, self._group_name))
+        for task in chain.from_iterable(self._stages.values()):
+            task.message_bytes(Scope(None, self._group_name))
         if isinstance(self._items, MatrixItems):
-            for task in self._chain(0):
+            for task in chain.from_iterable(self._chains):
                 yield from self._check_combined(self._items, task, max_message_bytes)
         self.message_bytes = total // max(count, 1)
         yield from self._fingerprint.steps()
@@ -200,10 +200,15 @@ class Work:
     def _samples(self) -> Iterator[Scope]:
         """Messages that stand for all others."""
         if self._items is None or not self.chunking.takes_items:
-            indexes = range(self.total) if self._items is None else self._items.samples()
-            return map(self._scope, indexes)
+            return map(self._scope, self._sample_indexes())
         spans = sample_spans(self._items, self.entries, self.chunks)
         return (self._list_scope(self._items, *span) for span in spans)
+
+    def _sample_indexes(self) -> Iterable[int]:
+        if self._items is None:
+            return range(self.total)
+        each = len(self._chains)
+        return (index * each + member for index in self._items.samples() for member in range(each))
 
     def _check_combined(self, items: MatrixItems, task: CompiledTask, max_message_bytes: int) -> Steps:
         """The longest values may be together in none of the samples."""
@@ -242,7 +247,7 @@ def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) 
         chains = yield from _chains(spec.tasks)
     elif spec.template is not None:
         items, signatures = (yield from items_of(spec)), [spec.template]
-        chains = [compile_signature(spec.template, "spec.template")]
+        chains = _chains_of(spec.template)
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
     stages = {stage: compile_signature(signature, f"spec.{stage}") for stage, signature in stages_of(spec).items()}
@@ -253,6 +258,13 @@ def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) 
     work = Work(group_name, items, signatures, chains, kinds, stages, callback_input, chunking)
     yield from work.check(max_message_bytes)
     return work
+
+
+def _chains_of(template: Template) -> list[Chain]:
+    if template.group is None:
+        return [compile_signature(template, "spec.template")]
+    members = enumerate(template.group)
+    return [compile_signature(member, f"spec.template.group[{number}]") for number, member in members]
 
 
 def _check_callback(spec: TaskGroupSpec, chains: list[Chain]) -> None:

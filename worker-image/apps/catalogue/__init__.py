@@ -1,0 +1,1 @@
+"""A Django app with a database: the products of a shop and their prices."""

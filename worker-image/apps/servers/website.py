@@ -1,0 +1,50 @@
+"""`python -m servers.website`: a site on port 8080 with a dozen pages, of which the last six never answer.
+
+Its pages are `/page/1` to `/page/12`. The connection of a page that hangs stays open: this is what makes crawlers hang.
+"""
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event
+
+PORT = 8080
+PAGES = 12
+ANSWERING = 6
+_never = Event()
+
+
+class Site(BaseHTTPRequestHandler):
+    """One request."""
+
+    def do_GET(self) -> None:
+        """A page with its title and its links."""
+        name, _, number = self.path.removeprefix("/").partition("/")
+        if name != "page" or not number.isdigit() or not 1 <= int(number) <= PAGES:
+            self.send_error(404)
+            return
+        if int(number) > ANSWERING:
+            _never.wait()
+        self._send(_page(int(number)))
+
+    def _send(self, text: str) -> None:
+        body = text.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _page(number: int) -> str:
+    links = "".join(f'<a href="/page/{other}">{other}</a>' for other in range(1, PAGES + 1) if number % other == 0)
+    return f"<html><head><title>Page {number}</title></head><body>{links}</body></html>"
+
+
+def main() -> None:
+    """Until the process is told to stop."""
+    server = ThreadingHTTPServer(("", PORT), Site)
+    server.daemon_threads = True
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
