@@ -23,6 +23,8 @@ ELEMENT, VALUE = "[]", "{}"
 """How paths write an element of a list and a value of a map."""
 SEE = "See "
 """Before the path of the place that describes the fields of an object."""
+LONG = 60
+"""Characters of a description from which a reference is shorter."""
 DROPPED = ("title", "$defs", "const")
 
 
@@ -73,8 +75,24 @@ def describe_once(schema: Schema) -> None:
         fields = json.dumps(node.get("properties"))
         if "properties" in node and places.setdefault(fields, path) != path:
             _refer(node, path, places[fields])
+        elif _is_said_elsewhere(node, path, places):
+            place = places[_text(node, path)]
+            for _, part in nodes(node):
+                part.pop("description", None)
+            node["description"] = f"{SEE}{explained(place)}."
         else:
             waiting.extend(_parts(node, path))
+
+
+def _is_said_elsewhere(node: Schema, path: str, places: dict[str, str]) -> bool:
+    """Whether a field of the same name says the same at length at another place, though its object has other fields."""
+    if "properties" in node or len(node.get("description", "")) < LONG:
+        return False
+    return places.setdefault(_text(node, path), path) != path
+
+
+def _text(node: Schema, path: str) -> str:
+    return f"{path.rpartition('.')[2]} {json.dumps(node)}"
 
 
 def _refer(node: Schema, path: str, place: str) -> None:

@@ -14,7 +14,7 @@ from support.live_group import UID, live_group
 from support.redis_server import redis_server
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.api.status import CallbackState, CallbackStatus
+from taskgroup.api.status import StageState, StageStatus
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.task_id import task_id
 
@@ -45,7 +45,7 @@ async def test_it_gets_all_results_in_the_order_of_the_items(version: str, tmp_p
 
     assert (status.state, status.total, status.succeeded) == ("Complete", 5, 5)
     assert status.callback
-    assert status.callback.state is CallbackState.SUCCEEDED
+    assert status.callback.state is StageState.SUCCEEDED
     results = [[[[[index], {}]], {}] for index in range(5)]
     shown = json.loads(status.callback.result or "")
     assert shown["args"][0] == results
@@ -88,7 +88,7 @@ async def test_its_failure_is_the_groups(tmp_path: Path) -> None:
 
     assert (status.state, status.succeeded, status.failed) == ("Failed", 20, 0)
     message = "Step 2 of 2, chains.fail: no such page"
-    assert status.callback == CallbackStatus(state=CallbackState.FAILED, reason="ValueError", message=message)
+    assert status.callback == StageStatus(state=StageState.FAILED, reason="ValueError", message=message)
     reasons = {condition.type: condition.reason for condition in status.conditions or ()}
     assert reasons["Failed"] == Reason.CALLBACK_FAILED
 
@@ -100,5 +100,5 @@ async def test_it_does_not_run_when_an_item_failed(tmp_path: Path) -> None:
             status, runs = group.status, [list(run) for run in group.runs]
 
     assert (status.state, status.failed) == ("Failed", 1)
-    assert status.callback == CallbackStatus(state=CallbackState.CANCELLED)
+    assert status.callback == StageStatus(state=StageState.CANCELLED)
     assert called(runs) == []

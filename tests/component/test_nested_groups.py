@@ -12,7 +12,7 @@ from support.redis_server import RedisServer, redis_server
 from support.wait import PATIENCE
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import PoolKeys
-from taskgroup.core.groups.callback import has_ended
+from taskgroup.core.groups.stage_progress import has_ended
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import unit_of
 from taskgroup.results.redis_results import RedisResults

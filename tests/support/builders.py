@@ -48,7 +48,7 @@ def spec(count: int = 10, **fields: Any) -> TaskGroupSpec:
     base: dict[str, Any] = {"workers": workers | fields.pop("workers", {})}
     if not {"tasks", "template"} & fields.keys():
         base["template"] = {"task": "shop.send", "args": ["$(item)"]}
-    if not {"items", "matrix", "tasks"} & fields.keys():
+    if not {"items", "matrix", "itemsFrom", "tasks"} & fields.keys():
         base["sequence"] = {"count": count}
     return TaskGroupSpec.model_validate(base | fields)
 

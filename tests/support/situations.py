@@ -97,6 +97,7 @@ def groups(draw: st.DrawFn) -> Observed:
         parallelism=parallelism,
         successPolicy=draw(st.sampled_from([None, None, {"succeededPercent": 30}])),
         maxFailedItems=draw(st.sampled_from([None, None, 2])),
+        before=draw(st.sampled_from([None, None, {"task": "shop.list"}])),
     )
     seen = replace(
         running(wanted, draw(ledgers())),

@@ -1,21 +1,22 @@
 """What may happen to a group, step by step, and what must hold whatever happens."""
 
 from collections.abc import Callable
+from typing import Any
 
 from hypothesis import strategies as st
 
 from support.builders import chain_spec, chunk_spec, spec
+from support.story_ends import called_back, has_items, is_good, is_partial
 from support.world import AWAY, UID, World
 from taskgroup.api.control import SuspendMode
-from taskgroup.api.names import ConditionType, EventReason, Reason
+from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.policies import SuccessPolicy
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.api.status import CallbackState
 from taskgroup.cluster.errors import ApiError, RefusedError
-from taskgroup.core.indexes import Indexes, parse_indexes
+from taskgroup.core.indexes import parse_indexes
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.snapshot import encode
-from taskgroup.core.status.conditions import find, is_true
+from taskgroup.core.status.conditions import is_true
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.units import index_of
 
@@ -200,8 +201,14 @@ chunk_specs = st.builds(
     chunkResult=st.sampled_from(["Flatten", "Whole"]),
     workers=_workers,
 )
+BEFORE = {"task": "shop.list"}
+FROM_BEFORE: dict[str, Any] = {"itemsFrom": {"before": {}}}
 item_specs = st.builds(
-    chain_spec,
+    lambda source, steps, count, **fields: chain_spec(steps, count, **source, **fields),
+    st.sampled_from(
+        [{}, {}, {"before": BEFORE}, {"before": {"chain": [BEFORE, BEFORE], "prependResult": True}}]
+        + [{"before": before, **FROM_BEFORE} for before in (BEFORE, {"chain": [BEFORE, BEFORE]})]
+    ),
     st.sampled_from([1, 1, 2, 3]),
     st.integers(1, 24),
     parallelism=st.none() | st.integers(1, 6),
@@ -271,6 +278,9 @@ def check(world: World) -> None:
 def check_end(world: World) -> None:
     status = world.status
     assert is_true(status, ConditionType.FINISHED), f"never ended: {status.progress}, {status.conditions}"
+    if status.total is None:
+        assert not has_items(world), "nobody could say what the items are"
+        return
     assert status.completed_indexes is not None
     assert status.failed_indexes is not None
     good, bad = parse_indexes(status.completed_indexes), parse_indexes(status.failed_indexes)
@@ -279,8 +289,8 @@ def check_end(world: World) -> None:
     assert len(bad) == status.failed
     assert status.total == len(good) + len(bad) + (status.cancelled or 0)
     assert (status.pending, status.active) == (0, 0)
-    is_whole = _is_good(world, good, bad) and _called_back(world)
-    assert is_true(status, ConditionType.COMPLETE) == (is_whole or _is_partial(world))
+    is_whole = is_good(world, good, bad) and called_back(world)
+    assert is_true(status, ConditionType.COMPLETE) == (is_whole or is_partial(world))
     for name, failure in world.results.ends.items():
         item = TaskId.parse(name)
         if failure is None and item and world.books.is_newest(item) and not status.cancelled:
@@ -289,26 +299,3 @@ def check_end(world: World) -> None:
     # An operator that dies right after the status was written never posts the event.
     assert len(ends) <= 1
     assert ends or world.deaths
-
-
-def _is_partial(world: World) -> bool:
-    """Whether the group is Complete with what there was when its time was up."""
-    complete = find(world.status, ConditionType.COMPLETE)
-    return complete is not None and (complete.status, complete.reason) == ("True", Reason.DEADLINE_REACHED)
-
-
-def _is_good(world: World, good: Indexes, bad: Indexes) -> bool:
-    """Whether enough items have succeeded, and not too many failed."""
-    wanted, most = world.spec.success_policy, world.spec.max_failed_items
-    percent = wanted.succeeded_percent if wanted and wanted.succeeded_percent else 100
-    return 100 * len(good) >= percent * (world.status.total or 0) and (most is None or len(bad) <= most)
-
-
-def _called_back(world: World) -> bool:
-    """Whether the callback, if there is one, has succeeded."""
-    callback = world.status.callback
-    assert (callback is None) == (world.spec.callback is None)
-    if callback is None:
-        return True
-    assert callback.state in (CallbackState.SUCCEEDED, CallbackState.FAILED, CallbackState.CANCELLED)
-    return callback.state is CallbackState.SUCCEEDED

@@ -14,7 +14,7 @@ from support.memory.store import Books, Message, Store
 from support.memory.turns import Turns
 from support.world_checks import check_plan, check_status, check_told
 from support.world_operator import Killed, Operator, WorldClock
-from support.world_results import returned
+from support.world_results import FOUND, returned
 from taskgroup.api.names import FINALIZER, Reason
 from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
@@ -47,9 +47,11 @@ class World:
         self.clock = WorldClock()
         self.broker = Store(self.broker_effect)
         self.results = MemoryResults(self.effect)
-        self.results.value_of = lambda name: returned(self.work, name, self.short_chunks)
+        self.results.value_of = lambda name: returned(self.work, name, self.short_chunks, self.found)
         self.short_chunks = frozenset[int]()
         """First items of chunks whose task returns a result too few."""
+        self.found = FOUND
+        """What tasks before the items return."""
         self.store = MemoryGroupStore(self.effect)
         self.store.on_status = lambda old, new: check_status(self, old, new)
         self.workers = MemoryWorkers(self.held, self.effect, self._watch)
@@ -112,7 +114,7 @@ class World:
         """Another generation of the object."""
         self._generation += 1
         self.spec = spec
-        self._work: Work = compile_work(spec, NAME)
+        self._work: Work = compile_work(spec, NAME, before=self.found)
         metadata = {"uid": UID, "name": NAME, "namespace": "shop", "finalizers": [FINALIZER]}
         self.body = {"metadata": metadata | {"generation": self._generation}, "spec": spec.dump()}
 

@@ -10,7 +10,7 @@ from support.memory.results import MemoryResults
 from support.world import UID, World
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.signature import CallbackInput
-from taskgroup.api.status import CallbackState, CallbackStatus
+from taskgroup.api.status import StageState, StageStatus
 from taskgroup.core.completions import Completions
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.groups.outcome import judge
@@ -45,17 +45,19 @@ def test_it_begins_when_the_last_item_has_succeeded() -> None:
     assert only(plan, Redispatch) == [Redispatch(Units([UNIT]))]
     assert plan.demand
     assert plan.demand.items == 1
-    assert plan.status.callback == CallbackStatus(state=CallbackState.PENDING)
+    assert plan.status.callback == StageStatus(state=StageState.PENDING)
     assert find(plan.status, ConditionType.FINISHED)
     assert plan.status.completion_time is None
 
 
 def test_the_group_is_complete_when_it_has_succeeded_and_shows_what_it_returned() -> None:
     books = DONE.released_with(Units([UNIT])).redispatched(Units([UNIT]))
-    plan = look(running(WANTED, books, completions=Completions(Units([UNIT])), callback_result='{"total": 10}'))
+    plan = look(
+        running(WANTED, books, completions=Completions(Units([UNIT])), results={Stage.CALLBACK: '{"total": 10}'})
+    )
 
     assert plan.status.state == "Complete"
-    assert plan.status.callback == CallbackStatus(state=CallbackState.SUCCEEDED, result='{"total": 10}')
+    assert plan.status.callback == StageStatus(state=StageState.SUCCEEDED, result='{"total": 10}')
     assert (plan.status.total, plan.status.succeeded, plan.status.active) == (10, 10, 0)
 
 
@@ -67,7 +69,7 @@ def test_the_group_fails_when_it_fails() -> None:
     assert failed
     assert (failed.status, failed.reason) == ("True", Reason.CALLBACK_FAILED)
     assert failed.message == "All 10 items succeeded, but the callback failed: ValueError: bad"
-    assert plan.status.callback == CallbackStatus(state=CallbackState.FAILED, reason="ValueError", message="bad")
+    assert plan.status.callback == StageStatus(state=StageState.FAILED, reason="ValueError", message="bad")
     assert (plan.status.succeeded, plan.status.failed) == (10, 0)
 
 
@@ -76,12 +78,12 @@ def test_it_does_not_run_when_an_item_failed() -> None:
 
     assert only(plan, Release) == []
     assert plan.status.state == "Failed"
-    assert plan.status.callback == CallbackStatus(state=CallbackState.CANCELLED)
+    assert plan.status.callback == StageStatus(state=StageState.CANCELLED)
 
 
 def test_the_deadline_holds_for_it() -> None:
     books = ledger(10, dispatched=10, succeeded=full(10), running_since=NOW)
-    pending = CallbackStatus(state=CallbackState.RUNNING)
+    pending = {Stage.CALLBACK: StageStatus(state=StageState.RUNNING)}
     wanted = spec(10, callback=CALLBACK, activeDeadlineSeconds=60)
 
     assert judge(books, wanted, NOW + 59, pending) is None

@@ -21,7 +21,7 @@ from support.builders import (
 )
 from taskgroup.api.names import ConditionType, Reason, State
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.api.status import CallbackState
+from taskgroup.api.status import StageState
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict, cut_short, judge
 from taskgroup.core.groups.plan import Dispatch, Withdraw
@@ -123,7 +123,7 @@ def test_a_callback_that_has_not_ended_is_cancelled(wanted: TaskGroupSpec, reaso
 
     assert said(plan.status, ConditionType.FINISHED) == ("True", reason)
     assert plan.status.callback is not None
-    assert plan.status.callback.state is CallbackState.CANCELLED
+    assert plan.status.callback.state is StageState.CANCELLED
     assert plan.status.cancelled == 0
 
 

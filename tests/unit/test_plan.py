@@ -27,7 +27,9 @@ WORKERS = "workers: {image: a, app: a}"
 OFFLINE = {
     "the name must have at most 52 characters",
     "the name must not contain dots",
-    "items, sequence and matrix need a template, and tasks must have none: each of them is a signature itself",
+    "items, sequence, matrix and itemsFrom need a template, and tasks must have none: each of them is a signature"
+    " itself",
+    "itemsFrom.before needs spec.before, whose result is the list of items",
     "chunkSize needs a template: tasks have one item each",
     "timeLimitSeconds needs workers.pool prefork or gevent: the other pools ignore it",
     "softTimeLimitSeconds needs workers.pool prefork: the other pools ignore it",
@@ -98,7 +100,7 @@ def test_the_command_fails_with_one_line() -> None:
             f"{HEAD}spec: {{items: [1], items: [2]}}",
             "line 4, column 20: it is no valid YAML (the key items occurs twice)",
         ),
-        (f"{HEAD}spec: {{items: [1], {WORKERS}}}", "matrix need a template, and tasks must have none"),
+        (f"{HEAD}spec: {{items: [1], {WORKERS}}}", "itemsFrom need a template, and tasks must have none"),
         (
             f"{HEAD}spec: {{items: [1], template: {{task: a, tsk: b}}, {WORKERS}}}",
             "(x): spec.template.tsk: there is no such field; remove it, or correct its name.",

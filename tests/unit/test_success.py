@@ -25,7 +25,7 @@ from support.builders import queue as waiting
 from support.memory.results import MemoryResults
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.api.status import CallbackState, CallbackStatus
+from taskgroup.api.status import StageState, StageStatus
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict, judge
 from taskgroup.core.groups.plan import Redispatch, Release, Withdraw
@@ -181,7 +181,7 @@ def test_the_group_is_complete_with_its_callback() -> None:
     status = look(after(first, look(first), ledger=books)).status
 
     assert (status.state, status.succeeded, status.cancelled) == ("Complete", 8, 2)
-    assert status.callback == CallbackStatus(state=CallbackState.SUCCEEDED)
+    assert status.callback == StageStatus(state=StageState.SUCCEEDED)
     assert said(status, ConditionType.COMPLETE) == ("True", Reason.SUCCESS_POLICY)
 
 
@@ -189,11 +189,12 @@ def test_a_policy_that_is_raised_while_the_callback_runs_changes_nothing() -> No
     books = look(begun()).ledger.released_with(Units([UNIT])).redispatched(Units([UNIT]))
     raised = policy(successPolicy={"succeededCount": 9}, **CALLBACK)
 
-    assert judge(books, raised, NOW, CallbackStatus(state=CallbackState.RUNNING)) is None
+    assert judge(books, raised, NOW, {Stage.CALLBACK: StageStatus(state=StageState.RUNNING)}) is None
 
 
 def test_a_callback_that_fails_says_how_many_items_had_succeeded() -> None:
-    verdict = judge(ENOUGH, policy(**EIGHT), NOW, CallbackStatus(state=CallbackState.FAILED, reason="A", message="b"))
+    failed = StageStatus(state=StageState.FAILED, reason="A", message="b")
+    verdict = judge(ENOUGH, policy(**EIGHT), NOW, {Stage.CALLBACK: failed})
 
     assert verdict == Verdict(
         False,

@@ -40,6 +40,19 @@ def revenue(currency: str) -> dict[str, object]:
     return {"section": "revenue", "value": f"{sum(map(_cents, _kept())) / 100:.2f} {currency}"}
 
 
+@app.task(name="reports.products")
+def products() -> list[str]:
+    """Every product that was sold."""
+    return sorted({order["product"] for order in _orders()})
+
+
+@app.task(name="reports.revenue_of")
+def revenue_of(product: str, currency: str) -> dict[str, object]:
+    """What was sold of one product and kept."""
+    cents = sum(_cents(order) for order in _kept() if order["product"] == product)
+    return {"section": product, "value": f"{cents / 100:.2f} {currency}"}
+
+
 @app.task(name="reports.best_products")
 def best_products(count: int) -> dict[str, object]:
     """The most sold ones."""

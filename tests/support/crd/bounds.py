@@ -57,6 +57,8 @@ BESIDE: Final[dict[str, Edits]] = {
     "spec.template.chain[].options.softTimeLimitSeconds": {"spec.template.chain.0.options.timeLimitSeconds": ABSENT},
     "spec.template.group[].options.timeLimitSeconds": {"spec.template.group.0.options.softTimeLimitSeconds": ABSENT},
     "spec.template.group[].options.softTimeLimitSeconds": {"spec.template.group.0.options.timeLimitSeconds": ABSENT},
+    "spec.before.options.timeLimitSeconds": {"spec.before.options.softTimeLimitSeconds": ABSENT},
+    "spec.before.options.softTimeLimitSeconds": {"spec.before.options.timeLimitSeconds": ABSENT},
     "spec.callback.options.timeLimitSeconds": {"spec.callback.options.softTimeLimitSeconds": ABSENT},
     "spec.callback.options.softTimeLimitSeconds": {"spec.callback.options.timeLimitSeconds": ABSENT},
     "spec.workers.pool": {"spec.template.options": {}, "spec.workers.concurrency": 1},

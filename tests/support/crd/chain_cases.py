@@ -1,12 +1,14 @@
-"""As `rule_cases`, for chains of tasks and for the callback, which may be one."""
+"""As `rule_cases`, for chains of tasks and for what runs once for the group, which may be one."""
 
 from typing import Final
 
 from support.crd.objects import CHAIN, TIME, Edits
-from support.crd.rule_cases import TASKS, Case
+from support.crd.rule_cases import FIXED, FROM_BEFORE, TASKS, Case
 
 IN_GROUP: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain or group"
 MISPLACED: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain"
+
+STAGES: Final = ("spec.before", "spec.callback")
 
 
 def chain(*tasks: object) -> Edits:
@@ -32,7 +34,7 @@ def task_chain(*tasks: object) -> Edits:
 CHAIN_CASES: Final[tuple[Case, ...]] = (
     Case(
         "",
-        "spec.template cannot change once the group has started: create a new TaskGroup instead",
+        FIXED,
         before={"spec.template": CHAIN},
         status={"startTime": TIME},
         accepted={"spec.template": CHAIN, "spec.items": [1, 2]},
@@ -92,37 +94,44 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
         accepted=chain_options(timeLimitSeconds=5, softTimeLimitSeconds=4),
         refused=chain_options(timeLimitSeconds=5, softTimeLimitSeconds=6),
     ),
-    Case(
-        "",
-        "spec.callback cannot change once the group has started: create a new TaskGroup instead",
-        before={"spec.callback": CHAIN},
-        status={"startTime": TIME},
-        accepted={"spec.callback": CHAIN, "spec.items": [1, 2]},
-        refused={"spec.callback": {"task": "images.send"}},
+    *(
+        Case(
+            "",
+            FIXED,
+            before=before,
+            status={"startTime": TIME},
+            accepted={**before, "spec.suspend": True},
+            refused=refused,
+        )
+        for stage in STAGES
+        for before, refused in (
+            ({stage: CHAIN}, {stage: {"task": "images.send"}}),
+            ({stage: CHAIN}, {}),
+            ({}, {stage: CHAIN}),
+        )
     ),
-    Case(
-        "",
-        "spec.callback cannot come or go once the group has started: create a new TaskGroup instead",
-        before={},
-        status={"startTime": TIME},
-        accepted={"spec.items": [1, 2]},
-        refused={"spec.callback": {"task": "images.send"}},
+    *(
+        Case(
+            stage,
+            MISPLACED,
+            accepted={stage: {"task": "a", "args": [1]}},
+            refused={stage: {"chain": [{"task": "a"}], "args": [1]}},
+        )
+        for stage in STAGES
     ),
-    Case(
-        "spec.callback",
-        MISPLACED,
-        accepted={"spec.callback": {"task": "a", "args": [1]}},
-        refused={"spec.callback": {"chain": [{"task": "a"}], "args": [1]}},
-    ),
-    Case(
-        "spec.callback.options",
-        "softTimeLimitSeconds must be smaller than timeLimitSeconds",
-        accepted={"spec.callback": {"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 4}}},
-        refused={"spec.callback": {"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 5}}},
+    *(
+        Case(
+            f"{stage}.options",
+            "softTimeLimitSeconds must be smaller than timeLimitSeconds",
+            accepted={stage: {"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 4}}},
+            refused={stage: {"task": "a", "options": {"timeLimitSeconds": 5, "softTimeLimitSeconds": 5}}},
+        )
+        for stage in STAGES
     ),
 )
 
 CHAIN_EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
+    "spec.itemsFrom": ((FROM_BEFORE,), ({**FROM_BEFORE, "spec.itemsFrom": {}},)),
     "spec.tasks[]": (
         (TASKS, task_chain({"task": "b"})),
         ({**TASKS, "spec.tasks": [{}]}, {**TASKS, "spec.tasks": [{"task": "a", "chain": [{"task": "b"}]}]}),
@@ -140,8 +149,11 @@ CHAIN_EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] =
         (group({"task": "a"}, {"chain": [{"task": "b"}]}), group(*({"task": "a"} for _ in range(32)))),
         (group({}), group({"task": "a", "chain": [{"task": "b"}]})),
     ),
-    "spec.callback": (
-        ({}, {"spec.callback": {"task": "a"}}, {"spec.callback": CHAIN}),
-        ({"spec.callback": {}}, {"spec.callback": {"task": "a", "chain": [{"task": "b"}]}}),
-    ),
+    **{
+        stage: (
+            ({}, {stage: {"task": "a"}}, {stage: CHAIN}),
+            ({stage: {}}, {stage: {"task": "a", "chain": [{"task": "b"}]}}),
+        )
+        for stage in STAGES
+    },
 }

@@ -140,6 +140,7 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         **COMMON,
         "items": [None, 1, 1.5, "a", {"b": [None]}, [[]]],
         "template": SIGNATURE,
+        "before": {**deepcopy(SIGNATURE), "args": [1], "prependResult": True},
         "callback": {**deepcopy(SIGNATURE), "args": [1], "input": "Summary"},
     },
     "sequence": {
@@ -152,7 +153,8 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
     "matrix": {**COMMON, "matrix": MATRIX, "template": SIGNATURE},
     "chain": {
         **COMMON,
-        "items": [1],
+        "itemsFrom": {"before": {}},
+        "before": {"chain": [{**deepcopy(SIGNATURE), "args": [1]}], "prependResult": False},
         "template": CHAIN,
         "callback": {"chain": [{**deepcopy(SIGNATURE), "args": [1]}], "input": "Results"},
     },
@@ -189,6 +191,7 @@ STATUS: Final[dict[str, Json]] = {
             "traceback": 'File "/app/shop.py", line 7, in resize\n  raise ValueError("bad")',
         }
     ],
+    "before": {"state": "Succeeded", "reason": "", "message": "", "result": "[1]"},
     "callback": {"state": "Failed", "reason": "ValueError", "message": "bad", "result": "[1]"},
     "workers": {"replicas": 1, "ready": 1, "busy": 1},
     "items": {"count": 6, "sha256": "0" * 64, "chunkSize": 2, "chunkStarts": "3"},

@@ -52,6 +52,15 @@ def task_options(**content: object) -> Edits:
 
 
 KEY: Final = {"name": "settings", "key": "a"}
+FIXED: Final = (
+    "template, matrix, itemsFrom, before and callback cannot change once the group has started: create a new TaskGroup"
+    " instead"
+)
+FROM_BEFORE: Final[Edits] = {
+    "spec.items": ABSENT,
+    "spec.itemsFrom": {"before": {}},
+    "spec.before": {"task": "images.list"},
+}
 CASES: Final[tuple[Case, ...]] = (
     Case(
         "",
@@ -62,7 +71,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case("", "the name must not contain dots", accepted={"metadata.name": "a-b"}, refused={"metadata.name": "a.b"}),
     Case(
         "",
-        "spec.template cannot change once the group has started: create a new TaskGroup instead",
+        FIXED,
         before={"spec.template": SIGNATURE},
         status={"startTime": TIME},
         accepted={"spec.template": SIGNATURE, "spec.items": [1, 2], "spec.suspend": True},
@@ -70,7 +79,7 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         "",
-        "spec.matrix cannot change once the group has started: create a new TaskGroup instead",
+        FIXED,
         before=COMBINED,
         status={"startTime": TIME},
         accepted={**COMBINED, "spec.suspend": True},
@@ -78,9 +87,16 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         "spec",
-        "items, sequence and matrix need a template, and tasks must have none: each of them is a signature itself",
+        "items, sequence, matrix and itemsFrom need a template, and tasks must have none: each of them is a signature"
+        " itself",
         accepted=TASKS,
         refused={"spec.template": ABSENT},
+    ),
+    Case(
+        "spec",
+        "itemsFrom.before needs spec.before, whose result is the list of items",
+        accepted=FROM_BEFORE,
+        refused={"spec.items": ABSENT, "spec.itemsFrom": {"before": {}}},
     ),
     Case(
         "spec",
@@ -271,11 +287,12 @@ CASES: Final[tuple[Case, ...]] = (
 
 EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
     "spec": (
-        ({}, SEQUENCE, COMBINED, TASKS),
+        ({}, SEQUENCE, COMBINED, FROM_BEFORE, TASKS),
         (
             {"spec.items": ABSENT},
             {"spec.sequence": {"count": 3}},
             {"spec.matrix": MATRIX},
+            {**FROM_BEFORE, "spec.items": [1]},
             {"spec.tasks": [{"task": "a"}]},
             {"spec.tasks": [{"task": "a"}], "spec.template": ABSENT},
             {"spec.sequence": {"count": 3}, "spec.tasks": [{"task": "a"}]},

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     MAX_FAILED_ITEMS_EXCEEDED = "MaxFailedItemsExceeded"
     DEADLINE_REACHED = "DeadlineReached"
     CANCELLED = "Cancelled"
+    BEFORE_FAILED = "BeforeFailed"
     CALLBACK_FAILED = "CallbackFailed"
     # one item
     LOST = "Lost"
@@ -71,6 +72,7 @@ class Reason(StrEnum):
     RESULTS_EXPIRED = "ResultsExpired"
     RESULT_TOO_LARGE = "ResultTooLarge"
     NOT_ONE_RESULT_EACH = "NotOneResultEach"
+    RESULT_UNUSABLE = "ResultUnusable"
     # life
     PENDING = "Pending"
     RUNNING = "Running"

@@ -98,8 +98,8 @@ class Signature(Model):
     chain: Annotated[list[Leaf], Field(min_length=1, max_length=MAX_CHAIN)] | None = Field(
         None,
         description=(
-            "Tasks that run one after another for each item; each gets the result of the one before as its first"
-            " argument. The result of the last is the item's; a failure of any is the item's."
+            "Tasks that run one after another; each gets the result of the one before as its first argument. The last"
+            " one's result, and the failure of any, is that of the whole."
         ),
     )
 
@@ -139,6 +139,15 @@ class Template(Signature):
     def members(self) -> tuple[Signature, ...]:
         """What is run for each item, one signature for each index that it takes."""
         return tuple(self.group) if self.group else (self,)
+
+
+class Before(Signature):
+    """What runs once, before all items."""
+
+    prepend_result: bool = Field(
+        False,
+        description="Its result goes in front of the args of each item's first task, unless that is immutable.",
+    )
 
 
 class CallbackInput(StrEnum):

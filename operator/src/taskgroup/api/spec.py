@@ -7,9 +7,10 @@ from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
 from taskgroup.api.control import OnDeadline, SuspendMode
+from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import SuccessPolicy
-from taskgroup.api.signature import SOFT_BELOW_HARD, Callback, Signature, Template
+from taskgroup.api.signature import SOFT_BELOW_HARD, Before, Callback, Signature, Template
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
 MAX_ITEMS = 100_000
@@ -119,19 +120,19 @@ class ChunkResult(StrEnum):
 
 
 class TaskGroupSpec(Model):
-    """N items of Celery work as one unit: give items, sequence or matrix with a template, or tasks without one.
+    """N items of Celery work as one unit: give items, sequence, matrix or itemsFrom with a template, or tasks without.
 
-    Exactly one of these four; kubectl says of none of them, or of two, only how many alternatives match.
+    Exactly one of these five; kubectl says of none of them, or of two, only how many alternatives match.
     """
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": [source]} for source in ("items", "sequence", "matrix", "tasks")],
+            "oneOf": [{"required": [source]} for source in ("items", "sequence", "matrix", "itemsFrom", "tasks")],
             **rules(
                 (
                     "has(self.template) != has(self.tasks)",
-                    "items, sequence and matrix need a template, and tasks must have none: each of them is a signature"
-                    " itself",
+                    "items, sequence, matrix and itemsFrom need a template, and tasks must have none: each of them is a"
+                    " signature itself",
                 ),
                 ("self.chunkSize == 1 || !has(self.tasks)", "chunkSize needs a template: tasks have one item each"),
                 (
@@ -168,8 +169,12 @@ class TaskGroupSpec(Model):
                 ),
                 (
                     "has(self.sequence) == has(oldSelf.sequence) && has(self.matrix) == has(oldSelf.matrix)"
-                    " && has(self.tasks) == has(oldSelf.tasks)",
+                    " && has(self.itemsFrom) == has(oldSelf.itemsFrom) && has(self.tasks) == has(oldSelf.tasks)",
                     "the source of items cannot change: create a new TaskGroup instead",
+                ),
+                (
+                    "!has(self.itemsFrom) || !has(self.itemsFrom.before) || has(self.before)",
+                    "itemsFrom.before needs spec.before, whose result is the list of items",
                 ),
             ),
         }
@@ -189,6 +194,9 @@ class TaskGroupSpec(Model):
         None,
         description="Combinations as items; not beside another source. Needs a template. Fixed once the group started.",
     )
+    items_from: ItemsFrom | None = Field(
+        None, description="Where else the items are; not beside another source. Needs a template."
+    )
     tasks: Annotated[list[Signature], Field(min_length=1, max_length=MAX_ITEMS)] | None = Field(
         None,
         description=(
@@ -197,7 +205,14 @@ class TaskGroupSpec(Model):
         ),
     )
     template: Template | None = Field(
-        None, description="What runs for every item of items, sequence or matrix. Fixed once the group has started."
+        None, description="What runs for every item, but for tasks. Fixed once the group has started."
+    )
+    before: Before | None = Field(
+        None,
+        description=(
+            "A task or chain that runs once, before all items, which wait until it has succeeded; the group fails when"
+            " it fails. Its result is $(before.result) in args and kwargs. Fixed once the group has started."
+        ),
     )
     chunk_size: Annotated[int, Field(ge=1, le=MAX_CHUNK)] = Field(
         1, description="Items in one message, for a task that takes a list: the template has $(items)."

@@ -21,11 +21,11 @@ MAX_FAILURES_BYTES = 8_192
 
 
 MAX_RESULT = 1_024
-"""Most characters of a callback's result in the status."""
+"""Most characters of a result in the status."""
 
 
-class CallbackState(StrEnum):
-    """Where a callback stands."""
+class StageState(StrEnum):
+    """Where a callback stands, or another task that runs once for the group."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -67,10 +67,10 @@ class WorkersStatus(Model):
     busy: Count = Field(0, description="Pods that held an item at the last look, up to 5 s ago.")
 
 
-class CallbackStatus(Model):
-    """What became of spec.callback."""
+class StageStatus(Model):
+    """What became of a task or chain that runs once for the group."""
 
-    state: CallbackState = Field(description="Pending, Running, Succeeded, Failed or Cancelled.")
+    state: StageState = Field(description="Pending, Running, Succeeded, Failed or Cancelled.")
     reason: Annotated[str, Field(max_length=256)] | None = Field(None, description="Exception class, when it failed.")
     message: Annotated[str, Field(max_length=1024)] | None = Field(None, description="Text of the exception.")
     result: Annotated[str, Field(max_length=MAX_RESULT)] | None = Field(
@@ -124,7 +124,8 @@ class TaskGroupStatus(Model):
     failures: Annotated[list[FailureStatus], Field(max_length=MAX_FAILURES)] | None = Field(
         None, description="Distinct failures, the most frequent first; at most 20, fewer when their texts are long."
     )
-    callback: CallbackStatus | None = Field(None, description="State and result of spec.callback, if there is one.")
+    before: StageStatus | None = Field(None, description="State and result of spec.before, if there is one.")
+    callback: StageStatus | None = Field(None, description="The same of spec.callback.")
     workers: WorkersStatus | None = Field(None, description="Worker pods.")
     items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")
     conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(

@@ -7,13 +7,21 @@ from taskgroup.api.names import NAME_MAX_LENGTH
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 
+_FIXED = ("template", "matrix", "itemsFrom", "before", "callback")
+"""Fields of the spec that say what is run."""
 
-def _fixed_once_started(field: str) -> tuple[str, str]:
-    """The rule about a field of the spec; that none comes or goes is said by rules of the spec."""
+
+def _fixed_once_started() -> tuple[str, str]:
+    """One rule for all of these fields: the definition has to stay small."""
+    same = " && ".join(
+        f"has(self.spec.{field}) == has(oldSelf.spec.{field})"
+        f" && (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})"
+        for field in _FIXED
+    )
     return (
-        "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
-        f" || !has(self.spec.{field}) || !has(oldSelf.spec.{field}) || self.spec.{field} == oldSelf.spec.{field}",
-        f"spec.{field} cannot change once the group has started: create a new TaskGroup instead",
+        f"!has(oldSelf.status) || !has(oldSelf.status.startTime) || ({same})",
+        f"{', '.join(_FIXED[:-1])} and {_FIXED[-1]} cannot change once the group has started: create a new TaskGroup"
+        " instead",
     )
 
 
@@ -27,14 +35,7 @@ class TaskGroup(Model):
                 f"the name must have at most {NAME_MAX_LENGTH} characters",
             ),
             ("!self.metadata.name.contains('.')", "the name must not contain dots"),
-            _fixed_once_started("template"),
-            _fixed_once_started("callback"),
-            (
-                "!has(oldSelf.status) || !has(oldSelf.status.startTime)"
-                " || has(self.spec.callback) == has(oldSelf.spec.callback)",
-                "spec.callback cannot come or go once the group has started: create a new TaskGroup instead",
-            ),
-            _fixed_once_started("matrix"),
+            _fixed_once_started(),
         )
     )
 

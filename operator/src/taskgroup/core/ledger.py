@@ -132,7 +132,7 @@ class Ledger:
 
     def is_dispatched(self) -> bool:
         """Whether anything was ever put on the queue."""
-        return any(self.cursors.values())
+        return any(self.cursors.values()) or bool(self.released) or bool(self.passed)
 
     def running_seconds(self, now: float) -> float:
         """Running time so far, suspension not counted."""

@@ -14,9 +14,11 @@ class Stage(StrEnum):
     """Named as the field of the spec; the name is a part of task ids."""
 
     CALLBACK = "callback"
+    BEFORE = "before"
 
 
 _FIRST_STEP = {stage: MAX_STEPS * (number + 1) for number, stage in enumerate(Stage)}
+"""A new stage comes last, so that the units of the others stay what books say they are."""
 _NUMBER = {stage: unit_of(0, step) for stage, step in _FIRST_STEP.items()}
 
 ALL_STEPS = MAX_STEPS * (len(Stage) + 1)
@@ -34,6 +36,11 @@ EVERY_STEP: Units = FrozenBitMap(unit_of(0, step) for step in range(ALL_STEPS))
 def stage_unit(stage: Stage, step: int = 0) -> int:
     """The unit of a stage's step, counted from 0."""
     return unit_of(0, _FIRST_STEP[stage] + step)
+
+
+def stage_units(stage: Stage) -> Units:
+    """All units that a stage can have."""
+    return FrozenBitMap(stage_unit(stage, step) for step in range(MAX_STEPS))
 
 
 def stage_of(unit: int) -> tuple[Stage, int] | None:

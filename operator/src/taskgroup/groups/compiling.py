@@ -19,6 +19,7 @@ from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.groups import success
 from taskgroup.core.items.limits import check_limits
+from taskgroup.core.items.placeholders import NOT_YET
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps
 from taskgroup.core.json_limits import Flaw, find_flaw
 from taskgroup.core.meta import Meta
@@ -42,7 +43,16 @@ class Compiler:
         """What is compiled of this generation already, or the spec compiled."""
         if compiled is not None and compiled.generation == meta.generation:
             return compiled
-        steps = compile_spec(meta.generation, dict(spec), meta.name, self._max_message_bytes)
+        return await self._compiled(compile_spec(meta.generation, dict(spec), meta.name, self._max_message_bytes))
+
+    async def complete(self, compiled: Compiled, meta: Meta, result: Any) -> Compiled:
+        """The same with the result of spec.before."""
+        if compiled.spec is None:
+            return compiled
+        steps = complete_spec(compiled.generation, compiled.spec, meta.name, self._max_message_bytes, result)
+        return await self._compiled(steps)
+
+    async def _compiled(self, steps: Generator[None, None, Compiled]) -> Compiled:
         # Most specs need less than a slice, and are not kept waiting by those that need many.
         finished = _advance(steps)
         while finished is None:
@@ -85,14 +95,21 @@ def compile_spec(
         parsed = yield from _parsed(spec)
     except ValidationError as error:
         return _invalid(generation, _sentence(error))
+    return (yield from complete_spec(generation, parsed, name, max_message_bytes))
+
+
+def complete_spec(
+    generation: int, spec: TaskGroupSpec, name: str, max_message_bytes: int, before: Any = NOT_YET
+) -> Generator[None, None, Compiled]:
+    """The work of a spec that was read, with the result of spec.before once it is known; in small steps."""
     try:
-        work = yield from compile_steps(parsed, name, max_message_bytes)
-        yield from _check_kinds(work, parsed.workers.pool)
+        work = yield from compile_steps(spec, name, max_message_bytes, before)
+        yield from _check_kinds(work, spec.workers.pool)
     except InvalidSpecError as error:
-        return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
-    if sentence := success.flaw(parsed, work.total):
-        return Compiled(generation, parsed, invalid=Trouble(Reason.INVALID_SPEC, sentence))
-    return Compiled(generation, parsed, work)
+        return Compiled(generation, spec, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
+    if not work.awaits_items and (sentence := success.flaw(spec, work.total)):
+        return Compiled(generation, spec, invalid=Trouble(Reason.INVALID_SPEC, sentence))
+    return Compiled(generation, spec, work)
 
 
 def _parsed(spec: dict[str, Any]) -> Generator[None, None, TaskGroupSpec]:

@@ -5,6 +5,7 @@ in the cluster, the broker and the results.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
@@ -35,11 +36,29 @@ class Compiled:
     invalid: Trouble | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BeforeResult:
+    """What spec.before has returned, and the work with it."""
+
+    generation: int
+    """Of the spec that was compiled with it."""
+    task_id: str
+    found: Failure | tuple[Any]
+    """The value, or why there is none."""
+    work: Work | None = None
+    flaw: Failure | None = None
+    """Why nothing can be run with it."""
+    shown: str | None = None
+    """The result as JSON where it is short."""
+
+
 @dataclass(slots=True)
 class Intake:
     """Written by `observe` alone: how the group is reached."""
 
     compiled: Compiled
+    before: BeforeResult | None = None
+    """None while spec.before has not succeeded, and while its result was not read."""
     link: Link | None = None
     pool_spec: PoolSpec | None = None
     """The group's own workers, described; None while a Secret or a valid spec is missing."""

@@ -1,12 +1,12 @@
 """The look at a group: everything a decision depends on, read from the cluster, the broker and the loop's memory."""
 
-import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from taskgroup.api.names import FINALIZER
-from taskgroup.api.status import MAX_RESULT, TaskGroupStatus
+from taskgroup.api.status import TaskGroupStatus
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.cutting import cut_now
@@ -15,21 +15,21 @@ from taskgroup.core.groups.recovery import needs_books
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.nulls import dropped_nulls
 from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
-from taskgroup.core.stages import Stage
+from taskgroup.core.stages import EVERY_STEP, Stage
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
 from taskgroup.core.trouble import Trouble
+from taskgroup.groups.before_result import BeforeReader, has_succeeded, result_of
 from taskgroup.groups.chunk_results import ChunkResults
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.inline_pool import inline_pool, route_of
-from taskgroup.groups.memory import Intake, Memory
+from taskgroup.groups.memory import BeforeResult, Intake, Memory
 from taskgroup.loops.clock import NEVER, Clock
 from taskgroup.loops.meeting import Meeting
 from taskgroup.transport.errors import BrokerError
 
-_MOST_SHOWN_BYTES = 16_384
-"""Of a stored result that may be short enough to be shown."""
 ROTATION_SECONDS = 300
 """How late a changed Secret may be noticed whose old URL still works."""
 
@@ -53,6 +53,7 @@ class Observer:
     def __init__(self, linker: Linker, compiler: Compiler, clock: Clock, resync_seconds: float) -> None:
         self._linker = linker
         self._compiler = compiler
+        self._reader = BeforeReader(compiler)
         self._clock = clock
         self._resync = resync_seconds
 
@@ -62,8 +63,12 @@ class Observer:
         await self._compile(intake, meta, body["spec"])
         if meta.finalized and not meta.deleting:
             await self._link(intake, meta, meeting)
-        work = cut_now(intake.compiled.work, record.status)
         queue, books, trouble = await self._broker(memory, meta, meeting)
+        try:
+            work, results = await self._results(memory, meta, queue, books)
+        except BrokerError as error:
+            # Without the result of spec.before nobody knows what the items are.
+            queue, books, trouble, work, results = None, None, Trouble(error.reason, error.message), None, {}
         return Observed(
             meta=meta,
             spec=intake.compiled.spec,
@@ -77,7 +82,8 @@ class Observer:
             servers=intake.link.address.servers if intake.link else frozenset(),
             view=meeting.view,
             completions=await _judged(memory, meta, work),
-            callback_result=await self._callback_result(memory, meta),
+            results=results,
+            before_flaw=intake.before.flaw if intake.before else None,
             carried=record.carried,
             suspicions=memory.searches.suspicions,
             dropped_nulls=_dropped_nulls(body, record.status),
@@ -135,24 +141,45 @@ class Observer:
         if not needs_books(memory.record.ledger, queue.state, is_adopted=is_adopted):
             return None
         work = cut_now(memory.intake.compiled.work, memory.record.status)
-        return await link.connection.groups.books(meta.uid, work.units if work else memory.record.ledger.units)
+        units = work.units if work else memory.record.ledger.units
+        if work is not None and work.awaits_items:
+            units = EVERY_STEP
+        return await link.connection.groups.books(meta.uid, units)
 
-    async def _callback_result(self, memory: Memory, meta: Meta) -> str | None:
-        """What the status shows of it: nothing that is long, or cannot be read now."""
-        work, link, ledger = memory.intake.compiled.work, memory.intake.link, memory.record.ledger
-        units = work.stage(Stage.CALLBACK) if work else NONE
-        if link is None or not units or units.max() not in ledger.passed | _completions(memory).succeeded:
+    async def _results(
+        self, memory: Memory, meta: Meta, queue: QueueState | None, books: BrokerBooks | None
+    ) -> tuple[Work | None, Mapping[Stage, str]]:
+        """The work with the result of spec.before, and what the status shows of results.
+
+        While the broker cannot be asked nothing is read for the first time: it may have lost its data, and the results
+        with them. Then nobody knows the work.
+        """
+        work, link = memory.intake.compiled.work, memory.intake.link
+        if work is None or not work.stages or link is None:
+            return cut_now(work, memory.record.status), {}
+        ledger = memory.record.ledger
+        known = replace(
+            ledger,
+            passed=ledger.passed | _completions(memory).succeeded,
+            attempts=books.attempts if books else ledger.attempts,
+        )
+        if queue is None and memory.intake.before is None and has_succeeded(work.stage(Stage.BEFORE), known):
+            return None, {}
+        before = memory.intake.before = await self._before(memory, meta, known)
+        shown = {Stage.BEFORE: before.shown if before else None}
+        shown[Stage.CALLBACK] = await result_of(link.connection.results, meta.uid, work.stage(Stage.CALLBACK), known)
+        results = {stage: text for stage, text in shown.items() if text is not None}
+        return cut_now((before.work if before else None) or work, memory.record.status), results
+
+    async def _before(self, memory: Memory, meta: Meta, ledger: Ledger) -> BeforeResult | None:
+        """None until it has succeeded, and when nobody needs it any more."""
+        compiled, link = memory.intake.compiled, memory.intake.link
+        units = compiled.work.stage(Stage.BEFORE) if compiled.work else NONE
+        if link is None or not has_succeeded(units, ledger) or phase_of(memory.record.status) is not Phase.RUNNING:
             return None
-        name = task_id(meta.uid, units.max(), ledger.attempts.get(units.max(), 0))
-        try:
-            (size,) = await link.connection.results.sizes([name])
-            if not 0 < size <= _MOST_SHOWN_BYTES:
-                return None
-            (stored,) = await link.connection.results.values([name], _MOST_SHOWN_BYTES)
-        except BrokerError:
-            return None
-        text = json.dumps(stored.value, ensure_ascii=False) if stored and stored.status == "SUCCESS" else ""
-        return text if 0 < len(text) <= MAX_RESULT else None
+        name, known = task_id(meta.uid, units.max(), ledger.attempts.get(units.max(), 0)), memory.intake.before
+        items = memory.record.status.items
+        return await self._reader.read(link.connection.results, name, known, compiled, meta, items)
 
 
 def _dropped_nulls(body: Mapping[str, Any], status: TaskGroupStatus) -> int:

@@ -15,7 +15,7 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import FIRST_UNITS
+from taskgroup.core.stages import FIRST_UNITS, Stage, stage_unit
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import STEP_SIZE, Units, steps_in
 from taskgroup.groups.callback_input import ResultsGoneError, TooManyResultsError, callback_input
@@ -23,6 +23,7 @@ from taskgroup.results.failures import UNREADABLE
 from taskgroup.results.port import Results
 
 PART_UNITS = 1_000
+_CALLBACK = FrozenBitMap([stage_unit(Stage.CALLBACK)])
 PART_BYTES = 2 * 1024 * 1024
 """Of stored results in memory at once; the objects that they become take several times that."""
 
@@ -63,7 +64,7 @@ class StepResults:
         """All of the units, in parts that are small enough to be in memory."""
         for start in range(0, len(units), PART_UNITS):
             batch = units[start : start + PART_UNITS]
-            if begins := batch & FIRST_UNITS:
+            if begins := batch & _CALLBACK:
                 yield await self._begun(begins)
                 batch -= begins
             taking = self._taking(batch)
@@ -74,7 +75,7 @@ class StepResults:
                     yield part
 
     async def _begun(self, units: Units) -> Part:
-        """The callback, which is the only stage."""
+        """The callback."""
         (unit,) = units
         try:
             values = await callback_input(self._results, self._uid, self._work, self._ledger)

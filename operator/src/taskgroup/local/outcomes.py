@@ -14,7 +14,8 @@ from taskgroup.results.port import Results
 async def write_results(path: Path, uid: str, work: Work, ledger: Ledger, results: Results) -> None:
     """One JSON object a line, as `taskgroup results` prints them; of a chain the result of its last step."""
     with path.open("w", encoding="utf-8") as out:
-        shape = Shape(work.total, partial(_last_unit, work), work.chunks, work.chunking.flattens)
+        # Items that spec.before has found are in the ledger alone.
+        shape = Shape(max(work.total, ledger.total), partial(_last_unit, work), work.chunks, work.chunking.flattens)
         async for line in lines(shape, results, uid, ledger, ledger.attempts):
             out.write(f"{json_line(line)}\n")
 

@@ -35,7 +35,7 @@ def _lines(plan: Preview) -> Iterator[str]:
     yield ""
     yield from (f"  {name:<11} {value}" for name, value in _figures(plan))
     yield ""
-    yield f"The first {len(plan.first):,} of {plan.messages:,} messages:" if plan.first else "No messages are shown."
+    yield f"The first {len(plan.first):,} of {plan.messages:,} messages:" if plan.first else _why_none(plan)
     yield ""
     for message in plan.first:
         yield from _message(message)
@@ -50,11 +50,15 @@ def _lines(plan: Preview) -> Iterator[str]:
 
 def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
     workers, sizes = plan.workers, plan.sizes
-    yield "items", f"{plan.items:,}"
-    yield "messages", f"{plan.messages:,}{_per_item(plan)}"
-    part = f" (of {sizes.measured:,} that were measured)" if sizes.measured < plan.messages else ""
-    yield "bytes", f"{sizes.average:,} on average, {sizes.largest:,} at most{part}"
-    yield "priorities", ", ".join(f"{count:,} with {priority}" for priority, count in plan.priorities.items())
+    if plan.before:
+        what = "; its result is the items" if plan.finds_items else ""
+        yield "before", f"{' | '.join(plan.before)}, once, before all items{what}"
+    if not plan.finds_items:
+        yield "items", f"{plan.items:,}"
+        yield "messages", f"{plan.messages:,}{_per_item(plan)}"
+        part = f" (of {sizes.measured:,} that were measured)" if sizes.measured < plan.messages else ""
+        yield "bytes", f"{sizes.average:,} on average, {sizes.largest:,} at most{part}"
+        yield "priorities", ", ".join(f"{count:,} with {priority}" for priority, count in plan.priorities.items())
     pods = f"{workers.pods:,} {'pod' if workers.pods == 1 else 'pods'} at most"
     yield "workers", f"{pods}, {workers.concurrency} items in each ({workers.pool}): {workers.slots:,} at once"
     yield "stopping", f"a pod may take {workers.grace_seconds:,} s to finish what it runs"
@@ -63,6 +67,12 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
     yield "deadline", f"{plan.deadline_seconds:,} s" if plan.deadline_seconds is not None else "none"
     if plan.callback:
         yield "callback", f"{' | '.join(plan.callback)}, once, when all items have succeeded"
+
+
+def _why_none(plan: Preview) -> str:
+    if plan.finds_items:
+        return "Nobody knows the messages of the items before spec.before has run."
+    return "No messages are shown."
 
 
 def _per_item(plan: Preview) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from taskgroup.api.signature import Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.workers import Pool
 from taskgroup.broker.envelope import MessageTemplate
@@ -81,6 +82,10 @@ class Preview:
     workers: PlannedWorkers
     parallelism: int | None
     deadline_seconds: int | None
+    before: tuple[str, ...]
+    """Names of the tasks that run before all items."""
+    finds_items: bool
+    """Their result is the items: nobody knows yet how many there are."""
     callback: tuple[str, ...]
     """Names of the tasks that run once all items have succeeded."""
     first: tuple[PlannedMessage, ...] = field(repr=False)
@@ -103,10 +108,16 @@ def preview(checked: Checked, messages: int) -> Preview:
         workers=_workers(spec, work),
         parallelism=spec.parallelism,
         deadline_seconds=spec.active_deadline_seconds,
-        callback=tuple(leaf.task for leaf in spec.callback.leaves()) if spec.callback else (),
+        before=_names(spec.before),
+        finds_items=work.awaits_items,
+        callback=_names(spec.callback),
         first=tuple(_planned(work, unit) for unit in itertools.islice(_in_order(work), messages)),
         warnings=(*advise(spec, work), *advise_on_size(checked.object_bytes)),
     )
+
+
+def _names(signature: Signature | None) -> tuple[str, ...]:
+    return tuple(leaf.task for leaf in signature.leaves()) if signature else ()
 
 
 def _in_order(work: Work) -> Iterator[int]:
@@ -132,13 +143,13 @@ def _planned(work: Work, unit: int) -> PlannedMessage:
 def _sizes(work: Work, messages: int) -> Sizes:
     templates = dict[str, MessageTemplate]()
     lengths = [_length(work, unit, templates) for unit in _spread(work, messages)]
-    return Sizes(sum(lengths) // len(lengths), max(lengths), len(lengths))
+    return Sizes(sum(lengths) // max(len(lengths), 1), max(lengths, default=0), len(lengths))
 
 
 def _spread(work: Work, messages: int) -> Iterator[int]:
     """The units of items at equal distances, the last one among them."""
-    distance = -(-messages // _MEASURED)
-    for index in sorted({*work.entries[::distance], work.entries.max()}):
+    distance = max(1, -(-messages // _MEASURED))
+    for index in sorted({*work.entries[::distance], *work.entries[-1:]}):
         yield from (unit_of(index, step) for step in range(work.place(index)[1]))
 
 
@@ -154,4 +165,5 @@ def _length(work: Work, unit: int, templates: dict[str, MessageTemplate]) -> int
 def _workers(spec: TaskGroupSpec, work: Work) -> PlannedWorkers:
     workers = spec.workers
     grace = workers.termination_grace_period_seconds or grace_seconds(work)
-    return PlannedWorkers(pods_for(len(work.entries), workers), workers.concurrency, workers.pool, grace)
+    pods = workers.max_replicas if work.awaits_items else pods_for(len(work.entries), workers)
+    return PlannedWorkers(pods, workers.concurrency, workers.pool, grace)

@@ -36,13 +36,17 @@ def _broken(name: str, spec: TaskGroupSpec) -> Iterator[str]:
 
 
 def _of_sources(spec: TaskGroupSpec) -> Iterator[str]:
-    if sum(source is not None for source in (spec.items, spec.sequence, spec.matrix, spec.tasks)) != 1:
-        yield "spec: give exactly one of items, sequence, matrix and tasks"
+    if sum(source is not None for source in (spec.items, spec.sequence, spec.matrix, spec.items_from, spec.tasks)) != 1:
+        yield "spec: give exactly one of items, sequence, matrix, itemsFrom and tasks"
     if (spec.template is None) == (spec.tasks is None):
         yield (
-            "spec: items, sequence and matrix need a template, and tasks must have none: each of them is a signature"
-            " itself"
+            "spec: items, sequence, matrix and itemsFrom need a template, and tasks must have none: each of them is a"
+            " signature itself"
         )
+    if spec.items_from is not None and spec.items_from.before is None:
+        yield "spec.itemsFrom: say where the items are: before"
+    if spec.items_from is not None and spec.before is None:
+        yield "spec: itemsFrom.before needs spec.before, whose result is the list of items"
     if spec.chunk_size != 1 and spec.tasks is not None:
         yield "spec: chunkSize needs a template: tasks have one item each"
 
@@ -50,6 +54,8 @@ def _of_sources(spec: TaskGroupSpec) -> Iterator[str]:
 def _signatures(spec: TaskGroupSpec) -> Iterator[tuple[str, Signature]]:
     if spec.template is not None:
         yield from _of_template(spec.template)
+    if spec.before is not None:
+        yield "spec.before", spec.before
     if spec.callback is not None:
         yield "spec.callback", spec.callback
     for index, signature in enumerate(spec.tasks or ()):

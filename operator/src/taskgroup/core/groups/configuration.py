@@ -13,10 +13,12 @@ def trouble(seen: Observed) -> Trouble | None:
     if seen.invalid is not None:
         return seen.invalid
     known, work = seen.status.items, seen.work
-    if work is None or known is None or phase_of(seen.status) is not Phase.RUNNING:
+    if work is None or known is None or work.awaits_items or phase_of(seen.status) is not Phase.RUNNING:
         return None
     if work.total >= known.count and work.digest(known.count) == known.sha256:
         return _too_many_starts(work)
+    if work.found_items:
+        return None
     return Trouble(
         Reason.ITEMS_CHANGED,
         f"The template or the first {known.count} items are not those that the group started with:"

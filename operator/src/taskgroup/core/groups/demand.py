@@ -5,8 +5,9 @@ from dataclasses import replace
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.exchange import Demand
+from taskgroup.core.groups import before
 from taskgroup.core.groups.callback import is_open
-from taskgroup.core.groups.outcome import Verdict
+from taskgroup.core.groups.outcome import Verdict, is_cut_off
 from taskgroup.core.groups.suspects import suspects
 from taskgroup.core.groups.unknown_task import held_back
 from taskgroup.core.items.work import Work
@@ -23,7 +24,9 @@ def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
     items = ledger.open_entries - max(0, len(one_by_one) - 1)
     chunks = f" in {ledger.open_entries} messages" if ledger.chunks.size > 1 else ""
     reason = f"{ledger.unfinished} items are left{chunks}, {spec.workers.concurrency} at once in a pod."
-    if not ledger.unfinished and is_open(ledger, work, spec):
+    if before.is_open(ledger, work):
+        items, reason = 1, "spec.before comes first."
+    elif not ledger.unfinished and is_open(ledger, work, spec):
         items, reason = 1, "The callback is left."
     return Demand(items=items, over=ledger.over, reason=reason)
 
@@ -34,6 +37,6 @@ def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger) 
     What a dead worker held would keep another one waiting for ever, so it is given back. Neither when the end came
     before some items had ended: what is left was cancelled.
     """
-    is_whole, reason = not status.cancelled, "The group has ended."
+    is_whole, reason = not is_cut_off(status, verdict), "The group has ended."
     leftovers = verdict is not None and is_whole
     return Demand(ended=True, leftovers=leftovers, give_back=is_whole, over=ledger.over, reason=reason)

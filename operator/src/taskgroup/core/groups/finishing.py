@@ -1,18 +1,20 @@
 """The end of a group: the outcome is frozen, what still runs is stopped, and the object may expire."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from taskgroup.api.status import CallbackStatus
+from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.groups import configuration, demand, unknown_task
-from taskgroup.core.groups.callback import at_end
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.outcome import Verdict, decided
+from taskgroup.core.groups.outcome import Verdict, decided, is_cut_off
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
 from taskgroup.core.groups.planning import plan_for
 from taskgroup.core.groups.resting import FOREVER, can_rest
+from taskgroup.core.groups.stage_progress import at_end, written_stages
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import seconds, timestamp
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.status.status_input import StatusInput
@@ -26,11 +28,10 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
     the operator died between the two. Where there is no rest, one transition does both.
     """
     if not shown.ledger.unfinished:
-        finished = _finished(seen, shown.ledger, verdict, now, shown.callback)
+        finished = _finished(seen, shown.ledger, verdict, now, shown.stages)
         return replace(finished, save=True, forget=forget)
     ledger = shown.ledger.cancelled_rest()
-    callback = at_end(shown.callback)
-    ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger, active=0, callback=callback)
+    ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger, active=0, stages=at_end(shown.stages))
     # At once, and not with the second transition: until then workers would go on taking items that count as cancelled.
     actions = _withdraw(seen) if ledger.cancelled else ()
     plan = plan_for(seen, ended, now, actions=actions, save=True, transition=True, forget=forget, wake_after=0.0)
@@ -43,10 +44,14 @@ def finish(seen: Observed, now: float) -> Plan:
 
 
 def _finished(
-    seen: Observed, ledger: Ledger, verdict: Verdict | None, now: float, callback: CallbackStatus | None = None
+    seen: Observed,
+    ledger: Ledger,
+    verdict: Verdict | None,
+    now: float,
+    stages: Mapping[Stage, StageStatus] | None = None,
 ) -> Plan:
     shown = StatusInput(
-        callback=at_end(callback or seen.status.callback),
+        stages=at_end({**written_stages(seen.status), **(stages or {})}),
         phase=Phase.FINISHED,
         ledger=ledger,
         verdict=verdict,
@@ -84,7 +89,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         seen,
         shown,
         now,
-        actions=_withdraw(seen) if seen.status.cancelled else (),
+        actions=_withdraw(seen) if is_cut_off(seen.status, verdict) else (),
         save=ledger != seen.ledger,
         demand=asked,
         rests=rests,

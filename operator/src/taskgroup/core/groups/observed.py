@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
-from taskgroup.core.completions import Completions
+from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.exchange import View
 from taskgroup.core.groups.pace import Pace
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
+from taskgroup.core.stages import Stage
 from taskgroup.core.trouble import Trouble
 from taskgroup.core.units import Units
 
@@ -137,8 +138,10 @@ class Observed:
     view: View | None = None
     """What the pool said last; None while it has said nothing."""
     completions: Completions = field(default_factory=Completions)
-    callback_result: str | None = None
-    """The callback's value as JSON, once it has succeeded and when it is short enough to be shown."""
+    results: Mapping[Stage, str] = field(default_factory=dict)
+    """Values of stages as JSON, once they have succeeded and when they are short enough to be shown."""
+    before_flaw: Failure | None = None
+    """Why the result of spec.before cannot be used."""
     carried: Carried = field(default_factory=Carried)
     suspicions: tuple[Suspicion, ...] = ()
     """The last two searches at most, the older first."""

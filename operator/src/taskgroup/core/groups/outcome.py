@@ -1,16 +1,22 @@
 """When a group has ended, and how."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from taskgroup.api.control import OnDeadline
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.api.status import CallbackState, CallbackStatus, TaskGroupStatus
+from taskgroup.api.status import StageState, StageStatus, TaskGroupStatus
 from taskgroup.core.groups.success import exceeds, is_met, is_out_of_reach, needed
 from taskgroup.core.groups.unknown_task import sentence
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import find
+
+_CUT_SHORT = (Reason.DEADLINE_EXCEEDED, Reason.DEADLINE_REACHED, Reason.CANCELLED)
+NO_STAGES: Mapping[Stage, StageStatus] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,43 +28,62 @@ class Verdict:
     message: str
 
 
-def judge(ledger: Ledger, spec: TaskGroupSpec, now: float, callback: CallbackStatus | None = None) -> Verdict | None:
-    """The outcome, or None while the group goes on; `callback` is what became of it, where there is one."""
+def judge(
+    ledger: Ledger, spec: TaskGroupSpec, now: float, stages: Mapping[Stage, StageStatus] = NO_STAGES
+) -> Verdict | None:
+    """The outcome, or None while the group goes on; `stages` is what became of what runs once for it."""
+    before, callback = stages.get(Stage.BEFORE), stages.get(Stage.CALLBACK)
+    if before is not None and before.state is not StageState.SUCCEEDED:
+        return _without_items(before, ledger, spec, now)
     failed = _failed(ledger, spec)
     if failed is not None or not is_met(ledger, spec):
         return failed or cut_short(ledger, spec, now)
     verdict = _succeeded(ledger, spec)
-    if callback is None or callback.state is CallbackState.SUCCEEDED:
+    if callback is None or callback.state is StageState.SUCCEEDED:
         return verdict
-    if callback.state is CallbackState.FAILED:
+    if callback.state is StageState.FAILED:
         text = f"{verdict.message[:-1]}, but the callback failed: {callback.reason}: {callback.message}"
         return Verdict(False, Reason.CALLBACK_FAILED, text)
     return cut_short(ledger, spec, now)
 
 
-def cut_short(ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
-    """The outcome of a group that ends before its work does: it was cancelled, or its deadline has passed."""
+def _without_items(before: StageStatus, ledger: Ledger, spec: TaskGroupSpec, now: float) -> Verdict | None:
+    if before.state is StageState.FAILED:
+        return Verdict(False, Reason.BEFORE_FAILED, f"spec.before failed: {before.reason}: {before.message}")
+    verdict = cut_short(ledger, spec, now, "spec.before")
+    if verdict is not None and verdict.success:
+        # Without it there is nothing that could be taken as it is.
+        return replace(verdict, success=False, reason=Reason.DEADLINE_EXCEEDED)
+    return verdict
+
+
+def cut_short(ledger: Ledger, spec: TaskGroupSpec, now: float, last: str = "the callback") -> Verdict | None:
+    """The outcome of a group that ends before its work does: it was cancelled, or its deadline has passed.
+
+    `last` is what is left where no item is.
+    """
+    left = _left(ledger, last)
     if spec.cancel:
-        return Verdict(False, Reason.CANCELLED, f"spec.cancel is true: {_left(ledger)} had not ended.")
+        return Verdict(False, Reason.CANCELLED, f"spec.cancel is true: {left} had not ended.")
     limit = spec.active_deadline_seconds
     if limit is None or ledger.running_seconds(now) < limit:
         return None
-    text = f"{_left(ledger)} had not ended after activeDeadlineSeconds ({limit} s)."
+    text = f"{left} had not ended after activeDeadlineSeconds ({limit} s)."
     why = f" {sentence(ledger)}." if ledger.unknown_tasks else ""
     if spec.on_deadline is OnDeadline.PARTIAL:
         return Verdict(True, Reason.DEADLINE_REACHED, f"{_upper(text)} onDeadline is Partial.{why}")
     return Verdict(False, Reason.DEADLINE_EXCEEDED, _upper(text) + why)
 
 
-def _left(ledger: Ledger) -> str:
+def _left(ledger: Ledger, last: str) -> str:
     """What has not ended; nobody can count the items of a group that never could be read."""
     if ledger.unfinished:
         return f"{ledger.unfinished} of {ledger.total} items"
-    return "the callback" if ledger.total else "the group"
+    return last if ledger.total or last == "spec.before" else "the group"
 
 
 def _upper(text: str) -> str:
-    return text[0].upper() + text[1:]
+    return text if text.startswith("spec.") else text[0].upper() + text[1:]
 
 
 def _succeeded(ledger: Ledger, spec: TaskGroupSpec) -> Verdict:
@@ -90,6 +115,11 @@ def _failures(ledger: Ledger) -> str:
         kinds[group.failure.reason] += len(group.indexes)
     names = ", ".join(f"{reason} ({count})" for reason, count in kinds.most_common(3))
     return f"{len(ledger.failed)} of {ledger.total} items failed: {names}"
+
+
+def is_cut_off(status: TaskGroupStatus, verdict: Verdict | None) -> bool:
+    """Whether the end came before everything had ended: the rest is stopped."""
+    return bool(status.cancelled) or (verdict is not None and verdict.reason in _CUT_SHORT)
 
 
 def decided(status: TaskGroupStatus) -> Verdict | None:

@@ -124,9 +124,7 @@ def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
             rests=rests,
             wake_after=None if rests else wake_after,
         )
-    shown = StatusInput(
-        phase=Phase.RUNNING, ledger=ledger, needs_workers=bool(ledger.unfinished), start_time=timestamp(now)
-    )
+    shown = StatusInput(phase=Phase.RUNNING, ledger=ledger, needs_workers=True, start_time=timestamp(now))
     return plan_for(seen, shown, now, transition=True, extra_events=_warnings(seen), wake_after=0.0)
 
 

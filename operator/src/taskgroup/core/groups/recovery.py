@@ -14,10 +14,11 @@ from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import FIRST_UNITS, STAGE_UNITS
+from taskgroup.core.stages import FIRST_UNITS, STAGE_UNITS, Stage, stage_units
 from taskgroup.core.units import Units, after, before, units_from, units_of, without_items
 
 POISON = Failure(Reason.LOST, f"{MAX_LOSSES + 1} workers died while they ran it.")
+_BEFORE = stage_units(Stage.BEFORE)
 MAX_MISSED = 3
 """How often a missing item is dispatched again."""
 HOPELESS = Failure(
@@ -109,11 +110,13 @@ def mark_missing(ledger: Ledger, absent: Units, now: float) -> tuple[Ledger, tup
 def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:
     """The broker lost the group's state: whatever has not ended gets a new task id and waits for a dispatch.
 
-    A chain begins anew, because the results of its steps may be lost, too.
+    A chain begins anew, because the results of its steps may be lost, too; so does what comes before the items, while
+    some of them need its result.
     """
     again = dispatched - ledger.ended
     used = ledger.released | after(ledger.passed)
-    later = without_items(used - (ledger.passed & STAGE_UNITS), ledger.ended)
+    stages = STAGE_UNITS - _BEFORE if ledger.unfinished or not ledger.total else STAGE_UNITS
+    later = without_items(used - (ledger.passed & stages), ledger.ended)
     attempts = {unit: ledger.attempts.get(unit, 0) + 1 for unit in again | later}
-    anew = replace(ledger, released=NONE, passed=ledger.passed & (units_of(ledger.ended, ledger.steps) | STAGE_UNITS))
+    anew = replace(ledger, released=NONE, passed=ledger.passed & (units_of(ledger.ended, ledger.steps) | stages))
     return replace(anew.renewed(attempts), returned=(ledger.returned - later) | again, nonce=nonce)

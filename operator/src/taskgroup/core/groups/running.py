@@ -6,11 +6,12 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
+from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
-from taskgroup.core.groups import demand, recovery, unknown_task
+from taskgroup.core.groups import before, demand, recovery, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
-from taskgroup.core.groups.callback import callback_status, has_begun, is_open
+from taskgroup.core.groups.callback import has_begun, is_open
 from taskgroup.core.groups.configuration import too_late
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.finishing import decide
@@ -21,10 +22,12 @@ from taskgroup.core.groups.plan import Event, Open, Plan, Renew
 from taskgroup.core.groups.planning import FOLLOW_SECONDS, TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.sending import sending
+from taskgroup.core.groups.stage_progress import stage_status
 from taskgroup.core.groups.success import without_rest
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import find, seconds
 from taskgroup.core.status.phase import Phase, is_suspended
 from taskgroup.core.status.status_input import StatusInput
@@ -43,6 +46,8 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
         late = too_late(work.total - seen.ledger.total, "after the callback had begun")
         work = work.first(seen.ledger.total)
         seen = replace(seen, work=work)
+    if work.awaits_items:
+        seen = before.only_stages(seen)
     fails_unknown = spec.on_unknown_task is OnUnknownTask.FAIL_ITEM
     books = with_total(seen.ledger, work)
     account_now = account(books, seen.completions, work, now, seen.servers, fails_unknown=fails_unknown)
@@ -57,7 +62,7 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
         return _state_differs(context, seen.state)
     ledger, again = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
     context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
-    verdict = judge(ledger, spec, now, callback_status(ledger, work, seen.callback_result))
+    verdict = judge(ledger, spec, now, _stages(context))
     if verdict is not None:
         return decide(seen, _shown(context), verdict, now, forget=_ignored(context))
     ledger = without_rest(ledger, spec)
@@ -121,8 +126,9 @@ def _opened(context: Context, ledger: Ledger, reason: str, *extra_events: Event)
 def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     """A task that is newly unknown is saved before anything else, or the next operator would dispatch everything again.
 
-    Where chunks begin is written before they are dispatched. The end of a suspension is a transition, too: what is
-    dispatched before the status says so would stay on the queue if the group were suspended again.
+    Where chunks begin is written before they are dispatched, and so are items that were found: a list that differs from
+    theirs is refused from then on. The end of a suspension is a transition, too: what is dispatched before the status
+    says so would stay on the queue if the group were suspended again.
     """
     context, extra_events = _interrupted(context)
     seen, ledger, now = context.seen, context.ledger, context.now
@@ -133,6 +139,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     actions = (*_renewals(context), *again, *dispatches, *recovery.search(seen, context.in_flight, now))
     returns = context.unknown | context.interrupted
     rests = context.spec.suspend and not context.in_flight and not returns and can_rest(seen)
+    is_resumed = not context.spec.suspend and is_suspended(seen.status)
     clock_changed = ledger.running_since != seen.ledger.running_since
     return plan_for(
         seen,
@@ -140,7 +147,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         now,
         actions=actions,
         save=clock_changed or _has_turned(seen.ledger, ledger),
-        transition=_has_new_chunks(context) or (not context.spec.suspend and is_suspended(seen.status)),
+        transition=is_resumed or _has_new_chunks(context) or before.is_result_new(seen, context.work),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=_ignored(context),
@@ -174,15 +181,26 @@ def _interrupted(context: Context) -> tuple[Context, tuple[Event, ...]]:
 
 
 def _shown(context: Context) -> StatusInput:
-    is_left = bool(context.ledger.unfinished) or is_open(context.ledger, context.work, context.spec)
+    ledger, work = context.ledger, context.work
+    is_left = bool(ledger.unfinished) or before.is_open(ledger, work) or is_open(ledger, work, context.spec)
     return StatusInput(
         phase=Phase.RUNNING,
         ledger=context.ledger,
         active=context.ledger.count_items(context.in_flight),
-        callback=callback_status(context.ledger, context.work, context.seen.callback_result),
+        stages=_stages(context),
         needs_workers=not context.spec.suspend and is_left,
         configuration=context.late or unknown_task.block(context.ledger),
     )
+
+
+def _stages(context: Context) -> dict[Stage, StageStatus]:
+    """What runs once for the group, as far as it has come."""
+    seen, ledger, work = context.seen, context.ledger, context.work
+    found = {
+        Stage.BEFORE: before.before_status(seen, ledger, work),
+        Stage.CALLBACK: stage_status(Stage.CALLBACK, ledger, work, seen.results.get(Stage.CALLBACK)),
+    }
+    return {stage: status for stage, status in found.items() if status is not None}
 
 
 def _ignored(context: Context) -> Units:

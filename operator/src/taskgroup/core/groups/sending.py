@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from taskgroup.core.action import Action
-from taskgroup.core.groups import unknown_task
-from taskgroup.core.groups.callback import to_begin
+from taskgroup.core.groups import before, callback, unknown_task
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches, dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
@@ -49,8 +48,9 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     )
     taken = occupied(len(in_flight), held=queue.held, slots=slots)
     free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
-    carried, tried = _canaries(context, ledger, replace(carried, window=window), free)
-    held, suspected = unknown_task.held_back(ledger, work), suspects(ledger, context.spec)
+    waits = before.held_items(ledger, work)
+    carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits)
+    held, suspected = unknown_task.held_back(ledger, work) | waits, suspects(ledger, context.spec)
     suspect = next_suspect(ledger, suspected, in_flight, held) if free else NONE
     back = tried & ledger.returned
     single = (Redispatch(suspect, reason=_SUSPECTED), Redispatch(back, reason=_TRIED))
@@ -62,14 +62,14 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
 def _released(context: Context, queue: QueueState) -> tuple[Ledger, tuple[Action, ...]]:
     """The ledger as it is once the steps whose turn has come are released."""
     ledger, work = context.ledger, context.work
-    begins, due = to_begin(ledger, work, context.spec), NONE
+    begins, due = callback.to_begin(ledger, work, context.spec) | before.to_begin(ledger, work), NONE
     if ledger.passed:
         due = ledger.due & work.units
     actions: list[Action] = [Release(part, reason="The step before has succeeded.") for part in batches(due)]
     if begins:
         if ledger.cancelled and queue.messages:
             actions.append(Withdraw(running=True, reason="Enough items have succeeded."))
-        actions.append(Release(begins, reason="Enough items have succeeded."))
+        actions.append(Release(begins, reason="Its turn has come: it runs before the items, or enough have succeeded."))
         due |= begins
     return ledger.released_with(due) if due else ledger, tuple(actions)
 
@@ -81,12 +81,12 @@ def _is_over(context: Context, queue: QueueState) -> bool:
     return bound is not None and bool(queue.queued) and len(context.in_flight) > bound and is_new
 
 
-def _canaries(context: Context, ledger: Ledger, carried: Carried, free: int) -> tuple[Carried, Units]:
+def _canaries(context: Context, ledger: Ledger, carried: Carried, free: int, waits: Units) -> tuple[Carried, Units]:
     """Units that are not held back this time."""
     if context.unknown:
         return replace(carried, canary_at=context.now), NONE
     is_due = context.now - carried.canary_at >= unknown_task.CANARY_SECONDS
     if not free or not is_due or not ledger.unknown_tasks:
         return carried, NONE
-    tried = unknown_task.canaries(ledger, context.work, context.in_flight)[:free]
+    tried = unknown_task.canaries(ledger, context.work, context.in_flight, waits)[:free]
     return (replace(carried, canary_at=context.now) if tried else carried), tried

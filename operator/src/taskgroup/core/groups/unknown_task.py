@@ -69,11 +69,11 @@ def held_back(ledger: Ledger, work: Work) -> Units:
     return FrozenBitMap.union(*(work.running(task) for task in ledger.unknown_tasks)) - ledger.over
 
 
-def canaries(ledger: Ledger, work: Work, in_flight: Units) -> Units:
-    """One unit of each task that has none in flight; those that came back first."""
+def canaries(ledger: Ledger, work: Work, in_flight: Units, waits: Units = NONE) -> Units:
+    """One unit of each task that has none in flight; those that came back first, none of those that wait."""
     found = BitMap()
     for task in ledger.unknown_tasks:
-        members = work.running(task) - ledger.over
+        members = work.running(task) - ledger.over - waits
         ready = (members & ledger.returned) or (members & full(work.total))
         if ready and not members.intersect(in_flight):
             found.add(ready.min())

@@ -1,4 +1,4 @@
-"""Placeholders in arguments: $(item), $(item.path), $(items), $(index), $(group.name); $$( is a literal $(.
+"""Placeholders in arguments: $(item), $(item.path), $(items), $(index), $(before.result), $(group.name).
 
 A template is compiled once, then filled for every item. Alone in a string a placeholder keeps the JSON type of its
 value; inside text it becomes text.
@@ -18,6 +18,10 @@ _TOKEN = re.compile(r"\$\$\(|\$\(([^()]*)\)")
 _MISSING = object()
 ITEMS = "items"
 """The placeholder of a task that takes a list."""
+NO_BEFORE = object()
+"""In place of the result of spec.before: there is none to be had."""
+NOT_YET = object()
+"""The same: nobody knows it yet. Placeholders for it stand for themselves."""
 _QUOTES = 2
 _POSITION_DIGITS = 10
 """No list has a position with so many; Python refuses to read numbers of thousands."""
@@ -32,6 +36,9 @@ class Scope:
     item: Any = _MISSING
     items: list[Any] | None = None
     """All items of a chunk; there is no `item` then, and `index` is the first one's."""
+    before: Any = NO_BEFORE
+    stage: str = ""
+    """Field of the spec that runs once for all."""
 
 
 Filler = Callable[[Scope], Any]
@@ -122,15 +129,17 @@ def _lookup(name: str) -> Filler:
         return lambda scope: _walk(scope, path, name)
     if name == ITEMS:
         return _items
+    if name == "before.result" or name.startswith("before.result."):
+        return lambda scope: _of_before(scope, path[1:], name)
     raise InvalidSpecError(
-        f"Unknown placeholder $({name}): use $(item), $(item.path), $(items), $(index) or $(group.name),"
-        " or write $$( for a literal $(."
+        f"Unknown placeholder $({name}): use $(item), $(item.path), $(items), $(index), $(before.result),"
+        " $(before.result.path) or $(group.name), or write $$( for a literal $(."
     )
 
 
 def _index(scope: Scope) -> int:
     if scope.index is None:
-        raise InvalidSpecError("$(index) has no meaning in spec.callback: it runs once for all items.")
+        raise InvalidSpecError(f"$(index) has no meaning in spec.{scope.stage}: it runs once for all items.")
     return scope.index
 
 
@@ -143,12 +152,33 @@ def _items(scope: Scope) -> list[Any]:
 def _meaningless(scope: Scope, name: str) -> InvalidSpecError:
     """What to say of a placeholder where there is no item."""
     if scope.index is None:
-        return InvalidSpecError(f"$({name}) has no meaning in spec.callback: it runs once for all items.")
+        return InvalidSpecError(f"$({name}) has no meaning in spec.{scope.stage}: it runs once for all items.")
     if scope.items is not None:
         return InvalidSpecError(f"$({name}) has no meaning beside $({ITEMS}): a message has several items then.")
     return InvalidSpecError(
-        f"$({name}) has no meaning in tasks[{scope.index}]: only items, sequence and matrix have an item."
+        f"$({name}) has no meaning in tasks[{scope.index}]: only items, sequence, matrix and itemsFrom have items."
     )
+
+
+def _of_before(scope: Scope, path: list[str], name: str) -> Any:
+    value = scope.before
+    if value is NO_BEFORE:
+        where = f" in spec.{scope.stage}" if scope.stage else ""
+        raise InvalidSpecError(
+            f"$({name}) has no meaning{where}: it is the result of spec.before, for what runs later."
+        )
+    if value is NOT_YET:
+        return f"$({name})"
+    for step in path:
+        has = _fields(value)
+        value = _step(value, step)
+        if value is _MISSING:
+            raise InvalidSpecError(f"The result of spec.before has no {'.'.join(path)!r} for $({name}).{has}")
+    return value
+
+
+def _fields(value: Any) -> str:
+    return f" It has {', '.join(sorted(value)[:5])}." if isinstance(value, dict) and value else ""
 
 
 def _walk(scope: Scope, path: list[str], name: str) -> Any:
@@ -158,7 +188,7 @@ def _walk(scope: Scope, path: list[str], name: str) -> Any:
     for step in path:
         value = _step(value, step)
         if value is _MISSING:
-            has = f" It has {', '.join(sorted(scope.item)[:5])}." if isinstance(scope.item, dict) and scope.item else ""
+            has = _fields(scope.item)
             raise InvalidSpecError(f"Item {scope.index} has no {'.'.join(path)!r}: correct the item or $({name}).{has}")
     return value
 

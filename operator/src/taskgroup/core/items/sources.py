@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 import orjson
 
-from taskgroup.api.spec import Sequence, TaskGroupSpec
+from taskgroup.api.spec import MAX_ITEMS, Sequence, TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.items.matrix import matrix_items
+from taskgroup.core.items.placeholders import NOT_YET
 
 
 class Items(Protocol):
@@ -78,12 +79,40 @@ class SequenceItems:
         return (0, len(self) - 1)
 
 
-def items_of(spec: TaskGroupSpec) -> Generator[None, None, Items]:
-    """The source that the spec names; InvalidSpecError when it names none. In small steps."""
+def items_of(spec: TaskGroupSpec, before: Any = NOT_YET) -> Generator[None, None, Items]:
+    """The source that the spec names; InvalidSpecError when it names none. In small steps.
+
+    `before` is the result of spec.before.
+    """
     if spec.items is not None:
         return InlineItems(spec.items)
     if spec.sequence is not None:
         return SequenceItems(spec.sequence)
     if spec.matrix is not None:
         return (yield from matrix_items(spec.matrix))
-    raise InvalidSpecError("Give exactly one of spec.items, spec.sequence, spec.matrix and spec.tasks.")
+    if spec.items_from is not None and spec.items_from.before is not None:
+        return items_of_before(before)
+    raise InvalidSpecError("Give exactly one of spec.items, spec.sequence, spec.matrix, spec.itemsFrom and spec.tasks.")
+
+
+def items_of_before(result: Any) -> InlineItems:
+    """The items that spec.before has returned, none as long as nobody knows it; InvalidSpecError when it is no list."""
+    if result is NOT_YET:
+        return InlineItems([])
+    if not isinstance(result, list):
+        raise InvalidSpecError(
+            f"The result of spec.before is not a list, but {_kind(result)}: its entries would be items."
+        )
+    if len(result) > MAX_ITEMS:
+        raise InvalidSpecError(
+            f"The result of spec.before has {len(result):,} entries, and {MAX_ITEMS:,} are allowed: put several into"
+            " one item, or make several groups."
+        )
+    return InlineItems(result)
+
+
+def _kind(value: Any) -> str:
+    """In JSON's words."""
+    if value is None or isinstance(value, bool):
+        return orjson.dumps(value).decode()
+    return "an object" if isinstance(value, dict) else "a text" if isinstance(value, str) else "a number"

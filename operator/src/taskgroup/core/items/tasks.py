@@ -1,14 +1,14 @@
 """One task of a signature, compiled once and then filled for each item."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from taskgroup.api.signature import Leaf, Signature
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.placeholders import ITEMS, Filler, Occurrences, Scope, compile_value
+from taskgroup.core.items.placeholders import ITEMS, NOT_YET, Filler, Occurrences, Scope, compile_value
 from taskgroup.core.items.sizes import FilledSize, filled_size
 
 _ENVELOPE_BYTES = 1_024
@@ -39,11 +39,15 @@ class CompiledTask:
     takes_result: bool
     takes_items: bool = False
     """It has $(items), a list."""
+    takes_before: bool = False
+    """The result of spec.before goes in front of the arguments."""
 
     def fill(self, scope: Scope) -> Call:
         """For one item; InvalidSpecError when a placeholder finds nothing."""
         leaf = self.leaf
         args = self.args(scope) if self.args else leaf.args or []
+        if self.takes_before and scope.before is not NOT_YET:
+            args = [scope.before, *args]
         kwargs = self.kwargs(scope) if self.kwargs else leaf.kwargs or {}
         return Call(leaf, args, kwargs, self.takes_result)
 
@@ -60,18 +64,22 @@ Chain = tuple[CompiledTask, ...]
 """The tasks of a signature, in their order; most have one."""
 
 
-def compile_signature(signature: Signature, where: str) -> Chain:
-    """InvalidSpecError, which names `where`, when it cannot be run."""
+def compile_signature(signature: Signature, where: str, *, takes_before: bool = False) -> Chain:
+    """InvalidSpecError, which names `where`, when it cannot be run; `takes_before` is said of the first task."""
     try:
         leaves = signature.leaves()
     except ValueError as error:
         raise InvalidSpecError(f"{where}: {error}") from None
     if len(leaves) == 1:
-        return (_compile(leaves[0], where, takes_result=False),)
-    return tuple(
-        _compile(leaf, f"{where}.chain[{step}]", takes_result=step > 0 and not leaf.options.immutable)
-        for step, leaf in enumerate(leaves)
-    )
+        chain: Chain = (_compile(leaves[0], where, takes_result=False),)
+    else:
+        chain = tuple(
+            _compile(leaf, f"{where}.chain[{step}]", takes_result=step > 0 and not leaf.options.immutable)
+            for step, leaf in enumerate(leaves)
+        )
+    if takes_before and not leaves[0].options.immutable:
+        return (replace(chain[0], takes_before=True), *chain[1:])
+    return chain
 
 
 def _compile(leaf: Leaf, where: str, *, takes_result: bool) -> CompiledTask:

@@ -4,13 +4,13 @@ from collections.abc import Generator, Iterable, Iterator
 from copy import copy
 from itertools import chain
 from types import MappingProxyType
+from typing import Any
 
-import orjson
-
-from taskgroup.api.signature import CallbackInput, Leaf, Signature, Template
+from taskgroup.api.signature import CallbackInput, Leaf, Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.indexes import NONE, Indexes, full
+from taskgroup.core.items.before import encoded_bytes
 from taskgroup.core.items.chunking import ALONE, Chunking, chunking_of, sample_spans
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.fingerprint import Fingerprint
@@ -25,7 +25,8 @@ from taskgroup.core.items.lanes import (
     with_stages,
 )
 from taskgroup.core.items.matrix import MatrixItems
-from taskgroup.core.items.placeholders import Scope
+from taskgroup.core.items.placeholders import NO_BEFORE, NOT_YET, Scope
+from taskgroup.core.items.signatures import chains_of, chains_of_template, check_callback, signature_bytes, stages_of
 from taskgroup.core.items.sources import Items, items_of
 from taskgroup.core.items.tasks import Call, Chain, CompiledTask, compile_signature, kinds_of
 from taskgroup.core.stages import STAGE_UNITS, Stage, stage_of, stage_unit
@@ -52,8 +53,16 @@ class Work:
         stages: Stages = MappingProxyType({}),
         callback_input: CallbackInput = CallbackInput.NONE,
         chunking: Chunking = ALONE,
+        before: Any = NO_BEFORE,
+        *,
+        from_before: bool = False,
     ) -> None:
         self._group_name = group_name
+        self._before = before
+        self.awaits_items = from_before and before is NOT_YET
+        """The items are the result of spec.before, which nobody knows yet."""
+        self.found_items = from_before and not self.awaits_items
+        """The items are its result, and known."""
         self._items = items
         self._signatures = signatures
         self._chains = chains
@@ -114,6 +123,11 @@ class Work:
         """Whether the result of the step before goes in front of its arguments."""
         return self._task(unit).takes_result
 
+    @property
+    def stages(self) -> Stages:
+        """What runs once for the group."""
+        return self._stages
+
     def place(self, unit: int) -> tuple[int, int]:
         """Which step of how many of its chain a unit is, counted from 0."""
         stage = stage_of(unit)
@@ -162,39 +176,49 @@ class Work:
         return self._stages[stage[0]][stage[1]] if stage else self._chain(index_of(unit))[step_of(unit)]
 
     def _scope(self, unit: int) -> Scope:
-        if unit in STAGE_UNITS:
-            return Scope(None, self._group_name)
+        stage = stage_of(unit)
+        if stage is not None:
+            return self._stage_scope(stage[0])
         index = index_of(unit)
         if self._items is None:
-            return Scope(index, self._group_name)
+            return Scope(index, self._group_name, before=self._before)
         if self.chunking.takes_items:
             return self._list_scope(self._items, *self.chunks.span(index, self.total))
-        return Scope(index, self._group_name, self._items.value(index // len(self._chains)))
+        value = self._items.value(index // len(self._chains))
+        return Scope(index, self._group_name, value, before=self._before)
+
+    def _stage_scope(self, stage: Stage) -> Scope:
+        before = NO_BEFORE if stage is Stage.BEFORE else self._before
+        return Scope(None, self._group_name, before=before, stage=stage)
 
     def _list_scope(self, items: Items, first: int, end: int) -> Scope:
-        return Scope(first, self._group_name, items=[items.value(index) for index in range(first, end)])
+        values = [items.value(index) for index in range(first, end)]
+        return Scope(first, self._group_name, items=values, before=self._before)
 
     def _piece(self, position: int) -> bytes:
         """What tells this work from another, in parts: the template, then the items."""
         if self._items is None:
-            return _signature_bytes(self._signatures[position - 1]) if position else b"tasks"
-        return self._items.piece(position - 1) if position else _signature_bytes(self._signatures[0])
+            return signature_bytes(self._signatures[position - 1]) if position else b"tasks"
+        return self._items.piece(position - 1) if position else signature_bytes(self._signatures[0])
 
     def check(self, max_message_bytes: int) -> Steps:
         """InvalidSpecError, which names the index, when an item cannot be filled or is too long as a message."""
         self.most_message_bytes = max_message_bytes
-        count, total = 0, 0
+        count, total, taken = 0, 0, encoded_bytes(self._before) * 4 // 3
         for scope in self._samples():
-            size = max(task.message_bytes(scope) for task in self._chain(scope.index or 0))
+            tasks = self._chain(scope.index or 0)
+            size = max(task.message_bytes(scope) + taken * task.takes_before for task in tasks)
             _check_length(f"item {scope.index}", size, max_message_bytes)
             count, total = count + 1, total + size
             yield
-        for task in chain.from_iterable(self._stages.values()):
-            task.message_bytes(Scope(None, self._group_name))
+        for stage, tasks in self._stages.items():
+            size = max(task.message_bytes(self._stage_scope(stage)) for task in tasks)
+            _check_length(f"spec.{stage}", size, max_message_bytes)
         if isinstance(self._items, MatrixItems):
             for task in chain.from_iterable(self._chains):
-                yield from self._check_combined(self._items, task, max_message_bytes)
-        self.message_bytes = total // max(count, 1)
+                yield from self._check_combined(self._items, task, max_message_bytes - taken * task.takes_before)
+        if count:
+            self.message_bytes = total // count
         yield from self._fingerprint.steps()
 
     def _samples(self) -> Iterator[Scope]:
@@ -212,12 +236,14 @@ class Work:
 
     def _check_combined(self, items: MatrixItems, task: CompiledTask, max_message_bytes: int) -> Steps:
         """The longest values may be together in none of the samples."""
-        last, name = self.total - 1, self._group_name
+        last, name, before = self.total - 1, self._group_name, self._before
         if self.chunking.takes_items:
-            longest = yield from items.largest(lambda item: task.size.bytes_for(Scope(last, name, items=[item])))
+            longest = yield from items.largest(
+                lambda item: task.size.bytes_for(Scope(last, name, items=[item], before=before))
+            )
             longest = task.size.bytes_of_list(longest, self.chunks.size)
         else:
-            longest = yield from items.largest(lambda item: task.size.bytes_for(Scope(last, name, item)))
+            longest = yield from items.largest(lambda item: task.size.bytes_for(Scope(last, name, item, before=before)))
         _check_length("the longest values of spec.matrix", task.message_of(longest), max_message_bytes)
 
 
@@ -229,9 +255,11 @@ def _check_length(what: str, size: int, most: int) -> None:
         )
 
 
-def compile_work(spec: TaskGroupSpec, group_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES) -> Work:
+def compile_work(
+    spec: TaskGroupSpec, group_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES, before: Any = NOT_YET
+) -> Work:
     """The spec's items, checked; InvalidSpecError with a sentence otherwise."""
-    steps = compile_steps(spec, group_name, max_message_bytes)
+    steps = compile_steps(spec, group_name, max_message_bytes, before)
     while True:
         try:
             next(steps)
@@ -240,58 +268,29 @@ def compile_work(spec: TaskGroupSpec, group_name: str, max_message_bytes: int = 
             return work
 
 
-def compile_steps(spec: TaskGroupSpec, group_name: str, max_message_bytes: int) -> Generator[None, None, Work]:
-    """As `compile_work`, in small steps."""
+def compile_steps(
+    spec: TaskGroupSpec, group_name: str, max_message_bytes: int, before: Any = NOT_YET
+) -> Generator[None, None, Work]:
+    """As `compile_work`, in small steps; `before` is the result of spec.before."""
+    if spec.before is None:
+        before = NO_BEFORE
+    takes_before = spec.before is not None and spec.before.prepend_result
     if spec.tasks is not None:
         items, signatures = None, spec.tasks
-        chains = yield from _chains(spec.tasks)
+        chains = yield from chains_of(spec.tasks, takes_before=takes_before)
     elif spec.template is not None:
-        items, signatures = (yield from items_of(spec)), [spec.template]
-        chains = _chains_of(spec.template)
+        items, signatures = (yield from items_of(spec, before)), [spec.template]
+        chains = chains_of_template(spec.template, takes_before=takes_before)
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
     stages = {stage: compile_signature(signature, f"spec.{stage}") for stage, signature in stages_of(spec).items()}
-    _check_callback(spec, chains)
+    check_callback(spec, chains)
     chunking = chunking_of(spec, takes_items=any(task.takes_items for chain in chains for task in chain))
     kinds = yield from kinds_of([*chains, *stages.values()])
     callback_input = spec.callback.input if spec.callback else CallbackInput.NONE
-    work = Work(group_name, items, signatures, chains, kinds, stages, callback_input, chunking)
+    from_before = spec.items_from is not None and spec.items_from.before is not None
+    work = Work(
+        group_name, items, signatures, chains, kinds, stages, callback_input, chunking, before, from_before=from_before
+    )
     yield from work.check(max_message_bytes)
     return work
-
-
-def _chains_of(template: Template) -> list[Chain]:
-    if template.group is None:
-        return [compile_signature(template, "spec.template")]
-    members = enumerate(template.group)
-    return [compile_signature(member, f"spec.template.group[{number}]") for number, member in members]
-
-
-def _check_callback(spec: TaskGroupSpec, chains: list[Chain]) -> None:
-    if spec.callback is None or spec.callback.input is not CallbackInput.RESULTS:
-        return
-    if any(chain[-1].leaf.options.ignore_result for chain in chains):
-        raise InvalidSpecError(
-            "spec.callback gets the results of the items, and options.ignoreResult deletes them: remove it, or set"
-            " spec.callback.input to Summary or None."
-        )
-
-
-def stages_of(spec: TaskGroupSpec) -> dict[Stage, Signature]:
-    """What the spec runs once for the group."""
-    given = {Stage.CALLBACK: spec.callback}
-    return {stage: signature for stage, signature in given.items() if signature is not None}
-
-
-def _chains(signatures: list[Signature]) -> Generator[None, None, list[Chain]]:
-    chains = []
-    for index, signature in enumerate(signatures):
-        chains.append(compile_signature(signature, f"spec.tasks[{index}]"))
-        yield
-    return chains
-
-
-def _signature_bytes(signature: Signature) -> bytes:
-    # Defaults are left out, so that a field of a newer version does not change the digest of a running group.
-    fields = signature.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)

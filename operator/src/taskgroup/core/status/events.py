@@ -21,7 +21,8 @@ def events(old: TaskGroupStatus, new: TaskGroupStatus) -> tuple[Event, ...]:
 
 def _started(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
     if new.start_time and not old.start_time:
-        yield Event(EventReason.STARTED, f"Started with {new.total} items.")
+        text = f"Started with {new.total} items." if new.total is not None else "Started; spec.before finds the items."
+        yield Event(EventReason.STARTED, text)
 
 
 def _suspension(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:

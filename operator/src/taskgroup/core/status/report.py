@@ -14,8 +14,10 @@ from taskgroup.api.status import (
 )
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.pace import rate_text
+from taskgroup.core.groups.stage_progress import STATUS_FIELDS, written_stages
 from taskgroup.core.indexes import format_indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.stages import Stage
 from taskgroup.core.status.condition_texts import condition_texts
 from taskgroup.core.status.conditions import merged, timestamp
 from taskgroup.core.status.phase import Phase, phase_of
@@ -53,15 +55,21 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
     return {
         "state": state_of(seen, shown, suspended=suspended),
         "start_time": shown.start_time or seen.status.start_time,
-        **(_counts(ledger, shown.active) if ledger.total else {}),
+        **(_counts(ledger, shown.active) if ledger.total or _is_empty(seen) else {}),
         "completed_indexes": completed if are_whole else None,
         "failed_indexes": failed if are_whole else None,
         "indexes_truncated": None if are_whole else True,
         "failures": _digest(ledger.failures, tracebacks=seen.spec is None or seen.spec.failure_tracebacks) or None,
         "items": _items(seen, shown),
-        "callback": shown.callback or seen.status.callback,
+        **_stages(seen, shown),
         **_pace(shown),
     }
+
+
+def _stages(seen: Observed, shown: StatusInput) -> dict[str, Any]:
+    """What runs once for the group."""
+    known = {**written_stages(seen.status), **shown.stages}
+    return {STATUS_FIELDS[stage]: known.get(stage) for stage in Stage}
 
 
 def _pace(shown: StatusInput) -> dict[str, Any]:
@@ -95,9 +103,14 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
         "cancelled": cancelled,
         "progress": f"{ended}/{total}",
         "percent": 100 * ended // total if total else 0,
-        "callback": shown.callback or status.callback,
+        **_stages(seen, shown),
         "items": _items(seen, shown),
     }
+
+
+def _is_empty(seen: Observed) -> bool:
+    """A list that was found may have no entry."""
+    return seen.work is not None and seen.work.found_items
 
 
 def _counts(ledger: Ledger, active: int) -> dict[str, Any]:
@@ -112,7 +125,7 @@ def _counts(ledger: Ledger, active: int) -> dict[str, Any]:
         "cancelled": len(ledger.cancelled),
         "progress": f"{ended}/{ledger.total}",
         "messages": _messages(ledger),
-        "percent": 100 * ended // ledger.total,
+        "percent": 100 * ended // ledger.total if ledger.total else 100,
     }
 
 
@@ -173,7 +186,7 @@ def _workers(seen: Observed) -> WorkersStatus | None:
 def _items(seen: Observed, shown: StatusInput) -> ItemsStatus | None:
     """The fingerprint follows appended items, but never ones that contradict those already taken over."""
     contradicted = shown.configuration is not None and shown.configuration.reason != Reason.UNKNOWN_TASK
-    if seen.work is None or contradicted:
+    if seen.work is None or contradicted or (seen.work.awaits_items and seen.status.items is not None):
         return seen.status.items
     work = seen.work
     chunks = {}

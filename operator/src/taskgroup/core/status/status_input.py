@@ -1,11 +1,13 @@
 """What a status is made of, besides the observation."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from taskgroup.api.status import CallbackStatus
+from taskgroup.api.status import StageStatus
 from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.groups.pace import Pace
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import Stage
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.trouble import Trouble
 
@@ -20,8 +22,8 @@ class StatusInput:
     """Items on the queue or with a worker."""
     needs_workers: bool = False
     verdict: Verdict | None = None
-    callback: CallbackStatus | None = None
-    """What became of the callback; None keeps what was written."""
+    stages: Mapping[Stage, StageStatus] = field(default_factory=dict)
+    """What became of what runs once for the group; where one is absent, what was written is kept."""
     configuration: Trouble | None = None
     start_time: str | None = None
     """RFC 3339; None keeps the written one."""

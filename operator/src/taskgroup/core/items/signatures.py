@@ -1,0 +1,52 @@
+"""The signatures of a spec: those of `tasks`, and those that run once for the group."""
+
+from collections.abc import Generator
+
+import orjson
+
+from taskgroup.api.signature import CallbackInput, Signature, Template
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.items.tasks import Chain, compile_signature
+from taskgroup.core.stages import Stage
+
+
+def check_callback(spec: TaskGroupSpec, chains: list[Chain]) -> None:
+    if spec.callback is None or spec.callback.input is not CallbackInput.RESULTS:
+        return
+    if any(chain[-1].leaf.options.ignore_result for chain in chains):
+        raise InvalidSpecError(
+            "spec.callback gets the results of the items, and options.ignoreResult deletes them: remove it, or set"
+            " spec.callback.input to Summary or None."
+        )
+
+
+def stages_of(spec: TaskGroupSpec) -> dict[Stage, Signature]:
+    """What the spec runs once for the group."""
+    given: dict[Stage, Signature | None] = {Stage.BEFORE: spec.before, Stage.CALLBACK: spec.callback}
+    return {stage: signature for stage, signature in given.items() if signature is not None}
+
+
+def chains_of(signatures: list[Signature], *, takes_before: bool) -> Generator[None, None, list[Chain]]:
+    chains = []
+    for index, signature in enumerate(signatures):
+        chains.append(compile_signature(signature, f"spec.tasks[{index}]", takes_before=takes_before))
+        yield
+    return chains
+
+
+def chains_of_template(template: Template, *, takes_before: bool) -> list[Chain]:
+    """What runs for each item; several of a group."""
+    if template.group is None:
+        return [compile_signature(template, "spec.template", takes_before=takes_before)]
+    return [
+        compile_signature(member, f"spec.template.group[{number}]", takes_before=takes_before)
+        for number, member in enumerate(template.group)
+    ]
+
+
+def signature_bytes(signature: Signature) -> bytes:
+    """What tells it from another one."""
+    # Defaults are left out, so that a field of a newer version does not change the digest of a running group.
+    fields = signature.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,37 @@
+"""How a group must have ended, whatever happened to it."""
+
+from support.world import World
+from taskgroup.api.names import ConditionType, Reason
+from taskgroup.api.status import StageState
+from taskgroup.core.indexes import Indexes
+from taskgroup.core.status.conditions import find
+
+
+def is_partial(world: World) -> bool:
+    """Whether the group is Complete with what there was when its time was up."""
+    complete = find(world.status, ConditionType.COMPLETE)
+    return complete is not None and (complete.status, complete.reason) == ("True", Reason.DEADLINE_REACHED)
+
+
+def is_good(world: World, good: Indexes, bad: Indexes) -> bool:
+    """Whether enough items have succeeded, and not too many failed."""
+    wanted, most = world.spec.success_policy, world.spec.max_failed_items
+    percent = wanted.succeeded_percent if wanted and wanted.succeeded_percent else 100
+    return 100 * len(good) >= percent * (world.status.total or 0) and (most is None or len(bad) <= most)
+
+
+def has_items(world: World) -> bool:
+    """Whether items could run: what comes before them, if anything does, has succeeded."""
+    before = world.status.before
+    assert (before is None) == (world.spec.before is None)
+    return before is None or before.state is StageState.SUCCEEDED
+
+
+def called_back(world: World) -> bool:
+    """Whether the callback, if there is one, has succeeded."""
+    callback = world.status.callback
+    assert (callback is None) == (world.spec.callback is None)
+    if callback is None:
+        return True
+    assert callback.state in (StageState.SUCCEEDED, StageState.FAILED, StageState.CANCELLED)
+    return callback.state is StageState.SUCCEEDED
