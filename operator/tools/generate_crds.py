@@ -3,6 +3,7 @@
 Run it as `python operator/tools/generate_crds.py`; with `--check` it writes nothing and fails when a file is stale.
 """
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ HEADER = (
 )
 FLOWING = 9
 """How deep in a definition a field of `spec` is: `spec` is at level 7, and each field two below its object."""
+
+LONG = 300
+"""Characters of a part that is written once, wherever it is: the options of a task are in a dozen places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +145,34 @@ def rendered() -> dict[Path, str]:
 
 def _text(kind: Kind) -> str:
     text: str = yaml.dump(
-        definition(kind), Dumper=_Dumper, sort_keys=False, width=160, allow_unicode=True, default_flow_style=None
+        shared(definition(kind), {}),
+        Dumper=_Dumper,
+        sort_keys=False,
+        width=160,
+        allow_unicode=True,
+        default_flow_style=None,
     )
     return HEADER + text
+
+
+def shared(node: Any, known: dict[str, Any]) -> Any:
+    """The same with one object for all equal parts that are long: YAML writes it once, with an anchor."""
+    if isinstance(node, list):
+        return [shared(part, known) for part in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: shared(part, known) for key, part in node.items()}
+    return known.setdefault(json.dumps(node), node) if _is_long(node) else node
+
+
+def _is_long(node: Any) -> bool:
+    return isinstance(node, dict) and len(json.dumps(node)) >= LONG
 
 
 class _Dumper(yaml.SafeDumper):
     """Writes the fields of `spec` one below the other, and what is in a field of that depth as flowing text.
 
-    Else half of the file would be indentation. Equal parts are written out in full: the readers of this file do not all
-    know YAML anchors.
+    Else half of the file would be indentation.
     """
 
     depth = 0
@@ -169,9 +191,8 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless or self.flow_level > 1)
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Never an alias."""
-        del data
-        return True
+        """An alias for what is long: everywhere else the text itself is easier to read."""
+        return not _is_long(data)
 
 
 def main(arguments: list[str]) -> int:
