@@ -5,6 +5,7 @@
 
 import os
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,14 @@ def flaky(self: Task, value: Any) -> list[Any]:
     if self.request.retries < 1:
         raise self.retry(countdown=0)
     return [value, self.request.retries]
+
+
+@app.task(name="chains.call", bind=True)
+def call(self: Task, url: str) -> int:
+    """Ask a server, which may refuse."""
+    _note(self)
+    with urllib.request.urlopen(url) as answer:
+        return int(answer.status)
 
 
 @app.task(name="chains.gate", bind=True)

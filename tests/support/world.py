@@ -67,6 +67,8 @@ class World:
         """The loosest bound that the spec ever had."""
         self.actions: list[object] = []
         """Everything that was ever planned."""
+        self.taken_at: list[float] = []
+        """When workers took messages off the queue."""
         self.pool_plan: PoolPlan | None = None
         self.repeats = Completions()
         """Ends that are delivered once more at the next look."""
@@ -166,7 +168,9 @@ class World:
         """A worker with a free slot takes the next message."""
         free = [pod for pod in self.workers.live() if len(self._own(pod.name)) < concurrency]
         if free:
+            waiting = len(self.queue)
             self.broker.take(POOL, free[choice % len(free)].name, self.tick())
+            self.taken_at += [self.now] * (waiting - len(self.queue))
 
     def end(self, choice: int, failure: str | None = None) -> None:
         """One running item ends: its result is written, its message acknowledged."""

@@ -15,6 +15,7 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import full
 from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.snapshot import MAX_BYTES, decode, encode
+from taskgroup.core.tokens import Tokens
 
 some = st.frozensets(st.integers(0, 14), max_size=6).map(FrozenBitMap)
 numbers = st.dictionaries(st.integers(0, 2**31), st.integers(0, 2**31), max_size=5).map(MappingProxyType)
@@ -34,6 +35,7 @@ books = st.builds(
     failures=st.lists(groups, max_size=4).map(tuple),
     ran_seconds=times,
     running_since=st.none() | times,
+    tokens=st.builds(Tokens, times.filter(bool), st.booleans()),
     unknown_tasks=st.lists(st.text(), max_size=3).map(tuple),
 )
 

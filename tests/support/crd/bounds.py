@@ -36,6 +36,7 @@ MISMATCHES: Final = {
     r"^(metadata|spec|status)\.": "name",
     r"^(\.?[^/.][^/]*|\.\.[^/]+|\.)(/(\.?[^/.][^/]*|\.\.[^/]+|\.)?)*$": "a/../../b",
     r"^/[^:]*$": "relative",
+    r"^[1-9][0-9]{0,5}/[smh]$": "0/m",
 }
 """Per pattern a text that it refuses; the texts that it accepts are those of `objects`."""
 MOUNTED: Final = {

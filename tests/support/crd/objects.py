@@ -117,6 +117,7 @@ COMMON: Final[dict[str, Json]] = {
     "chunkResult": "Flatten",
     "onUnknownTask": "FailItem",
     "parallelism": 50,
+    "rateLimit": "10/m",
     "successPolicy": {"succeededPercent": 90},
     "maxFailedItems": 5,
     "activeDeadlineSeconds": 600,

@@ -1,6 +1,12 @@
-"""What the owner of a running group may ask of it: what a suspension stops, and how it ends when its time is up."""
+"""What the owner of a running group may ask of it: its pace, what a suspension stops, and its end when time is up."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+RateLimit = Annotated[str, Field(max_length=16, pattern=r"^[1-9][0-9]{0,5}/[smh]$")]
+"""Starts in a second, minute or hour."""
 
 
 class SuspendMode(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
-from taskgroup.api.control import OnDeadline, SuspendMode
+from taskgroup.api.control import OnDeadline, RateLimit, SuspendMode
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import SuccessPolicy
@@ -238,6 +238,9 @@ class TaskGroupSpec(Model):
     )
     parallelism: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         None, description="Most items in flight at once; no bound when absent."
+    )
+    rate_limit: RateLimit | None = Field(
+        None, description="Most items that start in any second, minute or hour, over all workers, such as 10/m."
     )
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
         None, description="Longest running time, suspension not counted."

@@ -16,6 +16,7 @@ from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.lanes import Lane
 from taskgroup.core.stages import STAGE_UNITS
+from taskgroup.core.tokens import Tokens
 from taskgroup.core.units import Units, after, items_of, units_of, without_items
 
 Attempts = Mapping[int, int]
@@ -69,6 +70,8 @@ class Ledger:
     running_since: float | None = None
     chunks: Chunks = field(default=Chunks(), compare=False)
     """Which items are in one message, as the status and the spec tell at each look: never saved."""
+    tokens: Tokens = field(default=Tokens())
+    """Of spec.rateLimit."""
     unknown_tasks: tuple[str, ...] = ()
     """Tasks that no worker knew when they were last tried, sorted; their items are held back until one does."""
 

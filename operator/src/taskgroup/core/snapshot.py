@@ -13,6 +13,7 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
 from taskgroup.core.stages import STAGE_UNITS
+from taskgroup.core.tokens import Tokens
 from taskgroup.core.units import MAX_STEPS, index_of, steps_in
 
 FORMAT = 1
@@ -47,6 +48,8 @@ def encode(ledger: Ledger) -> bytes:
         # Absent where no item is a chain, so that the version before chains can read it, too.
         blobs.append(ledger.passed.serialize())
         head |= {"steps": ledger.steps, "passed_size": len(blobs[-1])}
+    if ledger.tokens.at:
+        head["tokens"] = [ledger.tokens.at, ledger.tokens.waits]
     if ledger.stage_failures:
         head["stage_failures"] = {str(unit): _texts_of(failure) for unit, failure in ledger.stage_failures.items()}
     text = orjson.dumps(head)
@@ -89,6 +92,8 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
         _number(int(unit)): Failure(*map(_text, texts)) for unit, texts in head.get("stage_failures", {}).items()
     }
     _require(FrozenBitMap(list(stage_failures)) <= STAGE_UNITS, "a failure of no stage")
+    at, waits = head.get("tokens", (0.0, False))
+    fields["tokens"] = Tokens(_seconds(at), waits is True)
     fields["stage_failures"] = MappingProxyType(stage_failures)
     ledger = Ledger(failures=failures, steps=steps, passed=passed, **fields)
     _require(not ledger.ended or ledger.ended.max() < ledger.total, "an item beyond its end")

@@ -108,6 +108,8 @@ class Carried:
     pace: Pace = field(default_factory=Pace)
     canary_at: float = 0.0
     """When an item was last dispatched to see whether a task is known by now; seconds since the epoch."""
+    paced_for: str | None = None
+    """The rate limit that this operator knows of."""
     stopped_at: float = 0.0
     """When running items were last stopped; seconds since the epoch."""
     cut_to: int | None = None

@@ -9,7 +9,7 @@ from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
-from taskgroup.core.groups import before, demand, recovery, unknown_task
+from taskgroup.core.groups import before, demand, rate_limit, recovery, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
 from taskgroup.core.groups.callback import has_begun, is_open
 from taskgroup.core.groups.configuration import too_late
@@ -130,9 +130,11 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     theirs is refused from then on. The end of a suspension is a transition, too: what is dispatched before the status
     says so would stay on the queue if the group were suspended again.
     """
-    context, extra_events = _interrupted(context)
+    context, extra_events = _interrupted(rate_limit.looked(context))
     seen, ledger, now = context.seen, context.ledger, context.now
     carried, dispatches = sending(context)
+    context, is_dear = rate_limit.spent(context, dispatches)
+    ledger = context.ledger
     arrived = len(ledger.ended) - len(seen.ledger.ended)
     pace = Pace() if context.spec.suspend else later(carried.pace, ledger, arrived, now)
     carried = replace(carried, pace=pace)
@@ -146,7 +148,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         replace(_shown(context), pace=None if context.spec.suspend else pace),
         now,
         actions=actions,
-        save=clock_changed or _has_turned(seen.ledger, ledger),
+        save=clock_changed or is_dear or _has_turned(seen.ledger, ledger),
         transition=is_resumed or _has_new_chunks(context) or before.is_result_new(seen, context.work),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
@@ -237,6 +239,9 @@ def _wake_after(context: Context, canary_at: float) -> float:
         times.append(deadline)
     if context.in_flight:
         times.append(recovery.SEARCH_SECONDS)
+    token = rate_limit.next_in(context)
+    if token is not None:
+        times.append(token)
     canary = canary_at + unknown_task.CANARY_SECONDS - context.now
     if context.ledger.unknown_tasks and canary > 0:
         times.append(canary)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from taskgroup.core.action import Action
-from taskgroup.core.groups import before, callback, unknown_task
+from taskgroup.core.groups import before, callback, rate_limit, unknown_task
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches, dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
@@ -27,6 +27,8 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
     if context.spec.suspend:
         return withdraw_suspended(seen, context.spec, context.now, is_active=bool(context.in_flight))
     slots = seen.view.slots if seen.view else 0
+    if (first := rate_limit.begun(context, queue)) is not None:
+        return replace(carried, paced_for=context.spec.rate_limit), first
     if _is_over(context, queue):
         withdraw = Withdraw(running=False, reason="spec.parallelism was lowered.")
         return replace(carried, cut_to=context.spec.parallelism), (withdraw,)
@@ -48,6 +50,7 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     )
     taken = occupied(len(in_flight), held=queue.held, slots=slots)
     free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
+    free = rate_limit.allowed(context, queue, free)
     waits = before.held_items(ledger, work)
     carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits)
     held, suspected = unknown_task.held_back(ledger, work) | waits, suspects(ledger, context.spec)

@@ -7,6 +7,8 @@ from taskgroup.core.status.phase import Phase
 from taskgroup.core.status.state import has_run
 from taskgroup.core.status.status_input import StatusInput
 
+_RUNNING = "Items are being run."
+
 
 def condition_texts(seen: Observed, shown: StatusInput) -> dict[ConditionType, Desired]:
     """What every condition type shall say."""
@@ -109,8 +111,10 @@ def _progress(seen: Observed, shown: StatusInput, workers: Desired) -> Desired:
         return fails(Reason.PENDING, "The group has not started yet.")
     if not has_run(seen, shown):
         return fails(Reason.PENDING, workers.message)
-    starting = workers.reason == Reason.WORKERS_STARTING
-    return fails(Reason.RUNNING, workers.message if starting else "Items are being run.")
+    if workers.reason == Reason.WORKERS_STARTING:
+        return fails(Reason.RUNNING, workers.message)
+    limit = seen.spec.rate_limit if seen.spec else None
+    return fails(Reason.RUNNING, f"Items are being run, at most {limit}: spec.rateLimit." if limit else _RUNNING)
 
 
 def _summary(ready: Desired, *, reconciling: bool, stalled: bool) -> dict[ConditionType, Desired]:

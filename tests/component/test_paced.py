@@ -1,0 +1,43 @@
+"""Groups that are held to a rate, measured at a server that counts and refuses more. Real Redis and Celery workers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.celery_versions import VERSIONS
+from support.counting_server import counting_server
+from support.live_group import live_group
+from support.redis_server import redis_server
+from taskgroup.api.spec import TaskGroupSpec
+
+WORKERS = {"image": "any", "app": "support.chain_app", "concurrency": 3, "maxReplicas": 2}
+
+
+def spec(url: str, count: int, **fields: Any) -> TaskGroupSpec:
+    """So many calls of the server."""
+    template = {"task": "chains.call", "args": [url]}
+    return TaskGroupSpec.model_validate(
+        {"sequence": {"count": count}, "template": template, "workers": WORKERS, **fields}
+    )
+
+
+@pytest.mark.parametrize(("limit", "most", "seconds", "count"), [("2/s", 2, 1.0, 8), ("6/s", 6, 1.0, 18)])
+async def test_a_server_that_counts_refuses_none_from_zero_workers_on(
+    limit: str, most: int, seconds: float, count: int, tmp_path: Path
+) -> None:
+    with redis_server() as redis, counting_server(most, seconds) as server:
+        async with live_group(spec(server.url, count, rateLimit=limit), redis, tmp_path, VERSIONS[-1]) as group:
+            await group.finished()
+            status = group.status
+
+    assert (status.state, status.succeeded, server.refused) == ("Complete", count, 0)
+    assert len(server.calls) == count
+
+
+async def test_without_a_limit_it_refuses_some(tmp_path: Path) -> None:
+    with redis_server() as redis, counting_server(2, 60.0) as server:
+        async with live_group(spec(server.url, 8), redis, tmp_path, VERSIONS[-1]) as group:
+            await group.finished()
+
+    assert (group.status.failed, server.refused) == (6, 6)
