@@ -15,7 +15,14 @@ STATE_COLORS: dict[str, str] = {
     State.COMPLETE: "green",
     State.FAILED: "red",
 }
-ITEM_COLORS = {"succeeded": "green", "failed": "red", "cancelled": "orange", "active": "blue", "pending": "gray"}
+ITEM_COLORS = {
+    "succeeded": "green",
+    "failed": "red",
+    "cancelled": "orange",
+    "active": "blue",
+    "retrying": "yellow",
+    "pending": "gray",
+}
 """In the order in which areas lie upon each other: what has ended below, what is left above."""
 NOT_ENDED = "|".join((State.PENDING, State.RUNNING, State.SUSPENDED))
 WORKER_COLORS = {"wanted": "gray", "present": "yellow", "ready": "green", "busy": "blue"}

@@ -15,6 +15,7 @@ from taskgroup.serve.metrics.group_metrics import (
     LOST,
     MISSING,
     REDISPATCHED,
+    RETRIED,
     WITHDRAWN,
     WORKER_TROUBLE,
 )
@@ -35,6 +36,7 @@ _WRONG_COLORS = {
     "workers died with it": "orange",
     "given up": "red",
     "interrupted by Redis": "yellow",
+    "retried": "green",
     "withdrawn": "gray",
 }
 PODS_LOGS = '{namespace="$namespace", pod=~"$taskgroup-.+"}'
@@ -60,6 +62,7 @@ def says() -> tuple[PanelBuilder, ...]:
         "workers died with it": LOSSES,
         "given up": LOST,
         "interrupted by Redis": INTERRUPTED,
+        "retried": RETRIED,
         "withdrawn": WITHDRAWN,
     }
     return (

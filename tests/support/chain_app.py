@@ -82,3 +82,15 @@ def gate(self: Task) -> None:
     _note(self)
     while not Path(os.environ["RUNS_FILE"]).with_name("open").exists():
         time.sleep(0.02)
+
+
+@app.task(name="chains.runs", bind=True)
+def runs_needed(self: Task, *args: Any) -> list[str]:
+    """Fail until this is the run that the last argument names; then return the ids of all runs."""
+    _note(self)
+    base = self.request.id.partition("~")[0]
+    lines = Path(os.environ["RUNS_FILE"]).read_text().splitlines()
+    own = [line.split()[1] for line in lines if line.split()[1].partition("~")[0] == base]
+    if len(own) < args[-1]:
+        raise LookupError(f"run {len(own)} of {args[-1]}")
+    return own

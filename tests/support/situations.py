@@ -34,6 +34,7 @@ from taskgroup.core.indexes import NONE, full
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.claim_history import ClaimHistory
 from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue
+from taskgroup.core.retries import Retries
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
 
@@ -80,6 +81,10 @@ def ledgers(draw: st.DrawFn) -> Ledger:
     succeeded = draw(seldom_some.map(FrozenBitMap) | st.sampled_from([NONE, full(TOTAL)]))
     unknown_tasks = draw(st.sampled_from([(), (), (), ("shop.send",)]))
     books = ledger(TOTAL, dispatched=dispatched, succeeded=succeeded, unknown_tasks=unknown_tasks)
+    due = dict.fromkeys(
+        [index for index in draw(seldom_some) if index < dispatched], int(NOW) + draw(st.sampled_from([-5, 5, 500]))
+    )
+    books = replace(books, retries=Retries(due=due, counted=dict.fromkeys(due, 1)))
     return books.withdrawn(draw(some.map(FrozenBitMap)) & full(dispatched))
 
 
@@ -96,6 +101,7 @@ def groups(draw: st.DrawFn) -> Observed:
         ttlSecondsAfterFinished=limit,
         parallelism=parallelism,
         successPolicy=draw(st.sampled_from([None, None, {"succeededPercent": 30}])),
+        retryPolicy=draw(st.sampled_from([None, None, {"limit": 1, "rules": [{"action": "FailGroup"}]}, {"limit": 1}])),
         maxFailedItems=draw(st.sampled_from([None, None, 2])),
         before=draw(st.sampled_from([None, None, {"task": "shop.list"}])),
     )

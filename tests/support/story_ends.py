@@ -14,7 +14,11 @@ def is_partial(world: World) -> bool:
 
 
 def is_good(world: World, good: Indexes, bad: Indexes) -> bool:
-    """Whether enough items have succeeded, and not too many failed."""
+    """Whether enough items have succeeded, and not too many failed, or one by which the group fails."""
+    if world.spec.retry_policy and bad:
+        failed = find(world.status, ConditionType.FAILED)
+        if failed and failed.reason == Reason.RETRY_POLICY:
+            return False
     wanted, most = world.spec.success_policy, world.spec.max_failed_items
     percent = wanted.succeeded_percent if wanted and wanted.succeeded_percent else 100
     return 100 * len(good) >= percent * (world.status.total or 0) and (most is None or len(bad) <= most)

@@ -178,7 +178,7 @@ class World:
         if not running:
             return
         pod, message = running[choice % len(running)]
-        end, task = Failure(failure, "bad") if failure else None, self.task_of(message)
+        end, task = Failure(failure, "bad", kind=failure) if failure else None, self.task_of(message)
         self.results.store(message.id, Failure("NotRegistered", repr(task)) if task in self.unknown_tasks else end)
         self.broker.acknowledge(POOL, pod, message)
 

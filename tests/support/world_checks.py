@@ -24,7 +24,7 @@ def check_plan(world: "World", plan: Plan) -> None:
     world.actions.extend(plan.actions)
     _check_missing(world, plan)
     status, memory = plan.status, world.operator.following.memory
-    parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)
+    parts = (status.pending, status.active, status.retrying, status.succeeded, status.failed, status.cancelled)
     if sum(part or 0 for part in parts) != (status.total or 0):
         world.flaws.append(f"{parts} are not {status.total}")
     if memory is None:

@@ -33,6 +33,7 @@ from taskgroup.core.groups.plan import (
     Redispatch,
     Release,
     Renew,
+    Retry,
     Search,
     Skip,
     Stop,
@@ -55,6 +56,7 @@ from taskgroup.core.pools.plan import (
     StopPod,
 )
 from taskgroup.core.pools.reconcile import reconcile_pool
+from taskgroup.core.retries import Retries
 from taskgroup.core.status.phase import phase_of
 
 LATER = NOW + 50
@@ -71,7 +73,7 @@ def test_any_look_at_a_group_leads_to_a_plan(seen: Observed) -> None:
     assert plan.demand is None or plan.demand.reason
     assert plan.ledger.succeeded >= seen.ledger.succeeded, "SUCCESS is final"
     status = plan.status
-    parts = (status.pending, status.active, status.succeeded, status.failed, status.cancelled)
+    parts = (status.pending, status.active, status.retrying, status.succeeded, status.failed, status.cancelled)
     assert sum(part or 0 for part in parts) == (status.total or 0)
     _check_what_no_group_may_do(seen, plan)
 
@@ -132,6 +134,7 @@ GROUPS: dict[type[Action], Observed] = {
     Withdraw: running(spec(TOTAL, suspend=True), HALF, queue=queue(4)),
     Stop: running(spec(TOTAL, suspend=True, suspendMode="Stop"), HALF, queue=queue(4)),
     Renew: running(spec(TOTAL), HALF, completions=not_registered(1)),
+    Retry: running(spec(TOTAL), replace(HALF, retries=Retries(due={1: int(NOW)}))),
     Search: running(spec(TOTAL), HALF),
     MarkMissing: running(spec(TOTAL), HALF, suspicions=suspicions(frozenset({1}))),
     DeleteObject: finished(running(spec(TOTAL, ttlSecondsAfterFinished=1), ledger(TOTAL, succeeded=full(TOTAL)))),

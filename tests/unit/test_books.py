@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 
 from support.builders import completions, indexes, ledger, look, running, spec
-from support.stories import BOOKS, check, check_end, lived, specs, stories, succeed, take
+from support.stories import BOOKS, check, check_end, lived, stories, succeed, take
+from support.story_specs import specs
 from support.world import World
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Failure

@@ -23,18 +23,15 @@ from support.stories import (
     check,
     check_end,
     drop,
-    lenient_specs,
     lived,
     lose,
-    mixed_specs,
-    nested_specs,
-    specs,
     stories,
     succeed,
     suspend,
     take,
 )
 from support.story_ends import has_items
+from support.story_specs import lenient_specs, mixed_specs, nested_specs, specs
 from support.world import UID, World
 from taskgroup.api.control import OnDeadline
 from taskgroup.api.names import EventReason, Reason
@@ -278,7 +275,8 @@ def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
     """The properties above would hold for a world in which nothing happens."""
     tasks: list[dict[str, Any]] = [{"task": "odd" if index in (0, 16) else "even"} for index in range(18)]
     tasks[17] = {"chain": [{"task": "even"}, {"task": "even"}]}
-    world = World(spec(tasks=tasks, workers={"concurrency": 1, "maxReplicas": 3}))
+    policy = {"limit": 1, "backoff": {"initialSeconds": 1}}
+    world = World(spec(tasks=tasks, workers={"concurrency": 1, "maxReplicas": 3}, retryPolicy=policy))
     for number in range(90):
         world.now += 1.5
         world.look()
@@ -291,6 +289,8 @@ def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
             suspend(world, number)
         if number == 26:
             lose(world, 0)
+        if number in (12, 13):
+            world.end(0, "KeyError")
         world.unknown_tasks = frozenset({"odd"} if number in range(5) or number in range(50, 54) else ())
         if number > 48:
             world.end(number)

@@ -1,10 +1,12 @@
 """A Celery app of tasks so small that only the group around them can be seen: `celery -A demo worker`."""
 
 import time
+from pathlib import Path
 
 from celery import Celery
 
 app = Celery("demo")
+NOTES = Path("/tmp")  # noqa: S108 - the only folder of a pod that can be written
 
 
 @app.task(name="numbers.square")
@@ -33,6 +35,18 @@ def check(number: int) -> int:
     if number % 10 == 7:
         raise LookupError("numbers that end in 7 are not in the table")
     return number
+
+
+@app.task(name="notes.write")
+def write(name: str, text: str) -> int:
+    """Leave a note in this pod; its length."""
+    return (NOTES / name).write_text(text)
+
+
+@app.task(name="notes.read")
+def read(name: str) -> str:
+    """The note, once somebody has left it."""
+    return (NOTES / name).read_text()
 
 
 @app.task(name="numbers.sleep")

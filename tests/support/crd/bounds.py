@@ -45,7 +45,8 @@ MOUNTED: Final = {
     "spec.workers.sidecars[].volumeMounts[].name": 2,
 }
 """Fields that must equal the name of a volume, and which one they name in the examples."""
-WRONG_TYPE: Final = {"object": "text", "array": "text", "string": 5, "integer": "text", "boolean": "text"}
+_TEXT: Final = dict.fromkeys(("object", "array", "integer", "number", "boolean"), "text")
+WRONG_TYPE: Final = {**_TEXT, "string": 5}
 FORMATS: Final = {"date-time": "yesterday"}
 BESIDE: Final[dict[str, Edits]] = {
     "spec.template.options.timeLimitSeconds": {"spec.template.options.softTimeLimitSeconds": ABSENT},

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     SUCCESS_POLICY = "SuccessPolicy"
     MAX_FAILED_ITEMS_EXCEEDED = "MaxFailedItemsExceeded"
+    RETRY_POLICY = "RetryPolicy"
     DEADLINE_REACHED = "DeadlineReached"
     CANCELLED = "Cancelled"
     BEFORE_FAILED = "BeforeFailed"

@@ -9,7 +9,7 @@ from taskgroup.api.base import DataKey, Model, ObjectName, rules
 from taskgroup.api.control import OnDeadline, RateLimit, SuspendMode
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.matrix import Matrix
-from taskgroup.api.policies import SuccessPolicy
+from taskgroup.api.policies import RetryPolicy, SuccessPolicy
 from taskgroup.api.signature import SOFT_BELOW_HARD, Before, Callback, Signature, Template
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
@@ -232,6 +232,9 @@ class TaskGroupSpec(Model):
     success_policy: SuccessPolicy | None = Field(
         None,
         description="Enough items have succeeded: the rest is cancelled, and the group is Complete. All when absent.",
+    )
+    retry_policy: RetryPolicy | None = Field(
+        None, description="When an item that failed is run again. Never, when absent."
     )
     max_failed_items: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
         None, description="When more items have failed, the group fails at once; it forgives none of them."

@@ -19,6 +19,8 @@ class Failure:
     message: str
     traceback: str = field(default="", compare=False)
     """Its last frames; empty when none is known."""
+    kind: str = field(default="", compare=False)
+    """The exception's class with its module; empty for what is no exception of a task, and never tried again."""
 
 
 @dataclass(frozen=True, slots=True)

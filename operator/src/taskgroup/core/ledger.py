@@ -15,6 +15,7 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.lanes import Lane
+from taskgroup.core.retries import NO_RETRIES, Retries
 from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.tokens import Tokens
 from taskgroup.core.units import Units, after, items_of, units_of, without_items
@@ -63,6 +64,7 @@ class Ledger:
     interruptions: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
     """Unit to how often the broker's absence ended an attempt of it."""
     failures: tuple[FailureGroup, ...] = ()
+    retries: Retries = NO_RETRIES
     stage_failures: Mapping[int, Failure] = field(default_factory=lambda: MappingProxyType({}))
     """Unit of a stage to why it failed."""
     ran_seconds: float = 0.0
@@ -121,6 +123,13 @@ class Ledger:
         """Steps whose turn has come, if there are such, and the broker does not know it yet."""
         return without_items(after(self.passed) - self.released, self.ended)
 
+    @property
+    def retrying(self) -> Units:
+        """Units that failed and wait for another attempt."""
+        if not self.retries.due:
+            return NONE
+        return without_items(self.retries.waiting - self.passed - self._failed_stages, self.ended)
+
     def ever_dispatched(self, lanes: Iterable[Lane]) -> Indexes:
         """Items whose first message was put on the queue at least once."""
         dispatched = BitMap()
@@ -131,7 +140,8 @@ class Ledger:
     def in_flight(self, lanes: Iterable[Lane]) -> Units:
         """Units that are on the queue or with a worker."""
         begun = self.ever_dispatched(lanes) | self.released
-        return without_items(begun - self.returned - self.passed - self._failed_stages, self.ended)
+        there = begun - self.returned - self.passed - self._failed_stages - self.retries.waiting
+        return without_items(there, self.ended)
 
     def is_dispatched(self) -> bool:
         """Whether anything was ever put on the queue."""
@@ -155,7 +165,7 @@ class Ledger:
 
     def withdrawn(self, units: Units) -> "Ledger":
         """Units whose message left the broker without an end wait for another dispatch."""
-        waiting = (self.returned | units) - self.passed - self._failed_stages
+        waiting = (self.returned | units) - self.passed - self._failed_stages - self.retries.waiting
         return replace(self, returned=without_items(waiting, self.ended))
 
     def marked_missing(self, units: Units) -> "Ledger":
@@ -174,8 +184,8 @@ class Ledger:
 
     def renewed(self, attempts: Attempts) -> "Ledger":
         """Units that wait for a dispatch under a new task id."""
-        merged = MappingProxyType({**self.attempts, **attempts})
-        return replace(self.withdrawn(FrozenBitMap(list(attempts))), attempts=merged)
+        merged, units = MappingProxyType({**self.attempts, **attempts}), FrozenBitMap(list(attempts))
+        return replace(self, retries=self.retries.without(units), attempts=merged).withdrawn(units)
 
     def passed_with(self, units: Units) -> "Ledger":
         """Steps that succeeded, so that those behind them are due."""

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from taskgroup.core.ledger import Ledger
+from taskgroup.core.ledger import Attempts, Ledger
+from taskgroup.core.retries import Retries, joined
+from taskgroup.core.units import Units
 
 
 def newest(memory: Ledger, stored: Ledger) -> Ledger:
@@ -25,6 +27,7 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
             cancelled=(both.cancelled | stored.cancelled) - both.succeeded - both.failed,
             passed=memory.passed | stored.passed,
             stage_failures=MappingProxyType({**stored.stage_failures, **memory.stage_failures}),
+            retries=_retries(memory, stored),
             attempts=_larger(memory.attempts, stored.attempts),
             missed=_larger(memory.missed, stored.missed),
         )
@@ -39,6 +42,17 @@ def with_ends_of(ledger: Ledger, other: Ledger) -> Ledger:
     for group in other.failures:
         ledger = ledger.failed_with(group.failure, group.indexes, group.last_time)
     return ledger if other.succeeded <= ledger.succeeded else ledger.succeeded_with(other.succeeded)
+
+
+def _retries(memory: Ledger, stored: Ledger) -> Retries:
+    """An attempt that the other ledger has replaced by a newer one waits no more."""
+    return joined(
+        memory.retries, stored.retries.without(_older(stored, memory.attempts)), _older(memory, stored.attempts)
+    )
+
+
+def _older(ledger: Ledger, attempts: Attempts) -> Units:
+    return Units(unit for unit in ledger.retries.due if attempts.get(unit, 0) > ledger.attempts.get(unit, 0))
 
 
 def _larger(one: Mapping[int, int], other: Mapping[int, int]) -> Mapping[int, int]:

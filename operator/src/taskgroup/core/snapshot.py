@@ -12,6 +12,7 @@ from taskgroup.api.spec import MAX_COUNT
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.retries import NO_RETRIES, Retries
 from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.tokens import Tokens
 from taskgroup.core.units import MAX_STEPS, index_of, steps_in
@@ -32,6 +33,7 @@ _LISTS = ("unknown_tasks",)
 _MAPPINGS = ("cursors", "attempts", "missed")
 _LATER_MAPPINGS = ("interruptions",)
 """Absent from snapshots of older versions, which knew of none."""
+_RETRIES = ("due", "counted", "ignored")
 
 
 def encode(ledger: Ledger) -> bytes:
@@ -50,6 +52,8 @@ def encode(ledger: Ledger) -> bytes:
         head |= {"steps": ledger.steps, "passed_size": len(blobs[-1])}
     if ledger.tokens.at:
         head["tokens"] = [ledger.tokens.at, ledger.tokens.waits]
+    if ledger.retries != NO_RETRIES:
+        head["retries"] = _retries_of(ledger.retries)
     if ledger.stage_failures:
         head["stage_failures"] = {str(unit): _texts_of(failure) for unit, failure in ledger.stage_failures.items()}
     text = orjson.dumps(head)
@@ -94,10 +98,24 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
     _require(FrozenBitMap(list(stage_failures)) <= STAGE_UNITS, "a failure of no stage")
     at, waits = head.get("tokens", (0.0, False))
     fields["tokens"] = Tokens(_seconds(at), waits is True)
+    fields["retries"] = _retries(head.get("retries"))
     fields["stage_failures"] = MappingProxyType(stage_failures)
     ledger = Ledger(failures=failures, steps=steps, passed=passed, **fields)
     _require(not ledger.ended or ledger.ended.max() < ledger.total, "an item beyond its end")
     return ledger
+
+
+def _retries_of(retries: Retries) -> dict[str, Any]:
+    counts = {name: {str(unit): number for unit, number in getattr(retries, name).items()} for name in _RETRIES}
+    return {**counts, "fatal": retries.fatal}
+
+
+def _retries(head: Any) -> Retries:
+    """Absent where nothing was retried, and from snapshots of older versions, which knew of none."""
+    if head is None:
+        return NO_RETRIES
+    fatal = None if head["fatal"] is None else _number(head["fatal"])
+    return Retries(**{name: _numbers(head[name]) for name in _RETRIES}, fatal=fatal)
 
 
 def _texts_of(failure: Failure) -> list[str]:

@@ -15,6 +15,7 @@ from taskgroup.core.groups import plan
 from taskgroup.core.groups.observed import Fence, Observed
 from taskgroup.core.items.work import Work
 from taskgroup.core.task_id import task_id
+from taskgroup.core.units import Units
 from taskgroup.groups import searching
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.memory import Memory
@@ -59,6 +60,7 @@ class Actions:
             plan.Withdraw: self._withdraw,
             plan.Stop: self._stop,
             plan.Renew: self._renew,
+            plan.Retry: self._retry,
             plan.Search: self._search,
             plan.MarkMissing: self._mark_missing,
             plan.DeleteObject: self._delete_object,
@@ -173,11 +175,17 @@ class Actions:
             await self._link.connection.inspection.revoke(pods, ids)
 
     async def _renew(self, action: plan.Renew) -> None:
-        attempts = await self._broker.renew(self._route.uid, self._fenced(), action.units)
+        await self._make_new(action.units, Move.INTERRUPTED)
+
+    async def _retry(self, action: plan.Retry) -> None:
+        await self._make_new(action.units, Move.RETRIED)
+
+    async def _make_new(self, units: Units, move: Move) -> None:
+        attempts = await self._broker.renew(self._route.uid, self._fenced(), units)
         if attempts is None:
             raise FencedError
         self._record.ledger = self._record.ledger.renewed(attempts)
-        self._metrics.moved(self._seen.meta, Move.INTERRUPTED, len(action.units))
+        self._metrics.moved(self._seen.meta, move, len(units))
 
     async def _search(self, _: plan.Search) -> None:
         searching.start(self._memory, self._seen, self._link, self._work(), self._clock.now())

@@ -17,7 +17,7 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.workers import Pool
 from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.groups import success
+from taskgroup.core.groups import retrying, success
 from taskgroup.core.items.limits import check_limits
 from taskgroup.core.items.placeholders import NOT_YET
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps
@@ -107,9 +107,12 @@ def complete_spec(
         yield from _check_kinds(work, spec.workers.pool)
     except InvalidSpecError as error:
         return Compiled(generation, spec, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
-    if not work.awaits_items and (sentence := success.flaw(spec, work.total)):
-        return Compiled(generation, spec, invalid=Trouble(Reason.INVALID_SPEC, sentence))
-    return Compiled(generation, spec, work)
+    flaw = retrying.flaw(spec) or (None if work.awaits_items else success.flaw(spec, work.total))
+    return (
+        Compiled(generation, spec, invalid=Trouble(Reason.INVALID_SPEC, flaw))
+        if flaw
+        else Compiled(generation, spec, work)
+    )
 
 
 def _parsed(spec: dict[str, Any]) -> Generator[None, None, TaskGroupSpec]:

@@ -65,6 +65,11 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
     if plan.parallelism is not None:
         yield "parallelism", f"{plan.parallelism:,} items in flight at most"
     yield "deadline", f"{plan.deadline_seconds:,} s" if plan.deadline_seconds is not None else "none"
+    if plan.runs > 1:
+        yield (
+            "worst case",
+            f"{plan.runs:,} times (max_retries of the task + 1) runs; max_retries is 3 by Celery's default",
+        )
     if plan.callback:
         yield "callback", f"{' | '.join(plan.callback)}, once, when all items have succeeded"
 

@@ -82,6 +82,8 @@ class Preview:
     workers: PlannedWorkers
     parallelism: int | None
     deadline_seconds: int | None
+    runs: int
+    """How often the operator runs a task at most, without what its rules ignore."""
     before: tuple[str, ...]
     """Names of the tasks that run before all items."""
     finds_items: bool
@@ -108,6 +110,7 @@ def preview(checked: Checked, messages: int) -> Preview:
         workers=_workers(spec, work),
         parallelism=spec.parallelism,
         deadline_seconds=spec.active_deadline_seconds,
+        runs=1 + (spec.retry_policy.limit if spec.retry_policy else 0),
         before=_names(spec.before),
         finds_items=work.awaits_items,
         callback=_names(spec.callback),

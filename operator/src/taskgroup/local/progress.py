@@ -52,7 +52,7 @@ def line_of(status: TaskGroupStatus) -> str:
     if status.total is None:
         return str(state)
     parts = [f"{status.succeeded or 0:,}/{status.total:,} succeeded"]
-    for count, word in ((status.failed, "failed"), (status.cancelled, "cancelled")):
+    for count, word in ((status.retrying, "retrying"), (status.failed, "failed"), (status.cancelled, "cancelled")):
         parts += [f"{count:,} {word}"] if count else []
     parts += [status.rate] if status.rate else []
     return f"{state}: {', '.join(parts)}"

@@ -42,6 +42,7 @@ class Move(StrEnum):
     WITHDRAWN = "withdrawn"
     MISSING = "missing"
     INTERRUPTED = "interrupted"
+    RETRIED = "retried"
     DIED = "died"
     """A worker died with them."""
 

@@ -39,7 +39,11 @@ def failure(stored: StoredResult) -> Failure:
         return Failure(Reason.EXPIRED if "expired" in message.lower() else Reason.REVOKED, clean(message))
     reason = str(description.get("exc_type") or "Unknown")
     message = _in_words(reason, _message(description, stored.value, raised))
-    return Failure(clean(reason[:_REASON_LENGTH]), clean(message), clean(raised.excerpt))
+    module = description.get("exc_module")
+    kind = f"{module}.{reason}" if module else reason
+    return Failure(
+        clean(reason[:_REASON_LENGTH]), clean(message), clean(raised.excerpt), kind=clean(kind[: 2 * _REASON_LENGTH])
+    )
 
 
 def clean(text: str) -> str:

@@ -37,6 +37,7 @@ class Subscription:
         """
         before, renewed = self._attempts, BitMap()
         if attempts is not before:
+            self._drop_stale(before, attempts)
             stayed = self._followed & in_flight
             renewed = BitMap([unit for unit in stayed if before.get(unit, 0) != attempts.get(unit, 0)])
         gone = (self._followed - in_flight) | renewed
@@ -49,6 +50,12 @@ class Subscription:
         self._reported -= gone
         if fresh:
             self._changed()
+
+    def _drop_stale(self, before: Mapping[int, int], attempts: Mapping[int, int]) -> None:
+        """A failure of an attempt that a newer one has replaced says nothing of that one; SUCCESS is final."""
+        stale = {unit: why for unit, why in self.completions.failed.items() if before.get(unit) != attempts.get(unit)}
+        if stale:
+            self.completions = self.completions.minus(Completions(failed=stale))
 
     def confirm(self, counted: Completions) -> None:
         """These are in the ledger."""

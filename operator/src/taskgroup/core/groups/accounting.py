@@ -7,6 +7,7 @@ from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.groups.interruption import is_interruption, may_repeat
+from taskgroup.core.groups.retrying import NO_RULES, RetryRules
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -35,8 +36,9 @@ def account(
     servers: frozenset[str] = frozenset(),
     *,
     fails_unknown: bool = False,
+    rules: RetryRules = NO_RULES,
 ) -> Account:
-    """Count what ended; with `fails_unknown` an unknown task is a failure like any other.
+    """Count what ended, or let it wait for a retry; with `fails_unknown` an unknown task is a failure like any other.
 
     `servers` are the group's own, as host:port.
     """
@@ -51,7 +53,8 @@ def account(
     if fails_unknown:
         failed |= {unit: _not_registered(work.leaf(unit).task) for unit in unknown}
         unknown = set()
-    ledger = with_ends(ledger, Completions(completions.succeeded, failed), work, now)
+    ledger, final = rules.apply(ledger, failed, now)
+    ledger = with_ends(ledger, Completions(completions.succeeded, final), work, now)
     return Account(ledger, _open(unknown, ledger), _open(interrupted, ledger))
 
 

@@ -8,6 +8,7 @@ from taskgroup.core.exchange import Demand
 from taskgroup.core.groups import before
 from taskgroup.core.groups.callback import is_open
 from taskgroup.core.groups.outcome import Verdict, is_cut_off
+from taskgroup.core.groups.retrying import far
 from taskgroup.core.groups.suspects import suspects
 from taskgroup.core.groups.unknown_task import held_back
 from taskgroup.core.items.work import Work
@@ -16,12 +17,12 @@ from taskgroup.core.ledger import Ledger
 SUSPENDED = Demand(reason="The group is suspended.")
 
 
-def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Demand:
-    """Workers follow what is left to do; of what is sent one at a time one counts."""
+def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec, now: float) -> Demand:
+    """Workers follow what is left to do; of what is sent one at a time one counts, of what is retried later none."""
     if spec.suspend:
         return replace(SUSPENDED, over=ledger.over)
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
-    items = ledger.open_entries - max(0, len(one_by_one) - 1)
+    items = max(0, ledger.open_entries - max(0, len(one_by_one) - 1) - far(ledger, now))
     chunks = f" in {ledger.open_entries} messages" if ledger.chunks.size > 1 else ""
     reason = f"{ledger.unfinished} items are left{chunks}, {spec.workers.concurrency} at once in a pod."
     if before.is_open(ledger, work):

@@ -23,6 +23,8 @@ WATCHED_CONDITIONS = (
     ConditionType.WORKERS_READY,
 )
 
+_COUNTS = ("pending", "active", "retrying", "succeeded", "failed", "cancelled")
+
 
 @dataclass(frozen=True, slots=True)
 class ConditionFigure:
@@ -43,6 +45,7 @@ class GroupFigures:
     completion: float | None = None
     pending: int = 0
     active: int = 0
+    retrying: int = 0
     succeeded: int = 0
     failed: int = 0
     cancelled: int = 0
@@ -102,7 +105,7 @@ def _shown(status: TaskGroupStatus) -> dict[str, Any]:
         "conditions": tuple(map(_condition, filter(_is_watched, status.conditions or ()))),
         "start": seconds(status.start_time) if status.start_time else None,
         "completion": seconds(status.completion_time) if status.completion_time else None,
-        **{name: getattr(status, name) or 0 for name in ("pending", "active", "succeeded", "failed", "cancelled")},
+        **{name: getattr(status, name) or 0 for name in _COUNTS},
         **({"present": workers.replicas, "ready": workers.ready, "busy": workers.busy} if workers else {}),
     }
 

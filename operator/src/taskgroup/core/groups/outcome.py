@@ -95,6 +95,8 @@ def _succeeded(ledger: Ledger, spec: TaskGroupSpec) -> Verdict:
 
 def _failed(ledger: Ledger, spec: TaskGroupSpec) -> Verdict | None:
     """Too many failures; without a policy that is known when all items have ended."""
+    if ledger.retries.fatal is not None and ledger.retries.fatal in ledger.failed:
+        return Verdict(False, Reason.RETRY_POLICY, _fatal(ledger, ledger.retries.fatal))
     if exceeds(ledger, spec):
         text = f"{_failures(ledger)}; maxFailedItems is {spec.max_failed_items}."
         return Verdict(False, Reason.MAX_FAILED_ITEMS_EXCEEDED, text)
@@ -103,6 +105,12 @@ def _failed(ledger: Ledger, spec: TaskGroupSpec) -> Verdict | None:
     if ledger.unfinished or is_met(ledger, spec):
         return None
     return Verdict(False, Reason.FAILED_INDEXES, f"{_failures(ledger)}.")
+
+
+def _fatal(ledger: Ledger, index: int) -> str:
+    group = ledger.failure_of(index)
+    why = f": {group.failure.reason}: {group.failure.message}" if group else ""
+    return f"A rule of retryPolicy fails the group with item {index}{why}"
 
 
 def _asked(ledger: Ledger, spec: TaskGroupSpec) -> str:

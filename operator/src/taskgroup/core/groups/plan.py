@@ -74,6 +74,14 @@ class Renew(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Retry(Action):
+    """Let units that failed wait for their next attempt, under a new task id."""
+
+    frequent: ClassVar[bool] = True
+    units: Units
+
+
+@dataclass(frozen=True, slots=True)
 class Search(Action):
     """Look for units in flight that are in no list and with no worker."""
 

@@ -12,6 +12,7 @@ from taskgroup.core.groups.plan import (
     Redispatch,
     Release,
     Renew,
+    Retry,
     Skip,
     Stop,
     Withdraw,
@@ -25,7 +26,7 @@ from taskgroup.core.units import Units
 
 FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
-_MOVES = (Dispatch, Skip, Release, Redispatch, Renew, MarkMissing, Stop, Withdraw)
+_MOVES = (Dispatch, Skip, Release, Redispatch, Renew, Retry, MarkMissing, Stop, Withdraw)
 
 TROUBLE_SECONDS = 5.0
 """Between two looks at a broker that does not answer."""

@@ -19,6 +19,7 @@ from taskgroup.core.groups.plan import Event, Plan
 from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.recovery import adopt
 from taskgroup.core.groups.resting import can_rest
+from taskgroup.core.groups.retrying import rules_of
 from taskgroup.core.groups.running import reconcile_running
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.items.chunks import chunks_of
@@ -67,8 +68,9 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
     What was running ends, and is counted.
     """
     ledger, counted = _counted_meanwhile(seen, phase, now)
-    fresh = len(ledger.ended) - len(seen.ledger.ended)
-    active = min(max(0, (seen.status.active or 0) - fresh), ledger.unfinished)
+    retrying = ledger.count_items(ledger.retrying)
+    fresh = len(ledger.ended) - len(seen.ledger.ended) + retrying - seen.ledger.count_items(seen.ledger.retrying)
+    active = min(max(0, (seen.status.active or 0) - fresh), ledger.unfinished - retrying)
     shown = StatusInput(phase=phase, ledger=ledger, active=active, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
         return plan_for(seen, shown, now, counted=counted)
@@ -100,7 +102,8 @@ def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger
     if phase is not Phase.RUNNING or work is None or work.ignores_results or max(ledger.steps, work.steps) > 1:
         return ledger, _NOTHING_COUNTED
     counted = certain(seen.completions, seen.servers)
-    return with_ends(ledger, counted, work, now), counted
+    ledger, final = rules_of(seen.spec, seen.meta.uid).apply(ledger, counted.failed, now)
+    return with_ends(ledger, Completions(counted.succeeded, final), work, now), counted
 
 
 def _never_start(seen: Observed, now: float) -> Plan:

@@ -47,15 +47,24 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
         return ledger
     lost = (unit for unit, losses in books.losses.items() if losses > MAX_LOSSES)
     passed = ledger.passed | before(books.released - FIRST_UNITS)
+    retries = ledger.retries.without(_renewed(ledger, books))
     return replace(
         ledger,
         cursors=MappingProxyType(dict(state.cursors)),
-        returned=without_items(books.returned - passed, ledger.ended),
+        returned=without_items(books.returned - passed - retries.waiting, ledger.ended),
+        retries=retries,
         released=books.released,
         passed=passed,
         attempts=MappingProxyType(dict(books.attempts)),
         losses=MappingProxyType(dict(books.losses)),
     ).units_failed_with(POISON, _units(lost, ledger), now)
+
+
+def _renewed(ledger: Ledger, books: BrokerBooks) -> Units:
+    """Units that got their next attempt, which the ledger was not told."""
+    return FrozenBitMap(
+        unit for unit in ledger.retries.due if books.attempts.get(unit, 0) != ledger.attempts.get(unit, 0)
+    )
 
 
 def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
@@ -118,5 +127,11 @@ def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:
     stages = STAGE_UNITS - _BEFORE if ledger.unfinished or not ledger.total else STAGE_UNITS
     later = without_items(used - (ledger.passed & stages), ledger.ended)
     attempts = {unit: ledger.attempts.get(unit, 0) + 1 for unit in again | later}
-    anew = replace(ledger, released=NONE, passed=ledger.passed & (units_of(ledger.ended, ledger.steps) | stages))
+    retries = ledger.retries.without(ledger.retries.waiting)
+    anew = replace(
+        ledger,
+        retries=retries,
+        released=NONE,
+        passed=ledger.passed & (units_of(ledger.ended, ledger.steps) | stages),
+    )
     return replace(anew.renewed(attempts), returned=(ledger.returned - later) | again, nonce=nonce)

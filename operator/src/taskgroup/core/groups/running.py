@@ -9,16 +9,17 @@ from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
-from taskgroup.core.groups import before, demand, rate_limit, recovery, unknown_task
+from taskgroup.core.groups import before, demand, rate_limit, recovery, retrying, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
 from taskgroup.core.groups.callback import has_begun, is_open
 from taskgroup.core.groups.configuration import too_late
 from taskgroup.core.groups.context import Context
+from taskgroup.core.groups.dispatching import batches
 from taskgroup.core.groups.finishing import decide
 from taskgroup.core.groups.observed import GroupState, Observed
 from taskgroup.core.groups.outcome import deadline_in, judge
 from taskgroup.core.groups.pace import Pace, later
-from taskgroup.core.groups.plan import Event, Open, Plan, Renew
+from taskgroup.core.groups.plan import Event, Open, Plan, Renew, Retry
 from taskgroup.core.groups.planning import FOLLOW_SECONDS, TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.sending import sending
@@ -50,7 +51,8 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
         seen = before.only_stages(seen)
     fails_unknown = spec.on_unknown_task is OnUnknownTask.FAIL_ITEM
     books = with_total(seen.ledger, work)
-    account_now = account(books, seen.completions, work, now, seen.servers, fails_unknown=fails_unknown)
+    rules = retrying.rules_of(spec, seen.meta.uid)
+    account_now = account(books, seen.completions, work, now, seen.servers, fails_unknown=fails_unknown, rules=rules)
     ledger = _clocked(unknown_task.noted(account_now, seen.completions, work, spec), seen, spec, now)
     ledger = recovery.give_up(ledger, seen, now)
     in_flight = ledger.in_flight(work.lanes) - account_now.unknown - account_now.interrupted
@@ -117,7 +119,7 @@ def _opened(context: Context, ledger: Ledger, reason: str, *extra_events: Event)
         context.now,
         save=True,
         actions=(Open(reason=reason),),
-        demand=demand.while_running(ledger, context.work, context.spec),
+        demand=demand.while_running(ledger, context.work, context.spec, context.now),
         extra_events=extra_events,
         wake_after=wake_after,
     )
@@ -138,7 +140,13 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     arrived = len(ledger.ended) - len(seen.ledger.ended)
     pace = Pace() if context.spec.suspend else later(carried.pace, ledger, arrived, now)
     carried = replace(carried, pace=pace)
-    actions = (*_renewals(context), *again, *dispatches, *recovery.search(seen, context.in_flight, now))
+    actions = (
+        *_renewals(context),
+        *_retries(context),
+        *again,
+        *dispatches,
+        *recovery.search(seen, context.in_flight, now),
+    )
     returns = context.unknown | context.interrupted
     rests = context.spec.suspend and not context.in_flight and not returns and can_rest(seen)
     is_resumed = not context.spec.suspend and is_suspended(seen.status)
@@ -153,7 +161,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=_ignored(context),
-        demand=demand.while_running(ledger, context.work, context.spec),
+        demand=demand.while_running(ledger, context.work, context.spec, context.now),
         carried=carried,
         extra_events=extra_events,
         rests=rests,
@@ -232,6 +240,14 @@ def _renewals(context: Context) -> tuple[Action, ...]:
     return tuple(action for action in (unknown, interrupted) if action.units)
 
 
+def _retries(context: Context) -> tuple[Action, ...]:
+    """What is due while the group is suspended waits until it is resumed."""
+    if context.seen.queue is None or context.spec.suspend:
+        return ()
+    due = retrying.due(context.ledger, context.now)
+    return tuple(Retry(part, reason="Their time to be retried has come.") for part in batches(due))
+
+
 def _wake_after(context: Context, canary_at: float) -> float:
     times = [context.seen.resync_seconds if context.seen.backend_trouble is None else TROUBLE_SECONDS]
     deadline = deadline_in(context.ledger, context.spec, context.now)
@@ -242,6 +258,9 @@ def _wake_after(context: Context, canary_at: float) -> float:
     token = rate_limit.next_in(context)
     if token is not None:
         times.append(token)
+    due = None if context.spec.suspend else retrying.next_in(context.ledger, context.now)
+    if due is not None:
+        times.append(due)
     canary = canary_at + unknown_task.CANARY_SECONDS - context.now
     if context.ledger.unknown_tasks and canary > 0:
         times.append(canary)

@@ -91,6 +91,7 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
     left = total - (status.succeeded or 0) - (status.failed or 0)
     cancelled = left if shown.ledger.cancelled else 0
     active = min(shown.active, left - cancelled)
+    retrying = min(_retrying(shown.ledger), left - cancelled - active)
     ended = total - left + cancelled
     names = ("succeeded", "failed", "messages", "completed_indexes", "failed_indexes", "indexes_truncated", "failures")
     return {
@@ -98,7 +99,8 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
         "state": state_of(seen, shown, suspended=suspended),
         "start_time": status.start_time,
         "total": total,
-        "pending": left - cancelled - active,
+        "pending": left - cancelled - active - retrying,
+        "retrying": retrying,
         "active": active,
         "cancelled": cancelled,
         "progress": f"{ended}/{total}",
@@ -115,10 +117,11 @@ def _is_empty(seen: Observed) -> bool:
 
 def _counts(ledger: Ledger, active: int) -> dict[str, Any]:
     """None of them while nobody could read how many items there are: 0/0 would look like an empty group."""
-    ended = len(ledger.ended)
+    ended, retrying = len(ledger.ended), _retrying(ledger)
     return {
         "total": ledger.total,
-        "pending": ledger.total - ended - active,
+        "pending": ledger.total - ended - active - retrying,
+        "retrying": retrying,
         "active": active,
         "succeeded": len(ledger.succeeded),
         "failed": len(ledger.failed),
@@ -134,6 +137,11 @@ def _messages(ledger: Ledger) -> str | None:
         return None
     total = len(ledger.chunks.entries(ledger.total))
     return f"{total - ledger.open_entries}/{total}"
+
+
+def _retrying(ledger: Ledger) -> int:
+    """Items that wait for another attempt."""
+    return ledger.count_items(ledger.retrying)
 
 
 def _digest(groups: tuple[FailureGroup, ...], *, tracebacks: bool) -> list[FailureStatus]:

@@ -21,6 +21,7 @@ _MOVES = {
     Move.WITHDRAWN: names.WITHDRAWN,
     Move.MISSING: names.MISSING,
     Move.INTERRUPTED: names.INTERRUPTED,
+    Move.RETRIED: names.RETRIED,
     Move.DIED: names.LOSSES,
 }
 
@@ -82,7 +83,7 @@ def _condition(condition: ConditionFigure) -> Value:
 
 def sums(figures: GroupFigures) -> Iterator[Value]:
     """Gauges of which the sum over groups means something."""
-    for state in ("pending", "active", "succeeded", "failed", "cancelled"):
+    for state in ("pending", "active", "retrying", "succeeded", "failed", "cancelled"):
         yield (names.ITEMS, (state,)), getattr(figures, state)
     yield (names.RATE, ()), figures.rate or 0
     yield (names.QUEUED, ()), figures.queued

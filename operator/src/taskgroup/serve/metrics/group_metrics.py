@@ -44,7 +44,9 @@ ESTIMATE = _gauge(
 # Items
 
 ITEMS = _gauge(
-    "items", "Items that are pending, active, succeeded, failed or cancelled now; their sum is all items.", "state"
+    "items",
+    "Items that are pending, active, retrying, succeeded, failed or cancelled now; their sum is all items.",
+    "state",
 )
 ENDED = _counter(
     "items_ended_total",
@@ -75,6 +77,7 @@ LOSSES = _counter("item_losses_total", "How often a worker died with an item sin
 LOST = _counter(
     "items_lost_total", "Items that were given up because too many workers died with them; they are failed."
 )
+RETRIED = _counter("items_retried_total", "Retries by retryPolicy, each after a failure of the task.")
 INTERRUPTED = _counter(
     "items_interrupted_total", "Attempts that ended because a worker could not reach Redis; none is an end."
 )
