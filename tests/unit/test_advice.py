@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from support.builders import chain_spec, spec
+from support.builders import chain_spec, look, observed, queue, spec
+from taskgroup.api.names import EventReason
 from taskgroup.core.groups.advice import APPLY_BYTES, OBJECT_BYTES, AdviceReason, advise, advise_on_size
 from taskgroup.core.items.work import compile_work
 
@@ -86,3 +87,16 @@ def test_the_tasks_of_chains_are_looked_at() -> None:
 )
 def test_a_large_object_needs_another_command_or_another_place(size: int, reason: AdviceReason | None) -> None:
     assert [advice.reason for advice in advise_on_size(size)] == ([reason] if reason else [])
+
+
+def test_the_start_of_a_group_tells_what_its_owner_may_regret() -> None:
+    wanted = spec(
+        active_deadline_seconds=5,
+        template={"task": "a", "args": ["$(item)"], "options": {"timeLimitSeconds": 10}},
+    )
+    started = look(observed(wanted, queue=queue(nonce=None)))
+    [event] = started.extra_events
+
+    assert (event.reason, event.warning) == (EventReason.ADVICE, True)
+    assert event.message.startswith("DeadlineTooShort: activeDeadlineSeconds (5) is shorter than the longest")
+    assert not look(observed(spec(), queue=queue(nonce=None))).extra_events, "without a deadline as most are"

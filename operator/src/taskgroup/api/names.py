@@ -117,6 +117,7 @@ class EventReason(StrEnum):
     """Reasons of Kubernetes events, in the order in which they occur."""
 
     STARTED = "Started"
+    ADVICE = "Advice"
     NULLS_DROPPED = "NullsDropped"
     PROGRESS = "Progress"
     ITEM_FAILED = "ItemFailed"

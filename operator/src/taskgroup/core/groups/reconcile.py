@@ -7,7 +7,6 @@ was killed anywhere goes on from the same place.
 
 from dataclasses import replace
 
-from taskgroup.api.names import EventReason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups import configuration, demand
@@ -15,13 +14,14 @@ from taskgroup.core.groups.accounting import certain, with_ends, with_total
 from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import cut_short, deadline_in
-from taskgroup.core.groups.plan import Event, Plan
+from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.recovery import adopt
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.retrying import rules_of
 from taskgroup.core.groups.running import reconcile_running
 from taskgroup.core.groups.suspension import withdraw_suspended
+from taskgroup.core.groups.warnings import warnings
 from taskgroup.core.items.chunks import chunks_of
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -128,14 +128,4 @@ def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
             wake_after=None if rests else wake_after,
         )
     shown = StatusInput(phase=Phase.RUNNING, ledger=ledger, needs_workers=True, start_time=timestamp(now))
-    return plan_for(seen, shown, now, transition=True, extra_events=_warnings(seen), wake_after=0.0)
-
-
-def _warnings(seen: Observed) -> tuple[Event, ...]:
-    if not seen.dropped_nulls:
-        return ()
-    text = (
-        f"kubectl apply left out {seen.dropped_nulls} nulls inside of objects, and the items run without them: delete"
-        " this TaskGroup, and use kubectl create or kubectl apply --server-side."
-    )
-    return (Event(EventReason.NULLS_DROPPED, text, warning=True),)
+    return plan_for(seen, shown, now, transition=True, extra_events=warnings(seen, spec, work), wake_after=0.0)
