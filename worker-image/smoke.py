@@ -16,6 +16,7 @@ from pages import app as pages
 from predictions import app as predictions
 from predictions import digits
 from quotes import app as quotes
+from rates import app as rates
 from shop import celery_app as shop
 from tickets import app as tickets
 
@@ -24,6 +25,7 @@ EXPECTED = {
     "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark", "catalogue.tasks.set_price"},
     "pages": {"pages.fetch"},
     "quotes": {"quotes.bank", "quotes.by_symbol", "quotes.market", "quotes.paper"},
+    "rates": {"rates.fetch"},
     "tickets": {"tickets.sort"},
     "documents": {"documents.entities", "documents.extract", "documents.load", "documents.sentiment"},
     "demo": {"numbers.add", "numbers.check", "numbers.sleep", "numbers.square", "numbers.square_all"},
@@ -33,7 +35,7 @@ EXPECTED = {
 
 def check_tasks() -> None:
     """Each app knows exactly the tasks that it is meant to have, beside Celery's own."""
-    for app in (images, shop, demo, documents, pages, predictions, quotes, tickets):
+    for app in (images, shop, demo, documents, pages, predictions, quotes, rates, tickets):
         app.loader.import_default_modules()
         found = {name for name in app.tasks if not name.startswith("celery.")}
         expected = EXPECTED[app.main]
