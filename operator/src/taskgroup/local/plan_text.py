@@ -64,6 +64,8 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
     yield "stopping", f"a pod may take {workers.grace_seconds:,} s to finish what it runs"
     if plan.parallelism is not None:
         yield "parallelism", f"{plan.parallelism:,} items in flight at most"
+    if plan.rate_limit is not None:
+        yield "rate", f"{plan.rate_limit} at most, over all workers"
     yield "deadline", f"{plan.deadline_seconds:,} s" if plan.deadline_seconds is not None else "none"
     if plan.runs > 1:
         yield (

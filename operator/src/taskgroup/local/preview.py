@@ -81,6 +81,7 @@ class Preview:
     sizes: Sizes
     workers: PlannedWorkers
     parallelism: int | None
+    rate_limit: str | None
     deadline_seconds: int | None
     runs: int
     """How often the operator runs a task at most, without what its rules ignore."""
@@ -109,6 +110,7 @@ def preview(checked: Checked, messages: int) -> Preview:
         sizes=_sizes(work, sum(priorities.values())),
         workers=_workers(spec, work),
         parallelism=spec.parallelism,
+        rate_limit=spec.rate_limit,
         deadline_seconds=spec.active_deadline_seconds,
         runs=1 + (spec.retry_policy.limit if spec.retry_policy else 0),
         before=_names(spec.before),
