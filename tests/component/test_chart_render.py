@@ -60,6 +60,7 @@ def test_the_operator_is_told_where_it_is_and_what_it_serves() -> None:
     assert by_field == {Environment.NAMESPACE: "metadata.namespace", Environment.POD_NAME: "metadata.name"}
     assert environment(deployment) == {
         Environment.WATCH_NAMESPACES: "",
+        Environment.READER_IMAGE: container["image"],
         Environment.REDIS_SECRET: f"{FULLNAME}-redis",
         Environment.REDIS_NAMESPACES: NAMESPACE,
         Environment.LOG_LEVEL: "INFO",

@@ -45,6 +45,8 @@ METHODS: dict[str, Method] = {
     "mark_missing": lambda broker, _: broker.groups.mark_missing(ROUTE.uid, FENCE, [1]),
     "present": lambda broker, _: broker.groups.present(ROUTE.pool, ["pod"]),
     "erase": lambda broker, _: broker.groups.erase(ROUTE.uid, tombstone=True),
+    "items": lambda broker, _: broker.groups.items_part(ROUTE.uid, None),
+    "forget items": lambda broker, _: broker.groups.forget_items(ROUTE.uid),
     "owners": lambda broker, _: broker.groups.owners(),
     "pool look": lambda broker, _: broker.pools.observe(ROUTE.pool, ["pod"]),
     "requeue": lambda broker, _: broker.pools.requeue(

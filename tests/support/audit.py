@@ -18,6 +18,7 @@ class Right(NamedTuple):
 
 UNUSED = {
     Right("apps", "deployments", "create"): "server-side apply makes the object with it; the log calls that patch",
+    Right("", "pods", "create"): "only for groups whose items are read by a pod",
     Right("", "pods", "delete"): "only for a worker that an outage has left deaf, and in a namespace that goes",
 }
 """What the log need not show, each with the reason why it is given."""

@@ -14,6 +14,7 @@ from support.builders import (
     indexes,
     ledger,
     not_registered,
+    observed,
     only,
     queue,
     running,
@@ -30,6 +31,7 @@ from taskgroup.core.groups.plan import (
     MarkMissing,
     Open,
     Plan,
+    ReadItems,
     Redispatch,
     Release,
     Renew,
@@ -37,6 +39,7 @@ from taskgroup.core.groups.plan import (
     Search,
     Skip,
     Stop,
+    StopReading,
     Withdraw,
 )
 from taskgroup.core.groups.reconcile import reconcile
@@ -56,6 +59,7 @@ from taskgroup.core.pools.plan import (
     StopPod,
 )
 from taskgroup.core.pools.reconcile import reconcile_pool
+from taskgroup.core.reading import Reading
 from taskgroup.core.retries import Retries
 from taskgroup.core.status.phase import phase_of
 
@@ -124,6 +128,8 @@ def _busy_that_stay(seen: PoolObserved, plan: PoolPlan) -> int:
 
 HALF = ledger(TOTAL, dispatched=6)
 GROUPS: dict[type[Action], Observed] = {
+    ReadItems: observed(work=None, reading=Reading()),
+    StopReading: observed(reading=Reading(pods=1, is_read=True)),
     Open: running(queue=queue(nonce=None)),
     Dispatch: running(),
     Skip: running(

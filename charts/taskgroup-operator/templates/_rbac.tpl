@@ -14,10 +14,10 @@
   resources: [deployments]
   verbs: [get, list, watch, create, patch, delete]
 # patch: the deletion cost that steers a scale-down to idle workers. delete: a worker that an outage of the broker has left
-# deaf, and all workers at once in a namespace that goes.
+# deaf, and all workers at once in a namespace that goes. create: a pod that reads the items of spec.itemsFrom.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [list, watch, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]

@@ -11,6 +11,7 @@ import kopf
 from taskgroup.cluster.access_review import MetricsAccess
 from taskgroup.cluster.client import Cluster, connect
 from taskgroup.cluster.group_store import KubernetesGroups
+from taskgroup.cluster.item_readers import ItemReaders
 from taskgroup.cluster.lease import Lease
 from taskgroup.cluster.lease_thread import LeaseThread
 from taskgroup.cluster.secrets import RecentSecrets
@@ -23,6 +24,7 @@ from taskgroup.groups.apply import Applier
 from taskgroup.groups.cleanup import Cleaner
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.deletion_report import DeletionReport
+from taskgroup.groups.items_reading import ItemsReader
 from taskgroup.groups.loop import GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.groups.orphans import Orphans, identity
@@ -86,12 +88,15 @@ async def _serve(
     store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster, cache)
     linker = Linker(RecentSecrets(cluster).read_text, settings, connections)
     compiler = Compiler(settings.max_message_bytes)
+    items = None
+    if settings.reader_image:
+        items = ItemsReader(ItemReaders(cluster, settings.reader_image), linker, clock)
     groups = GroupLoop(
         store,
         linker,
         compiler,
-        Observer(linker, compiler, clock, settings.resync_seconds),
-        Applier(store, clock, cluster_id, budget, measured.loops),
+        Observer(linker, compiler, clock, settings.resync_seconds, items),
+        Applier(store, clock, cluster_id, budget, measured.loops, items),
         workers,
         meetings,
         clock,

@@ -24,6 +24,8 @@ class Settings(BaseModel):
     """Name of the Secret (key `url`) of the default broker; empty when there is none."""
     redis_namespaces: tuple[str, ...] = ()
     """Namespaces that contain this Secret; only their TaskGroups may use the default broker."""
+    reader_image: str = ""
+    """Image of the pods that read items from outside of TaskGroups: the operator's own."""
     brokers_allowed: AllowedServers = AllowedServers()
     """Which servers the URLs of brokers and result backends may name."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

@@ -18,6 +18,7 @@ from support.crd.server import CRD
 Schema = dict[str, Any]
 
 PADDED: Final = {
+    "spec.itemsFrom.url": "http://",
     "spec.workers.volumeMounts[].mountPath": "/",
     "spec.workers.initContainers[].volumeMounts[].mountPath": "/",
     "spec.workers.sidecars[].volumeMounts[].mountPath": "/",
@@ -37,6 +38,8 @@ MISMATCHES: Final = {
     r"^(\.?[^/.][^/]*|\.\.[^/]+|\.)(/(\.?[^/.][^/]*|\.\.[^/]+|\.)?)*$": "a/../../b",
     r"^/[^:]*$": "relative",
     r"^[1-9][0-9]{0,5}/[smh]$": "0/m",
+    r"^https?://\S+$": "ftp://example/a.csv",
+    r"^[0-9a-f]{64}$": "A" * 64,
 }
 """Per pattern a text that it refuses; the texts that it accepts are those of `objects`."""
 MOUNTED: Final = {

@@ -3,7 +3,7 @@
 from typing import Final
 
 from support.crd.objects import CHAIN, TIME, Edits
-from support.crd.rule_cases import FIXED, FROM_BEFORE, TASKS, Case
+from support.crd.rule_cases import FIXED, FROM_BEFORE, FROM_URL, TASKS, Case
 
 IN_GROUP: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain or group"
 MISPLACED: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain"
@@ -131,7 +131,10 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
 )
 
 CHAIN_EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
-    "spec.itemsFrom": ((FROM_BEFORE,), ({**FROM_BEFORE, "spec.itemsFrom": {}},)),
+    "spec.itemsFrom": (
+        (FROM_BEFORE, FROM_URL),
+        ({**FROM_BEFORE, "spec.itemsFrom": {}}, {**FROM_URL, "spec.itemsFrom.secret": {"name": "a", "key": "b.csv"}}),
+    ),
     "spec.tasks[]": (
         (TASKS, task_chain({"task": "b"})),
         ({**TASKS, "spec.tasks": [{}]}, {**TASKS, "spec.tasks": [{"task": "a", "chain": [{"task": "b"}]}]}),

@@ -164,6 +164,22 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         "template": CHAIN,
         "callback": {"chain": [{**deepcopy(SIGNATURE), "args": [1]}], "input": "Results"},
     },
+    "url": {
+        **COMMON,
+        "itemsFrom": {"url": "https://files.example/a", "format": "JSONLines", "sha256": "0" * 64},
+        "template": SIGNATURE,
+    },
+    "configMap": {
+        **COMMON,
+        "itemsFrom": {"configMap": {"name": "customers", "key": "a.csv"}},
+        "template": SIGNATURE,
+    },
+    "secret": {**COMMON, "itemsFrom": {"secret": {"name": "customers", "key": "a.csv"}}, "template": SIGNATURE},
+    "claim": {
+        **COMMON,
+        "itemsFrom": {"persistentVolumeClaim": {"claimName": "files", "path": "a/b.csv"}},
+        "template": SIGNATURE,
+    },
     "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN], "successPolicy": {"succeededCount": 1}},
     "group": {**COMMON, "items": [1], "template": {"group": [SIGNATURE, CHAIN]}},
 }

@@ -61,6 +61,7 @@ FROM_BEFORE: Final[Edits] = {
     "spec.itemsFrom": {"before": {}},
     "spec.before": {"task": "images.list"},
 }
+FROM_URL: Final[Edits] = {"spec.items": ABSENT, "spec.itemsFrom": {"url": "http://files.example/a.csv"}}
 CASES: Final[tuple[Case, ...]] = (
     Case(
         "",

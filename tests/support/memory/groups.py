@@ -207,7 +207,18 @@ class MemoryGroups:
         """See GroupBroker."""
         self._store.check()
         self._store.books.pop(uid, None)
+        self._store.items.pop(uid, None)
         (self._store.tombstones.add if tombstone else self._store.tombstones.discard)(uid)
+
+    async def items_part(self, uid: str, number: int | None) -> bytes | None:
+        """See GroupBroker."""
+        self._store.check()
+        return self._store.items.get(uid, {}).get(number)
+
+    async def forget_items(self, uid: str) -> None:
+        """See GroupBroker."""
+        self._store.check()
+        self._store.items.pop(uid, None)
 
     async def owners(self) -> dict[str, Owner]:
         """See GroupBroker."""

@@ -74,6 +74,8 @@ class Store:
     trouble: BrokerError | None = None
     """Raised by every call while it is set."""
     books: dict[str, Books] = field(default_factory=dict)
+    items: dict[str, dict[int | None, bytes]] = field(default_factory=dict)
+    """Uid to what a pod has read for the group."""
     tombstones: set[str] = field(default_factory=set)
     queues: dict[str, list[Message]] = field(default_factory=dict)
     hands: dict[tuple[str, str], list[Held]] = field(default_factory=dict)

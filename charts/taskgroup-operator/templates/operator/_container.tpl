@@ -28,6 +28,8 @@ env:
     value: {{ include "taskgroup.broker.secret" . | quote }}
   - name: TASKGROUP_REDIS_NAMESPACES
     value: {{ include "taskgroup.broker.namespaces" . | quote }}
+  - name: TASKGROUP_READER_IMAGE
+    value: {{ include "taskgroup.operatorImage" . | quote }}
   {{- with .Values.brokers.allowed }}
   - name: TASKGROUP_BROKERS_ALLOWED
     value: {{ join "," . | quote }}

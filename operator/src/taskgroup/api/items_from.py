@@ -1,19 +1,66 @@
 """Items that do not stand in the spec: where they are found."""
 
+from enum import StrEnum
+from typing import Annotated
+
 from pydantic import ConfigDict, Field
 
-from taskgroup.api.base import Model
+from taskgroup.api.base import DataKey, Model, ObjectName
+from taskgroup.api.volumes import RelativePath
+
+
+class ItemsFormat(StrEnum):
+    """How a list of items is written."""
+
+    JSON = "JSON"
+    JSON_LINES = "JSONLines"
+    CSV = "CSV"
+    LINES = "Lines"
 
 
 class BeforeItems(Model):
     """The items are the result of spec.before, a list."""
 
 
+class KeySource(Model):
+    """One key of a ConfigMap or Secret in the TaskGroup's namespace."""
+
+    name: ObjectName = Field(description="Its name.")
+    key: DataKey = Field(description="The key.")
+
+
+class ClaimSource(Model):
+    """A file on a PersistentVolumeClaim of the TaskGroup's namespace."""
+
+    claim_name: ObjectName = Field(description="Name of the claim.")
+    path: RelativePath = Field(description="Relative path of the file, without .. as a step.")
+
+
+_PLACES = ("before", "configMap", "secret", "url", "persistentVolumeClaim")
+
+
 class ItemsFrom(Model):
     """One place where the items are."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [place]} for place in ("before",)]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [place]} for place in _PLACES]})
 
     before: BeforeItems | None = Field(
         None, description="The list that spec.before returns: JSON values, one item each. Write before: {}."
     )
+    config_map: KeySource | None = Field(None, description="A key of a ConfigMap.")
+    secret: KeySource | None = Field(None, description="A key of a Secret.")
+    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://\S+$")] | None = Field(
+        None, description="What this URL answers."
+    )
+    persistent_volume_claim: ClaimSource | None = Field(None, description="A file on a volume.")
+    format: ItemsFormat | None = Field(
+        None, description="By the suffix when absent: .json, .jsonl, .ndjson, .csv or .txt, each also with .gz."
+    )
+    sha256: Annotated[str, Field(max_length=64, pattern="^[0-9a-f]{64}$")] | None = Field(
+        None, description="What sha256sum must say of the file as it is stored, in hexadecimal."
+    )
+
+    @property
+    def is_external(self) -> bool:
+        """Whether a pod has to read them."""
+        return self.before is None

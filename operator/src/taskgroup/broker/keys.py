@@ -50,6 +50,11 @@ class BookKeys:
         """Hash: unit (task id for what is none) to the number of workers that died holding it."""
         return f"{self.state}:losses"
 
+    @property
+    def items(self) -> str:
+        """Hash: what a pod has read from spec.itemsFrom, in pieces; see `core/items/handover.py`."""
+        return f"{self.state}:items"
+
     def released(self, step: int) -> str:
         """Bits by index: whether this step, from 1, was released. A bit where a member of a set takes 60 bytes."""
         return f"{self.state}:released:{step}"

@@ -170,6 +170,12 @@ class GroupBroker(Protocol):
     async def erase(self, uid: str, *, tombstone: bool) -> None:
         """Delete the group's books. The tombstone keeps a paused operator from opening them again, for a day."""
 
+    async def items_part(self, uid: str, number: int | None) -> bytes | None:
+        """A piece of what was read for spec.itemsFrom, or without a number its head; None where there is none."""
+
+    async def forget_items(self, uid: str) -> None:
+        """Remove all of that."""
+
     async def owners(self) -> dict[str, Owner]:
         """Uid to owner of every group whose books are open and name one; reads the whole database."""
 

@@ -14,6 +14,7 @@ from taskgroup.broker.keys import PRIORITIES, BookKeys, PoolKeys, kombu_priority
 from taskgroup.broker.port import Opening, Owner, Route, UnitMessage, Withdrawn
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, Fence, GroupState, QueueState
 from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.items.handover import HEAD
 from taskgroup.core.task_id import LUA_NUMBERS, LUA_PATTERN
 from taskgroup.core.units import Units, at_step, steps_of, unit_of
 from taskgroup.transport.connection import RedisConnection
@@ -164,11 +165,23 @@ class RedisGroups:
         keys = self._books(uid)
         with broker_errors(self._redis.address):
             async with self._redis.client.pipeline(transaction=True) as pipe:
-                pipe.delete(*keys.all)
+                pipe.delete(*keys.all, keys.items)
                 if tombstone:
                     pipe.hset(keys.state, "nonce", TOMBSTONE)
                     pipe.expire(keys.state, _TOMBSTONE_SECONDS)
                 await pipe.execute()
+
+    async def items_part(self, uid: str, number: int | None) -> bytes | None:
+        """See GroupBroker."""
+        name = HEAD if number is None else str(number)
+        with broker_errors(self._redis.address):
+            part: Any = await self._redis.client.hget(self._books(uid).items, name)
+        return part if isinstance(part, bytes) else None
+
+    async def forget_items(self, uid: str) -> None:
+        """See GroupBroker."""
+        with broker_errors(self._redis.address):
+            await self._redis.client.delete(self._books(uid).items)
 
     async def owners(self) -> dict[str, Owner]:
         """See GroupBroker."""

@@ -18,6 +18,7 @@ from taskgroup.core.task_id import task_id
 from taskgroup.core.units import Units
 from taskgroup.groups import searching
 from taskgroup.groups.inline_pool import route_of
+from taskgroup.groups.items_reading import ItemsReader
 from taskgroup.groups.memory import Memory
 from taskgroup.groups.messages import Messages
 from taskgroup.groups.step_results import StepResults
@@ -41,7 +42,9 @@ class Actions:
         clock: Clock,
         cluster_id: str,
         metrics: GroupMetrics,
+        items: ItemsReader | None = None,
     ) -> None:
+        self._items = items
         self._store = store
         self._metrics = metrics
         self._clock = clock
@@ -53,6 +56,8 @@ class Actions:
         self._fence: Fence | None = seen.state.fence if seen.state else None
         self._methods: dict[type[Action], Callable[[Any], Awaitable[None]]] = {
             plan.Open: self._open,
+            plan.ReadItems: self._read_items,
+            plan.StopReading: self._stop_reading,
             plan.Dispatch: self._dispatch,
             plan.Skip: self._skip,
             plan.Release: self._release,
@@ -82,6 +87,14 @@ class Actions:
             owner=self._owner,
         )
         self._fence = (await self._broker.open(self._route, opening)).fence
+
+    async def _read_items(self, _: plan.ReadItems) -> None:
+        if self._items is not None and self._seen.spec is not None:
+            await self._items.start(self._link, self._seen.meta, self._seen.spec)
+
+    async def _stop_reading(self, _: plan.StopReading) -> None:
+        if self._items is not None:
+            await self._items.stop(self._seen.meta)
 
     async def _dispatch(self, action: plan.Dispatch) -> None:
         """The broker takes one slice while the next is made."""

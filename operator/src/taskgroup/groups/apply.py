@@ -15,6 +15,7 @@ from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import Units
 from taskgroup.groups.actions import Actions
+from taskgroup.groups.items_reading import ItemsReader
 from taskgroup.groups.memory import NOT_ADOPTED, Memory, Record
 from taskgroup.loops.action_log import log_event
 from taskgroup.loops.budget import WriteBudget
@@ -41,7 +42,9 @@ class Applier:
         cluster_id: str,
         budget: WriteBudget,
         metrics: GroupMetrics = UNMEASURED,
+        items: ItemsReader | None = None,
     ) -> None:
+        self._items = items
         self._store = store
         self._metrics = metrics
         self._budget = budget
@@ -86,7 +89,7 @@ class Applier:
     async def _act(self, plan: Plan, seen: Observed, memory: Memory) -> None:
         """An answer that is lost on the way leaves the ledger behind the broker: it is adopted again then."""
         memory.record.adopted = NOT_ADOPTED
-        actions = Actions(self._store, memory, seen, self._clock, self._cluster_id, self._metrics)
+        actions = Actions(self._store, memory, seen, self._clock, self._cluster_id, self._metrics, self._items)
         for action in plan.actions:
             await actions.perform(action)
         if seen.queue is not None:

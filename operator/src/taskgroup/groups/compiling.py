@@ -6,7 +6,8 @@ tenant's spec delays another's.
 
 import asyncio
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ from taskgroup.api.workers import Pool
 from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.groups import retrying, success
+from taskgroup.core.items.external import external_items
+from taskgroup.core.items.handover import Head
 from taskgroup.core.items.limits import check_limits
 from taskgroup.core.items.placeholders import NOT_YET
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps
@@ -49,8 +52,11 @@ class Compiler:
         """The same with the result of spec.before."""
         if compiled.spec is None:
             return compiled
-        steps = complete_spec(compiled.generation, compiled.spec, meta.name, self._max_message_bytes, result)
-        return await self._compiled(steps)
+        return await self._compiled(complete_spec(compiled, meta.name, self._max_message_bytes, result))
+
+    async def with_source(self, compiled: Compiled, meta: Meta, head: Head, pieces: Sequence[bytes]) -> Compiled:
+        """The same with the items that were read for spec.itemsFrom."""
+        return await self._compiled(_with_source(compiled, meta.name, self._max_message_bytes, head, pieces))
 
     async def _compiled(self, steps: Generator[None, None, Compiled]) -> Compiled:
         # Most specs need less than a slice, and are not kept waiting by those that need many.
@@ -95,24 +101,37 @@ def compile_spec(
         parsed = yield from _parsed(spec)
     except ValidationError as error:
         return _invalid(generation, _sentence(error))
-    return (yield from complete_spec(generation, parsed, name, max_message_bytes))
+    if parsed.items_from is not None and parsed.items_from.is_external:
+        return Compiled(generation, parsed)
+    return (yield from complete_spec(Compiled(generation, parsed), name, max_message_bytes))
+
+
+def _with_source(
+    compiled: Compiled, name: str, max_message_bytes: int, head: Head, pieces: Sequence[bytes]
+) -> Generator[None, None, Compiled]:
+    try:
+        external = yield from external_items(head, pieces)
+    except InvalidSpecError as error:
+        return replace(compiled, invalid=Trouble(Reason.SOURCE_UNREADABLE, str(error)))
+    return (yield from complete_spec(replace(compiled, external=external), name, max_message_bytes))
 
 
 def complete_spec(
-    generation: int, spec: TaskGroupSpec, name: str, max_message_bytes: int, before: Any = NOT_YET
+    compiled: Compiled, name: str, max_message_bytes: int, before: Any = NOT_YET
 ) -> Generator[None, None, Compiled]:
     """The work of a spec that was read, with the result of spec.before once it is known; in small steps."""
+    spec = compiled.spec
+    if spec is None:
+        return compiled
     try:
-        work = yield from compile_steps(spec, name, max_message_bytes, before)
+        work = yield from compile_steps(spec, name, max_message_bytes, before, compiled.external)
         yield from _check_kinds(work, spec.workers.pool)
     except InvalidSpecError as error:
-        return Compiled(generation, spec, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
+        return replace(compiled, work=None, invalid=Trouble(Reason.INVALID_TEMPLATE, str(error)))
     flaw = retrying.flaw(spec) or (None if work.awaits_items else success.flaw(spec, work.total))
-    return (
-        Compiled(generation, spec, invalid=Trouble(Reason.INVALID_SPEC, flaw))
-        if flaw
-        else Compiled(generation, spec, work)
-    )
+    if flaw:
+        return replace(compiled, work=None, invalid=Trouble(Reason.INVALID_SPEC, flaw))
+    return replace(compiled, work=work, invalid=None)
 
 
 def _parsed(spec: dict[str, Any]) -> Generator[None, None, TaskGroupSpec]:

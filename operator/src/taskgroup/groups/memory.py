@@ -3,7 +3,7 @@ in the cluster, the broker and the results.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,8 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.groups.observed import Carried, Suspicion
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.indexes import NONE
+from taskgroup.core.items.external import ExternalItems
+from taskgroup.core.items.handover import Head
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.pool_spec import PoolSpec
@@ -34,6 +36,8 @@ class Compiled:
     spec: TaskGroupSpec | None = None
     work: Work | None = None
     invalid: Trouble | None = None
+    external: ExternalItems | None = None
+    """The items of spec.itemsFrom, once a pod has read them; there is no work before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,10 @@ class Intake:
     """How often the broker was met anew, or changed by the pool: what it knows of single items is adopted again."""
     judged: Units = NONE
     """Successes that are not counted yet, of chunks whose results were looked at."""
+    source: tuple[Head, Sequence[bytes]] | None = None
+    """The items of spec.itemsFrom, once they are read."""
+    unread_at: float = NEVER
+    """Monotonic time at which it was first seen that they cannot be read."""
     set_aside: int = 0
     """`View.set_aside` at the last look."""
 

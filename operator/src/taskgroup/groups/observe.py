@@ -17,6 +17,8 @@ from taskgroup.core.items.nulls import dropped_nulls
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
+from taskgroup.core.reading import Reading
+from taskgroup.core.reading import trouble as trouble_of
 from taskgroup.core.stages import EVERY_STEP, Stage
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import task_id
@@ -25,6 +27,7 @@ from taskgroup.groups.before_result import BeforeReader, has_succeeded, result_o
 from taskgroup.groups.chunk_results import ChunkResults
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.inline_pool import inline_pool, route_of
+from taskgroup.groups.items_reading import NO_CLUSTER, ItemsReader
 from taskgroup.groups.memory import BeforeResult, Intake, Memory
 from taskgroup.loops.clock import NEVER, Clock
 from taskgroup.loops.meeting import Meeting
@@ -50,7 +53,16 @@ def read_meta(body: Mapping[str, Any]) -> Meta:
 class Observer:
     """Looks at one group; the same one serves all groups."""
 
-    def __init__(self, linker: Linker, compiler: Compiler, clock: Clock, resync_seconds: float) -> None:
+    def __init__(
+        self,
+        linker: Linker,
+        compiler: Compiler,
+        clock: Clock,
+        resync_seconds: float,
+        items: ItemsReader | None = None,
+    ) -> None:
+        """Without `items` nobody reads those of spec.itemsFrom."""
+        self._items = items
         self._linker = linker
         self._compiler = compiler
         self._reader = BeforeReader(compiler)
@@ -63,6 +75,7 @@ class Observer:
         await self._compile(intake, meta, body["spec"])
         if meta.finalized and not meta.deleting:
             await self._link(intake, meta, meeting)
+        reading = await self._read_items(memory, meta)
         queue, books, trouble = await self._broker(memory, meta, meeting)
         try:
             work, results = await self._results(memory, meta, queue, books)
@@ -73,7 +86,8 @@ class Observer:
             meta=meta,
             spec=intake.compiled.spec,
             work=work,
-            invalid=intake.compiled.invalid or intake.link_trouble,
+            invalid=intake.compiled.invalid or intake.link_trouble or trouble_of(reading),
+            reading=reading,
             status=record.status,
             ledger=record.ledger,
             queue=queue,
@@ -90,6 +104,22 @@ class Observer:
             fresh_nonce=secrets.token_hex(8),
             resync_seconds=self._resync,
         )
+
+    async def _read_items(self, memory: Memory, meta: Meta) -> Reading | None:
+        """What is known of items outside of the object; None when nobody has to read any."""
+        intake, spec = memory.intake, memory.intake.compiled.spec
+        is_needed = spec is not None and spec.items_from is not None and spec.items_from.is_external
+        if spec is None or not is_needed or intake.compiled.external is not None or intake.link is None:
+            return None
+        if phase_of(memory.record.status) not in (Phase.NEW, Phase.RUNNING):
+            return None
+        if self._items is None:
+            return NO_CLUSTER
+        reading = await self._items.look(intake, meta, spec)
+        if reading.is_read and intake.source is not None:
+            intake.compiled = await self._compiler.with_source(intake.compiled, meta, *intake.source)
+            intake.link_checked = NEVER
+        return reading
 
     async def _compile(self, intake: Intake, meta: Meta, spec: Mapping[str, Any]) -> None:
         compiled = await self._compiler.compile(intake.compiled, meta, spec)

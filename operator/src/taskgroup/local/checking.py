@@ -88,10 +88,13 @@ def _is_opaque(part: Any, location: tuple[int | str, ...]) -> bool:
     return False
 
 
+_EXTERNAL = "its items are read from spec.itemsFrom by a pod: without a cluster nobody knows them"
+
+
 def _compiled(manifest: Manifest, spec: dict[str, Any]) -> Work:
     compiled = finished(compile_spec(1, spec, manifest.name, MAX_MESSAGE_BYTES))
     if compiled.work is None:
-        why = compiled.invalid.message if compiled.invalid else "it cannot be run"
+        why = compiled.invalid.message if compiled.invalid else _EXTERNAL
         raise ManifestError(f"{manifest.where}: {why}")
     return compiled.work
 

@@ -14,15 +14,28 @@ _READABLE = 0o444
 
 def volumes(spec: PoolSpec) -> list[dict[str, Any]]:
     """A volume for each backend that has certificates."""
-    return [
-        {"name": _volume(role), "projected": {"defaultMode": _READABLE, "sources": list(_sources(backend))}}
-        for role, backend in _roles(spec)
-    ]
+    return [_projected(role, backend) for role, backend in _roles(spec)]
+
+
+def of_broker(broker: Backend) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str | None]:
+    """Volumes and mounts of a pod that talks to the broker alone, and the folder with the files."""
+    if not (broker.ca_secret_key_ref or broker.client_certificate_secret_ref):
+        return [], [], None
+    folder = f"{_FOLDER}/broker"
+    return [_projected("broker", broker)], [_mount("broker")], folder
 
 
 def mounts(spec: PoolSpec) -> list[dict[str, Any]]:
     """Where the container sees them."""
-    return [{"name": _volume(role), "mountPath": f"{_FOLDER}/{role}", "readOnly": True} for role, _ in _roles(spec)]
+    return [_mount(role) for role, _ in _roles(spec)]
+
+
+def _projected(role: str, backend: Backend) -> dict[str, Any]:
+    return {"name": _volume(role), "projected": {"defaultMode": _READABLE, "sources": list(_sources(backend))}}
+
+
+def _mount(role: str) -> dict[str, Any]:
+    return {"name": _volume(role), "mountPath": f"{_FOLDER}/{role}", "readOnly": True}
 
 
 def tls_settings(spec: PoolSpec) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -12,6 +12,7 @@ from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
+from taskgroup.core.reading import Reading
 from taskgroup.core.stages import Stage
 from taskgroup.core.trouble import Trouble
 from taskgroup.core.units import Units
@@ -126,6 +127,8 @@ class Observed:
     work: Work | None
     """None when the items cannot be compiled."""
     invalid: Trouble | None = None
+    reading: Reading | None = None
+    """Of items outside of the object, as long as they are not known."""
     status: TaskGroupStatus = field(default_factory=TaskGroupStatus)
     """As last written by the operator."""
     ledger: Ledger = field(default_factory=Ledger)

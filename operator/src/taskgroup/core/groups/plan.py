@@ -30,6 +30,16 @@ class Dispatch(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadItems(Action):
+    """Start a pod that reads the items from where spec.itemsFrom says."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopReading(Action):
+    """Remove such pods."""
+
+
+@dataclass(frozen=True, slots=True)
 class Skip(Action):
     """Let the next items of a lane count as items that came back, without putting them on the queue."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Completions
-from taskgroup.core.groups import configuration, demand
+from taskgroup.core.groups import configuration, demand, reading
 from taskgroup.core.groups.accounting import certain, with_ends, with_total
 from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
 from taskgroup.core.groups.observed import Observed
@@ -25,6 +25,7 @@ from taskgroup.core.groups.warnings import warnings
 from taskgroup.core.items.chunks import chunks_of
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.reading import wake_after
 from taskgroup.core.status.conditions import timestamp
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.status.status_input import StatusInput
@@ -35,6 +36,14 @@ _NOTHING_COUNTED = Completions()
 
 def reconcile(seen: Observed, now: float) -> Plan:
     """What to do now; `now` is in seconds since the epoch."""
+    plan, is_suspended = _reconciled(seen, now), seen.spec is not None and seen.spec.suspend
+    extra = () if is_suspended or seen.meta.deleting or not seen.meta.finalized else reading.actions(seen.reading)
+    if seen.reading is None:
+        return plan
+    return replace(plan, actions=(*plan.actions, *extra), wake_after=wake_after(seen.reading, plan.wake_after))
+
+
+def _reconciled(seen: Observed, now: float) -> Plan:
     if seen.meta.deleting or not seen.meta.finalized:
         return Plan(ledger=seen.ledger, status=seen.status, carried=seen.carried)
     phase = phase_of(seen.status)

@@ -79,10 +79,10 @@ class SequenceItems:
         return (0, len(self) - 1)
 
 
-def items_of(spec: TaskGroupSpec, before: Any = NOT_YET) -> Generator[None, None, Items]:
+def items_of(spec: TaskGroupSpec, before: Any = NOT_YET, external: Items | None = None) -> Generator[None, None, Items]:
     """The source that the spec names; InvalidSpecError when it names none. In small steps.
 
-    `before` is the result of spec.before.
+    `before` is the result of spec.before, `external` what was read for spec.itemsFrom.
     """
     if spec.items is not None:
         return InlineItems(spec.items)
@@ -92,6 +92,8 @@ def items_of(spec: TaskGroupSpec, before: Any = NOT_YET) -> Generator[None, None
         return (yield from matrix_items(spec.matrix))
     if spec.items_from is not None and spec.items_from.before is not None:
         return items_of_before(before)
+    if external is not None:
+        return external
     raise InvalidSpecError("Give exactly one of spec.items, spec.sequence, spec.matrix, spec.itemsFrom and spec.tasks.")
 
 

@@ -269,9 +269,9 @@ def compile_work(
 
 
 def compile_steps(
-    spec: TaskGroupSpec, group_name: str, max_message_bytes: int, before: Any = NOT_YET
+    spec: TaskGroupSpec, group_name: str, max_message_bytes: int, before: Any = NOT_YET, external: Items | None = None
 ) -> Generator[None, None, Work]:
-    """As `compile_work`, in small steps; `before` is the result of spec.before."""
+    """As `compile_work`, in small steps; `before` is the result of spec.before, `external` see `items_of`."""
     if spec.before is None:
         before = NO_BEFORE
     takes_before = spec.before is not None and spec.before.prepend_result
@@ -279,7 +279,7 @@ def compile_steps(
         items, signatures = None, spec.tasks
         chains = yield from chains_of(spec.tasks, takes_before=takes_before)
     elif spec.template is not None:
-        items, signatures = (yield from items_of(spec, before)), [spec.template]
+        items, signatures = (yield from items_of(spec, before, external)), [spec.template]
         chains = chains_of_template(spec.template, takes_before=takes_before)
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")

@@ -1,0 +1,172 @@
+"""The pods that read the items of groups, each in its group's namespace, with the rights of the group's workers."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from taskgroup.api.items_from import ItemsFrom
+from taskgroup.api.names import LABEL_NAME
+from taskgroup.api.spec import Backend, TaskGroupSpec
+from taskgroup.cluster.children import child_metadata, child_name
+from taskgroup.cluster.client import Cluster, Object
+from taskgroup.cluster.errors import ConflictError
+from taskgroup.cluster.resources import PODS
+from taskgroup.cluster.workers import certificates
+from taskgroup.core.meta import Meta
+
+LABEL_ITEMS_OF = "taskgroups.dev/items-of"
+"""Uid of the group: no worker has it, so that the pool of workers does not count these pods."""
+PATIENCE_SECONDS = 30
+"""A pod that does not run after this time is told of."""
+_FOLDER = "/source"
+_FILE = "items"
+_RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderPods:
+    """The pods of one group."""
+
+    count: int = 0
+    have_ended: bool = False
+    """All of them."""
+    hindrance: str = ""
+    """What keeps the last one from running."""
+
+
+class ItemReaders:
+    """Starts, finds and removes them."""
+
+    def __init__(self, cluster: Cluster, image: str) -> None:
+        self._cluster = cluster
+        self._image = image
+
+    async def look(self, meta: Meta) -> ReaderPods:
+        """Those that there are."""
+        pods = await self._pods(meta)
+        hindrance = next((found for pod in pods if (found := hindrance_of(pod, datetime.now(UTC)))), "")
+        ended = [pod for pod in pods if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")]
+        return ReaderPods(len(pods), bool(pods) and len(ended) == len(pods), hindrance)
+
+    async def start(self, meta: Meta, spec: TaskGroupSpec, broker: Backend, request: dict[str, Any]) -> None:
+        """One that is there already is enough."""
+        pod = reader_pod(meta, spec, broker, request, self._image)
+        try:
+            await self._cluster.create(PODS, meta.namespace, pod)
+        except ConflictError:
+            return
+
+    async def stop(self, meta: Meta) -> None:
+        """All of them go."""
+        for pod in await self._pods(meta):
+            await self._cluster.delete(PODS, meta.namespace, pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+
+    async def _pods(self, meta: Meta) -> list[Object]:
+        return await self._cluster.list_all(PODS, meta.namespace, labels=f"{LABEL_ITEMS_OF}={meta.uid}")
+
+
+def source_of(items_from: ItemsFrom) -> str:
+    """A digest of what the spec says: items of another source are none of these."""
+    text = orjson.dumps(items_from.model_dump(mode="json", exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def place_of(items_from: ItemsFrom) -> tuple[str, str]:
+    """Where the pod finds the bytes, and the name that tells their format."""
+    if items_from.url is not None:
+        return items_from.url, items_from.url.partition("?")[0].partition("#")[0]
+    if items_from.persistent_volume_claim is not None:
+        path = items_from.persistent_volume_claim.path
+        return f"{_FOLDER}/{path}", path
+    key = items_from.config_map or items_from.secret
+    return f"{_FOLDER}/{_FILE}", key.key if key else ""
+
+
+def reader_pod(meta: Meta, spec: TaskGroupSpec, broker: Backend, request: dict[str, Any], image: str) -> Object:
+    """Valid under the restricted Pod Security Standard; it has no token, and of Redis what a worker has."""
+    metadata = child_metadata(meta, f"{child_name(meta.name, meta.uid)}-items")
+    # Not the labels of workers: their watch and their cleanup find pods by them.
+    metadata["labels"] = {LABEL_ITEMS_OF: meta.uid, LABEL_NAME: meta.name}
+    reference = broker.secret_key_ref
+    url = {"secretKeyRef": {"name": reference.name, "key": reference.key}}
+    volumes, mounts, folder = certificates.of_broker(broker)
+    if source := _source_volume(spec.items_from):
+        volumes, mounts = [*volumes, source], [*mounts, {"name": "source", "mountPath": _FOLDER, "readOnly": True}]
+    container = {
+        "name": "items",
+        "image": image,
+        "command": ["python", "-m", "taskgroup.sources.read"],
+        "env": [
+            {"name": "CELERY_BROKER_URL", "valueFrom": url},
+            {"name": "TASKGROUP_ITEMS", "value": orjson.dumps(request | {"certificates": folder}).decode()},
+        ],
+        "resources": _RESOURCES,
+        "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the container
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": _SECURITY,
+    }
+    own = {
+        "restartPolicy": "OnFailure",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [*volumes, {"name": "tmp", "emptyDir": {}}],
+    }
+    return {"metadata": metadata, "spec": own | _as_workers(spec)}
+
+
+def _as_workers(spec: TaskGroupSpec) -> dict[str, Any]:
+    """Where it may run, and as whom, is what the spec says of workers."""
+    workers = spec.workers
+    parts = {
+        "imagePullSecrets": [secret.dump() for secret in workers.image_pull_secrets or ()],
+        "nodeSelector": dict(workers.node_selector or {}),
+        "tolerations": [toleration.dump() for toleration in workers.tolerations or ()],
+        "serviceAccountName": workers.service_account_name,
+        "priorityClassName": workers.priority_class_name,
+    }
+    return {name: value for name, value in parts.items() if value}
+
+
+def _source_volume(items_from: ItemsFrom | None) -> dict[str, Any] | None:
+    """What the pod mounts; None for a URL."""
+    if items_from is None:
+        return None
+    if key := items_from.config_map:
+        return {"name": "source", "configMap": {"name": key.name, "items": [{"key": key.key, "path": _FILE}]}}
+    if key := items_from.secret:
+        return {"name": "source", "secret": {"secretName": key.name, "items": [{"key": key.key, "path": _FILE}]}}
+    if claim := items_from.persistent_volume_claim:
+        return {"name": "source", "persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True}}
+    return None
+
+
+def hindrance_of(pod: Object, now: datetime) -> str:
+    """Why a pod does not run, once it should; empty when it does."""
+    status, name = pod.get("status") or {}, pod["metadata"]["name"]
+    age = now - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    if age.total_seconds() < PATIENCE_SECONDS or status.get("phase") == "Succeeded":
+        return ""
+    for container in status.get("containerStatuses") or ():
+        state = container.get("state") or {}
+        waiting, ended = state.get("waiting"), (container.get("lastState") or {}).get("terminated")
+        if waiting and ended:
+            return f"The pod {name} fails: {str(ended.get('message') or ended.get('reason'))[-500:]}"
+        if waiting:
+            text = waiting.get("message") or "what it mounts may not exist, as kubectl describe pod tells"
+            return f"The pod {name} does not start ({waiting.get('reason')}): {text[:500]}."
+    if status.get("phase") == "Pending":
+        scheduled = [one for one in status.get("conditions") or () if one.get("type") == "PodScheduled"]
+        return f"The pod {name} is not scheduled: {scheduled[0].get('message', '')[:500] if scheduled else ''}"
+    return ""
