@@ -119,6 +119,7 @@ COMMON: Final[dict[str, Json]] = {
     "parallelism": 50,
     "rateLimit": "10/m",
     "successPolicy": {"succeededPercent": 90},
+    "successWhen": "result.sent == true",
     "retryPolicy": {
         "limit": 3,
         "backoff": {"initialSeconds": 1, "factor": 1.5, "maxSeconds": 60, "jitter": 0.5},

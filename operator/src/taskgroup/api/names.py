@@ -72,6 +72,7 @@ class Reason(StrEnum):
     EXPIRED = "Expired"
     RESULTS_EXPIRED = "ResultsExpired"
     RESULT_TOO_LARGE = "ResultTooLarge"
+    SUCCESS_WHEN_FALSE = "SuccessWhenFalse"
     NOT_ONE_RESULT_EACH = "NotOneResultEach"
     RESULT_UNUSABLE = "ResultUnusable"
     # life

@@ -233,6 +233,9 @@ class TaskGroupSpec(Model):
         None,
         description="Enough items have succeeded: the rest is cancelled, and the group is Complete. All when absent.",
     )
+    success_when: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        None, description="CEL over result and index: an item for which it is not true has failed."
+    )
     retry_policy: RetryPolicy | None = Field(
         None, description="When an item that failed is run again. Never, when absent."
     )

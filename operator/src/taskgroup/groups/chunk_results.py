@@ -1,8 +1,10 @@
-"""Looks whether tasks that took a list of items have returned one result for each: a success without is a failure.
+"""Looks at values that Celery calls a success: some are a failure all the same, and only the value tells.
 
-Celery calls it SUCCESS, and only the value tells. It is read once, when the end is found, a few megabytes at a time.
+A task that took a list of items has to return one result for each, and spec.successWhen has to be true. A value is read
+once, when the end is found, a few megabytes at a time.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyroaring import BitMap, FrozenBitMap
@@ -14,6 +16,7 @@ from taskgroup.core.ledger import Ledger
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import Units, index_of
 from taskgroup.groups.step_results import within
+from taskgroup.groups.success_when import failures_of
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.failures import UNREADABLE
 from taskgroup.results.port import Results
@@ -22,16 +25,22 @@ from taskgroup.transport.errors import BrokerError
 MOST_BYTES = 16 * 1024 * 1024
 """Longest result that is read for this."""
 _PART = 1_000
+GONE = Failure(
+    Reason.RESULTS_EXPIRED,
+    "Its result is not in the result backend any more, so that spec.successWhen cannot be evaluated: let results live"
+    " longer (result_expires), and give Redis no eviction.",
+)
 
 
 class ChunkResults:
     """Reads for one group."""
 
-    def __init__(self, results: Results, uid: str, work: Work, ledger: Ledger) -> None:
+    def __init__(self, results: Results, uid: str, work: Work, ledger: Ledger, success_when: str | None = None) -> None:
         self._results = results
         self._uid = uid
         self._work = work
         self._ledger = ledger
+        self._success_when = success_when
 
     async def judge(self, successes: Units) -> tuple[Units, dict[int, Failure]]:
         """Those that are none, and why, apart from the others; what cannot be read at the moment is in neither."""
@@ -46,21 +55,34 @@ class ChunkResults:
     async def _judge(self, units: list[int], good: BitMap, bad: dict[int, Failure]) -> None:
         sizes = await self._results.sizes([self._id(unit) for unit in units])
         pairs = list(zip(units, sizes, strict=True))
-        # A value that is gone can no more be judged.
-        good.update(unit for unit, size in pairs if not size)
+        gone = [unit for unit, size in pairs if not size]
+        if self._success_when is None:
+            # A list that is gone can no more be judged.
+            good.update(gone)
+        else:
+            bad |= dict.fromkeys(gone, GONE)
         bad |= {unit: _too_long(size) for unit, size in pairs if size > MOST_BYTES}
         for part in within([pair for pair in pairs if 0 < pair[1] <= MOST_BYTES]):
             values = await self._results.values([self._id(unit) for unit in part], MOST_BYTES)
-            for unit, stored in zip(part, values, strict=True):
-                flaw = self._flaw(unit, stored)
-                if flaw is None:
-                    good.add(unit)
-                else:
-                    bad[unit] = flaw
+            read = dict(zip(part, values, strict=True))
+            flaws = {unit: flaw for unit, stored in read.items() if (flaw := self._flaw(unit, stored))}
+            flaws |= await self._untrue({unit: stored for unit, stored in read.items() if unit not in flaws})
+            bad |= flaws
+            good.update(unit for unit in part if unit not in flaws)
+
+    async def _untrue(self, read: Mapping[int, StoredResult | None]) -> dict[int, Failure]:
+        """Those for which spec.successWhen is not true."""
+        if self._success_when is None or not read:
+            return {}
+        items = [(index_of(unit), stored.value if stored else None) for unit, stored in read.items()]
+        failures = await failures_of(self._success_when, items)
+        return {unit: failure for unit, failure in zip(read, failures, strict=True) if failure is not None}
 
     def _flaw(self, unit: int, stored: StoredResult | None) -> Failure | None:
         if stored is None or stored.status != "SUCCESS":
             return UNREADABLE
+        if not self._work.chunking.flattens:
+            return None
         first, end = self._work.chunks.span(index_of(unit), self._work.total)
         if isinstance(stored.value, list) and len(stored.value) == end - first:
             return None
@@ -84,6 +106,6 @@ def _described(value: Any) -> str:
 def _too_long(size: int) -> Failure:
     return Failure(
         Reason.RESULT_TOO_LARGE,
-        f"The result of the chunk has {size:,} bytes, and {MOST_BYTES:,} are read: return large data by reference, such"
-        " as a URL, make chunks smaller, or set spec.chunkResult to Whole.",
+        f"The result has {size:,} bytes, and {MOST_BYTES:,} are read to judge it: return large data by reference, such"
+        " as a URL, or make chunks smaller.",
     )

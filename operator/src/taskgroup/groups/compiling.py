@@ -28,6 +28,7 @@ from taskgroup.core.json_limits import Flaw, find_flaw
 from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
 from taskgroup.groups.memory import Compiled
+from taskgroup.groups.success_when import checked
 
 SLICE_SECONDS = 0.005
 _TASKS_AT_ONCE = 200
@@ -65,7 +66,8 @@ class Compiler:
             async with self._turn:
                 finished = _advance(steps)
                 await asyncio.sleep(0)
-        return finished
+        has_expression = finished.spec is not None and finished.spec.success_when is not None
+        return await asyncio.to_thread(checked, finished) if has_expression else finished
 
 
 def _advance(steps: Generator[None, None, Compiled]) -> Compiled | None:

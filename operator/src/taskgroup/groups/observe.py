@@ -226,12 +226,13 @@ def _completions(memory: Memory) -> Completions:
 
 
 async def _judged(memory: Memory, meta: Meta, work: Work | None) -> Completions:
-    """Without successes of chunks that nobody has looked at yet; those that are none are failures from now on."""
-    intake, link = memory.intake, memory.intake.link
-    if work is None or not work.chunking.flattens or link is None:
+    """Without successes whose value nobody has looked at yet; those that are none are failures from now on."""
+    intake, link, spec = memory.intake, memory.intake.link, memory.intake.compiled.spec
+    success_when = spec.success_when if spec else None
+    if work is None or link is None or not (work.chunking.flattens or success_when):
         return _completions(memory)
     ends = _completions(memory).succeeded & work.last
-    reader = ChunkResults(link.connection.results, meta.uid, work, memory.record.ledger)
+    reader = ChunkResults(link.connection.results, meta.uid, work, memory.record.ledger, success_when)
     good, bad = await reader.judge(ends - intake.judged)
     intake.judged = (intake.judged & ends) | good
     link.subscription.restate(bad)

@@ -12,6 +12,7 @@ from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work
 from taskgroup.core.text import shortened
 from taskgroup.groups.compiling import compile_spec, finished
+from taskgroup.groups.success_when import checked
 from taskgroup.local.manifests import Manifest, ManifestError
 from taskgroup.local.rules import broken_rule
 
@@ -92,7 +93,7 @@ _EXTERNAL = "its items are read from spec.itemsFrom by a pod: without a cluster 
 
 
 def _compiled(manifest: Manifest, spec: dict[str, Any]) -> Work:
-    compiled = finished(compile_spec(1, spec, manifest.name, MAX_MESSAGE_BYTES))
+    compiled = checked(finished(compile_spec(1, spec, manifest.name, MAX_MESSAGE_BYTES)))
     if compiled.work is None:
         why = compiled.invalid.message if compiled.invalid else _EXTERNAL
         raise ManifestError(f"{manifest.where}: {why}")

@@ -1,0 +1,1 @@
+"""Expressions of tenants, evaluated where they can harm nobody."""
