@@ -122,6 +122,7 @@ COMMON: Final[dict[str, Json]] = {
     "successWhen": "result.sent == true",
     "retryPolicy": {
         "limit": 3,
+        "maxWorkerLosses": 5,
         "backoff": {"initialSeconds": 1, "factor": 1.5, "maxSeconds": 60, "jitter": 0.5},
         "rules": [{"onException": ["ValueError"], "onMessage": "^bad", "action": "FailItem"}],
     },

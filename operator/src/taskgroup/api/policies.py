@@ -60,6 +60,10 @@ class RetryRule(Model):
 class RetryPolicy(Model):
     """Retries by the operator, after the task has failed for good."""
 
+    max_worker_losses: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="Workers that may die with an item; with the next one it is Lost."
+    )
+
     limit: Annotated[int, Field(ge=0, le=1_000)] = Field(
         0, description="Most counted retries of an item, or of a step."
     )

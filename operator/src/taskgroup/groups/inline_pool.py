@@ -7,7 +7,7 @@ from taskgroup.broker.port import Route
 from taskgroup.connections.linking import Link
 from taskgroup.connections.shared import Address
 from taskgroup.core.items.work import Work
-from taskgroup.core.pools.pool_spec import POD_NAME, PoolSpec, grace_seconds, result_seconds
+from taskgroup.core.pools.pool_spec import POD_NAME, PoolSpec, grace_seconds, loss_limit, result_seconds
 from taskgroup.transport.tls import PLAIN
 
 
@@ -28,6 +28,7 @@ def inline_pool(uid: str, spec: TaskGroupSpec, work: Work, broker: Backend, link
         grace_seconds=spec.workers.termination_grace_period_seconds or grace_seconds(work),
         backend_hash=backend_hash(link.address),
         result_expires_seconds=result_seconds(spec),
+        loss_limit=loss_limit(spec),
     )
 
 

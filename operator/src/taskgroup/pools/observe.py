@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from taskgroup.cluster.port import WorkerStore
 from taskgroup.connections.shared import Connection, Connections
-from taskgroup.core.exchange import Demand
+from taskgroup.core.exchange import MAX_LOSSES, Demand
 from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue, WorkerFacts
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
@@ -42,6 +42,7 @@ class PoolObserver:
         return PoolObserved(
             pool=assignment.meta.uid,
             workers_spec=spec.workers if spec else None,
+            loss_limit=spec.loss_limit if spec else MAX_LOSSES,
             demand=assignment.demand or Demand(),
             workers=replace(intake.workers, trouble=memory.done.refused or intake.workers.trouble),
             queue=queue,

@@ -25,6 +25,7 @@ from taskgroup.core.groups.warnings import warnings
 from taskgroup.core.items.chunks import chunks_of
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.pools.pool_spec import loss_limit
 from taskgroup.core.reading import wake_after
 from taskgroup.core.status.conditions import timestamp
 from taskgroup.core.status.phase import Phase, phase_of
@@ -68,7 +69,7 @@ def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
     ledger, shown = replace(seen.ledger, chunks=chunks), seen.status.total or 0
     if phase is Phase.RUNNING and shown > ledger.total:
         ledger = replace(ledger, total=shown)
-    return adopt(ledger, seen.state, seen.books, now)
+    return adopt(ledger, seen.state, seen.books, now, loss_limit(seen.spec))
 
 
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:

@@ -14,10 +14,10 @@ from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.pools.pool_spec import loss_limit
 from taskgroup.core.stages import FIRST_UNITS, STAGE_UNITS, Stage, stage_units
 from taskgroup.core.units import Units, after, before, units_from, units_of, without_items
 
-POISON = Failure(Reason.LOST, f"{MAX_LOSSES + 1} workers died while they ran it.")
 _BEFORE = stage_units(Stage.BEFORE)
 MAX_MISSED = 3
 """How often a missing item is dispatched again."""
@@ -26,6 +26,14 @@ HOPELESS = Failure(
     f"Dispatched {MAX_MISSED + 1} times and never came back: no result, no message, no worker that holds it."
     " A task that raises Ignore stores no result: return a value instead.",
 )
+
+
+def poison(limit: int) -> Failure:
+    """Of an item that more workers died with."""
+    return Failure(Reason.LOST, f"{limit + 1} workers died while they ran it.")
+
+
+POISON = poison(MAX_LOSSES)
 SEARCH_SECONDS = 10.0
 """Between two searches; far longer than a worker needs from the list to its unacked entry."""
 
@@ -37,7 +45,9 @@ def needs_books(ledger: Ledger, state: GroupState | None, *, is_adopted: bool) -
     return not is_adopted or dict(state.cursors) != dict(ledger.cursors)
 
 
-def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, now: float) -> Ledger:
+def adopt(
+    ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, now: float, limit: int = MAX_LOSSES
+) -> Ledger:
     """The ledger with what the broker knows best: what was dispatched, what came back, and what is given up.
 
     An item is given up by the broker's script; an operator that died right after it had not saved that. What is known
@@ -45,7 +55,7 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
     """
     if state is None or books is None or ledger.nonce not in ("", state.nonce):
         return ledger
-    lost = (unit for unit, losses in books.losses.items() if losses > MAX_LOSSES)
+    lost = (unit for unit, losses in books.losses.items() if losses > limit)
     passed = ledger.passed | before(books.released - FIRST_UNITS)
     retries = ledger.retries.without(_renewed(ledger, books))
     return replace(
@@ -57,7 +67,7 @@ def adopt(ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, n
         passed=passed,
         attempts=MappingProxyType(dict(books.attempts)),
         losses=MappingProxyType(dict(books.losses)),
-    ).units_failed_with(POISON, _units(lost, ledger), now)
+    ).units_failed_with(poison(limit), _units(lost, ledger), now)
 
 
 def _renewed(ledger: Ledger, books: BrokerBooks) -> Units:
@@ -70,8 +80,8 @@ def _renewed(ledger: Ledger, books: BrokerBooks) -> Units:
 def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
     """Items whose newest attempt the pool has given up: too many workers died with it."""
     given_up = seen.view.given_up if seen.view else ()
-    poison = (one.unit for one in given_up if ledger.attempts.get(one.unit, 0) == one.attempt)
-    return ledger.units_failed_with(POISON, _units(poison, ledger), now)
+    lost = (one.unit for one in given_up if ledger.attempts.get(one.unit, 0) == one.attempt)
+    return ledger.units_failed_with(poison(loss_limit(seen.spec)), _units(lost, ledger), now)
 
 
 def _units(numbers: Iterable[int], ledger: Ledger) -> Units:

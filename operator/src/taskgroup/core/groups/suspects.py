@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pyroaring import FrozenBitMap
 
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core.exchange import MAX_LOSSES, SUSPECT_LOSSES
+from taskgroup.core.exchange import SUSPECT_LOSSES
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.pools.pool_spec import loss_limit
 from taskgroup.core.units import Units, units_from
 
 
@@ -28,7 +29,8 @@ def suspects(ledger: Ledger, spec: TaskGroupSpec) -> Suspects:
     """Workers that run one item at a time leave no doubt."""
     if not ledger.losses or spec.workers.concurrency == 1:
         return Suspects()
-    return Suspects(_lost(ledger, SUSPECT_LOSSES), _lost(ledger, MAX_LOSSES))
+    limit = loss_limit(spec)
+    return Suspects(_lost(ledger, min(SUSPECT_LOSSES, limit)), _lost(ledger, limit))
 
 
 def _lost(ledger: Ledger, least: int) -> Units:

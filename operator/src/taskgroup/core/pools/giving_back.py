@@ -22,7 +22,11 @@ def requeues(seen: PoolObserved) -> tuple[Action, ...]:
 
 def _suspect_losses(seen: PoolObserved) -> int:
     """A worker that runs one item at a time dies of that one: nobody else is suspected."""
-    return 0 if seen.workers_spec is not None and seen.workers_spec.concurrency == 1 else SUSPECT_LOSSES
+    return (
+        0
+        if seen.workers_spec is not None and seen.workers_spec.concurrency == 1
+        else min(SUSPECT_LOSSES, seen.loss_limit)
+    )
 
 
 def _requeue(seen: PoolObserved, pod: PodFacts, queue: PoolQueue) -> Action | None:
@@ -37,7 +41,8 @@ def _requeue(seen: PoolObserved, pod: PodFacts, queue: PoolQueue) -> Action | No
         before = pod.started_at
     else:
         return None
-    return Requeue(pod.name, pod.restarts, before, is_loss, suspect_losses=_suspect_losses(seen), reason=why)
+    limits = (seen.loss_limit, _suspect_losses(seen))
+    return Requeue(pod.name, pod.restarts, before, is_loss, *limits, reason=why)
 
 
 def _fault(seen: PoolObserved, pod: PodFacts) -> tuple[bool, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskgroup.api.workers import Workers
-from taskgroup.core.exchange import Demand
+from taskgroup.core.exchange import MAX_LOSSES, Demand
 from taskgroup.core.pools.claim_history import ClaimHistory
 from taskgroup.core.task_id import TaskId
 from taskgroup.core.trouble import Trouble
@@ -107,5 +107,7 @@ class PoolObserved:
     """Items that too many workers died with, since the operator started."""
     set_aside: int = 0
     """How often suspects were taken off the queue, since the operator started."""
+    loss_limit: int = MAX_LOSSES
+    """How many workers may die with an item."""
     resync_seconds: float = 30.0
     """Longest time between two looks."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from taskgroup.api.spec import Backend, TaskGroupSpec
 from taskgroup.api.workers import Workers
+from taskgroup.core.exchange import MAX_LOSSES
 from taskgroup.core.items.work import Work
 
 POD_NAME = "$(POD_NAME)"
@@ -36,6 +37,13 @@ class PoolSpec:
     """Changes when the URL in a Secret does."""
     result_expires_seconds: int | None = None
     """Least time that results must stay; None leaves it to the app."""
+    loss_limit: int = MAX_LOSSES
+    """How many workers may die with an item."""
+
+
+def loss_limit(spec: TaskGroupSpec | None) -> int:
+    """How many workers may die with an item."""
+    return spec.retry_policy.max_worker_losses if spec and spec.retry_policy else MAX_LOSSES
 
 
 def grace_seconds(work: Work) -> int:
