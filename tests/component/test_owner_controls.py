@@ -76,3 +76,23 @@ async def test_a_stopped_item_ends_at_once_and_runs_again_under_a_new_id(tmp_pat
 
 def _pods(group: LiveGroup) -> int:
     return group.status.workers.replicas if group.status.workers else 0
+
+
+async def test_what_failed_runs_again_after_the_end_and_what_succeeded_does_not(tmp_path: Path) -> None:
+    wanted = spec(ECHO, {"task": "chains.heal"}, {"chain": [ECHO, {"task": "chains.heal"}]}, callback=ECHO)
+    with redis_server() as redis:
+        async with live_group(wanted, redis, tmp_path, VERSIONS[-1]) as group:
+            await group.finished()
+            assert (group.status.state, group.status.failed_indexes) == ("Failed", "1,2")
+            await group.until(lambda: _pods(group) == 0)
+            (tmp_path / "healed").touch()
+            group.change(retry={"id": "again-1", "indexes": "failed"})
+            await group.until(lambda: group.status.last_retry_id == "again-1")
+            await group.finished()
+            status = group.status
+
+    assert (status.state, status.succeeded, status.failed) == ("Complete", 3, 0)
+    assert status.callback
+    assert status.callback.state == "Succeeded"
+    ids = sorted(run[1].removeprefix(UID) for run in group.runs)
+    assert ids == [".0", ".1", ".1~1", ".2", ".2.1", ".2.1~1", ".callback"]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from support.story_ends import called_back, has_items, is_good, is_partial
 from support.world import AWAY, UID, World
-from taskgroup.api.control import SuspendMode
+from taskgroup.api.control import Retry, SuspendMode
 from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.errors import ApiError, RefusedError
@@ -53,6 +53,13 @@ def suspend(world: World, number: int) -> None:
 
 def _cancel(world: World, _: int) -> None:
     world.change(world.spec.model_copy(update={"cancel": True}))
+
+
+def retry(world: World, number: int) -> None:
+    """Every time another id; mostly for all that failed or were cancelled."""
+    world.retries += 1
+    which = "failed" if number % 4 else "0-3,7"
+    world.change(world.spec.model_copy(update={"retry": Retry(id=f"again-{world.retries}", indexes=which)}))
 
 
 def _spoil(world: World, number: int) -> None:
@@ -167,6 +174,7 @@ HANDS: dict[str, Step] = STORM | {"Deployment deleted": _remove, "Deployment ref
 LOSS: dict[str, Step] = STORM | {"message lost": lose}
 UNKNOWN: dict[str, Step] = STORM | {"task unknown or known": _unlearn}
 GROWTH: dict[str, Step] = STORM | {"append": _append}
+AGAIN: dict[str, Step] = STORM | {"retry": retry}
 CUT: dict[str, Step] = STORM | {"cancel": _cancel}
 WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow}
 FLUSH: dict[str, Step] = STORM | {"redis loses all": _lose_all}
@@ -190,6 +198,11 @@ def lived(wanted: TaskGroupSpec, story: list[tuple[str, int]], steps: dict[str, 
     """The world after a story, and after the calm that follows it; `late`: each operator is told of the past late."""
     world = World(wanted)
     world.is_watch_late = late
+    return live_on(world, story, steps)
+
+
+def live_on(world: World, story: list[tuple[str, int]], steps: dict[str, Step]) -> World:
+    """The same of a world that was there before."""
     for name, number in story:
         steps[name](world, number)
         check(world)
@@ -245,5 +258,5 @@ def check_end(world: World) -> None:
             assert item.unit not in world.work.last or index_of(item.unit) in good, "a readable success is counted"
     ends = [event for event in world.store.events if event.reason in (EventReason.COMPLETED, EventReason.FAILED)]
     # An operator that dies right after the status was written never posts the event.
-    assert len(ends) <= 1
+    assert len(ends) <= 1 + world.retries
     assert ends or world.deaths

@@ -77,6 +77,8 @@ class World:
         self.change(spec)
         self.is_watch_late = False
         """The operator's watch tells the object as it was created."""
+        self.retries = 0
+        """How often a test asked for failed items to be run again."""
         self.deaths = 0
         """How often the operator died."""
         self.operator = self._start()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from taskgroup.api.names import State
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.groups.figures import GroupFigures
-from taskgroup.core.groups.plan import Dispatch, MarkMissing, Plan, Redispatch
+from taskgroup.core.groups.plan import Again, Dispatch, MarkMissing, Plan, Redispatch
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import STAGE_UNITS
@@ -40,6 +40,8 @@ def check_plan(world: "World", plan: Plan) -> None:
 def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
     """What this operator has counted is never sent again, whatever became of the books."""
     counted = world.operator.counted
+    for opened in (action for action in plan.actions if isinstance(action, Again)):
+        counted -= opened.items
     for action in plan.actions:
         sent = action.indexes if isinstance(action, Dispatch) else NONE
         sent = action.units if isinstance(action, Redispatch) else sent
@@ -70,7 +72,9 @@ def check_told(world: "World", figures: GroupFigures) -> None:
 
 
 def check_status(world: "World", old: TaskGroupStatus, new: TaskGroupStatus) -> None:
-    """A phase never goes back, nor does a count."""
+    """A phase never goes back, nor does a count, unless items are run again."""
+    if new.last_retry_id != old.last_retry_id:
+        return
     if phase_of(new).value < phase_of(old).value:
         world.flaws.append(f"from {phase_of(old)} back to {phase_of(new)}")
     before, after = ((status.succeeded or 0) + (status.failed or 0) for status in (old, new))

@@ -26,6 +26,7 @@ from taskgroup.core.action import Action
 from taskgroup.core.groups import plan as group_plan
 from taskgroup.core.groups.observed import Carried, Observed
 from taskgroup.core.groups.plan import (
+    Again,
     DeleteObject,
     Dispatch,
     MarkMissing,
@@ -138,6 +139,11 @@ GROUPS: dict[type[Action], Observed] = {
     Release: running(chain_spec(2, TOTAL), replace(HALF, steps=2), completions=completions({1})),
     Redispatch: running(spec(TOTAL), HALF.withdrawn(indexes(1))),
     Withdraw: running(spec(TOTAL, suspend=True), HALF, queue=queue(4)),
+    Again: running(
+        spec(TOTAL, retry={"id": "a"}),
+        replace(HALF, failed=indexes(0)),
+        status=running().status.model_copy(update={"last_retry_id": "a"}),
+    ),
     Stop: running(spec(TOTAL, suspend=True, suspendMode="Stop"), HALF, queue=queue(4)),
     Renew: running(spec(TOTAL), HALF, completions=not_registered(1)),
     Retry: running(spec(TOTAL), replace(HALF, retries=Retries(due={1: int(NOW)}))),

@@ -1,5 +1,6 @@
 """Whole lives of groups in a world where everything dies: every item ends, once, and no message is sent twice."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from support.builders import spec
 from support.situations import kinds
 from support.stories import (
+    AGAIN,
     CALM,
     CUT,
     DEAF,
@@ -23,8 +25,10 @@ from support.stories import (
     check,
     check_end,
     drop,
+    live_on,
     lived,
     lose,
+    retry,
     stories,
     succeed,
     suspend,
@@ -184,6 +188,23 @@ def test_a_deadline_always_ends_the_group(
     _check_stopped(world)
 
 
+@settings(max_examples=150)
+@given(specs, stories(AGAIN), stories(AGAIN))
+def test_a_group_may_be_run_again_at_any_time(
+    wanted: TaskGroupSpec, story: list[tuple[str, int]], more: list[tuple[str, int]]
+) -> None:
+    world = lived(wanted, story, AGAIN)
+    check_end(world)
+    succeeded = world.status.succeeded or 0
+
+    retry(world, 1)
+    live_on(world, more, AGAIN)
+
+    check_end(world)
+    assert (world.status.succeeded or 0) >= succeeded, "successes stay"
+    assert world.status.last_retry_id == f"again-{world.retries}"
+
+
 @given(specs, stories(CUT))
 def test_a_cancelled_group_ends_at_once_and_leaves_nothing(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, CUT)
@@ -280,6 +301,11 @@ def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
     tasks[17] = {"chain": [{"task": "even"}, {"task": "even"}]}
     policy = {"limit": 1, "backoff": {"initialSeconds": 1}}
     world = World(spec(tasks=tasks, workers={"concurrency": 1, "maxReplicas": 3}, retryPolicy=policy))
+    deeds: dict[int, Callable[[], None]] = {
+        26: lambda: lose(world, 0),
+        30: world.kill,
+        75: lambda: retry(world, 1),
+    }
     for number in range(90):
         world.now += 1.5
         world.look()
@@ -290,14 +316,11 @@ def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
             drop(world, 0)
         if number in (20, 23, 42, 43):
             suspend(world, number)
-        if number == 26:
-            lose(world, 0)
-        if number in (12, 13):
+        deeds.get(number, lambda: None)()
+        if number in (12, 13, *range(60, 70)):
             world.end(0, "KeyError")
         world.unknown_tasks = frozenset({"odd"} if number in range(5) or number in range(50, 54) else ())
         if number > 48:
             world.end(number)
-        if number == 30:
-            world.kill()
 
     assert kind in {type(action) for action in world.actions}

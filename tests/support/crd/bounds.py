@@ -40,6 +40,7 @@ MISMATCHES: Final = {
     r"^[1-9][0-9]{0,5}/[smh]$": "0/m",
     r"^https?://\S+$": "ftp://example/a.csv",
     r"^[0-9a-f]{64}$": "A" * 64,
+    r"^(failed|[0-9]{1,8}(-[0-9]{1,8})?(,[0-9]{1,8}(-[0-9]{1,8})?)*)$": "3-",
 }
 """Per pattern a text that it refuses; the texts that it accepts are those of `objects`."""
 MOUNTED: Final = {

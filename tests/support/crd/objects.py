@@ -133,6 +133,7 @@ COMMON: Final[dict[str, Json]] = {
     "ttlSecondsAfterFinished": 60,
     "suspend": True,
     "suspendMode": "Stop",
+    "retry": {"id": "again-1", "indexes": "3,7-9"},
     "failureTracebacks": False,
     "workers": WORKERS,
     "broker": BACKEND,
@@ -219,6 +220,7 @@ STATUS: Final[dict[str, Json]] = {
     "before": {"state": "Succeeded", "reason": "", "message": "", "result": "[1]"},
     "callback": {"state": "Failed", "reason": "ValueError", "message": "bad", "result": "[1]"},
     "workers": {"replicas": 1, "ready": 1, "busy": 1},
+    "lastRetryId": "again-1",
     "items": {"count": 6, "sha256": "0" * 64, "chunkSize": 2, "chunkStarts": "3"},
     "conditions": [
         {

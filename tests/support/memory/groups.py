@@ -162,7 +162,9 @@ class MemoryGroups:
                 self._store.sent[message.id] -= 1
         return gone
 
-    async def renew(self, uid: str, fence: Fence, units: Iterable[int]) -> dict[int, int] | None:
+    async def renew(
+        self, uid: str, fence: Fence, units: Iterable[int], *, forgiven: bool = False
+    ) -> dict[int, int] | None:
         """See GroupBroker."""
         books = self._store.fenced(uid, fence)
         if books is None:
@@ -171,6 +173,8 @@ class MemoryGroups:
         attempts = {unit: books.attempts.get(unit, 0) + 1 for unit in units}
         books.attempts |= attempts
         books.returned |= attempts.keys()
+        for unit in attempts if forgiven else ():
+            books.losses.pop(unit, None)
         self._store.effect()
         return attempts
 

@@ -5,8 +5,20 @@ from typing import Annotated
 
 from pydantic import Field
 
+from taskgroup.api.base import Model
+
 RateLimit = Annotated[str, Field(max_length=16, pattern=r"^[1-9][0-9]{0,5}/[smh]$")]
 """Starts in a second, minute or hour."""
+INDEXES = r"^(failed|[0-9]{1,8}(-[0-9]{1,8})?(,[0-9]{1,8}(-[0-9]{1,8})?)*)$"
+
+
+class Retry(Model):
+    """Items that shall run again; acted on once for each id."""
+
+    id: Annotated[str, Field(min_length=1, max_length=63)] = Field(description="Any text that was not used before.")
+    indexes: Annotated[str, Field(max_length=4096, pattern=INDEXES)] = Field(
+        "failed", description="Which, as 3,7-9, or failed: all that failed or were cancelled."
+    )
 
 
 class SuspendMode(StrEnum):

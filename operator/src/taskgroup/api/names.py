@@ -79,6 +79,7 @@ class Reason(StrEnum):
     PENDING = "Pending"
     RUNNING = "Running"
     NOT_FINISHED = "NotFinished"
+    RETRYING = "Retrying"
     JOB_SUSPENDED = "JobSuspended"
     JOB_RESUMED = "JobResumed"
     NOT_SUSPENDED = "NotSuspended"
@@ -133,6 +134,8 @@ class EventReason(StrEnum):
     RECORD_UNREADABLE = "RecordUnreadable"
     COMPLETED = "Completed"
     FAILED = "Failed"
+    RETRYING = "Retrying"
+    RETRY_REFUSED = "RetryRefused"
 
 
 class Environment(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName, rules
-from taskgroup.api.control import OnDeadline, RateLimit, SuspendMode
+from taskgroup.api.control import OnDeadline, RateLimit, Retry, SuspendMode
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import RetryPolicy, SuccessPolicy
@@ -271,6 +271,9 @@ class TaskGroupSpec(Model):
     )
     cancel: bool = Field(
         False, description="End the group as Failed, stop what runs, and keep the results. Cannot be taken back."
+    )
+    retry: Retry | None = Field(
+        None, description="Run items again that failed or were cancelled, also when the group has ended."
     )
     failure_tracebacks: bool = Field(
         True, description="Show the end of a traceback, which holds lines of the code, with each kind of failure."

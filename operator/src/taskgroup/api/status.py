@@ -129,6 +129,9 @@ class TaskGroupStatus(Model):
     callback: StageStatus | None = Field(None, description="The same of spec.callback.")
     workers: WorkersStatus | None = Field(None, description="Worker pods.")
     items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")
+    last_retry_id: Annotated[str, Field(max_length=63)] | None = Field(
+        None, description="The spec.retry that was acted on last."
+    )
     conditions: Annotated[list[Condition], Field(max_length=16)] | None = Field(
         None,
         description="One entry per aspect; Complete, Failed and Finished tell the outcome.",

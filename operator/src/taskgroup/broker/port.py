@@ -152,8 +152,13 @@ class GroupBroker(Protocol):
         Subtasks stay. All go into `returned`; those that have begun, `running`, get a new attempt number each.
         """
 
-    async def renew(self, uid: str, fence: Fence, units: Iterable[int]) -> dict[int, int] | None:
-        """A new attempt number for each unit, which goes into `returned`; None = fenced, nothing done."""
+    async def renew(
+        self, uid: str, fence: Fence, units: Iterable[int], *, forgiven: bool = False
+    ) -> dict[int, int] | None:
+        """A new attempt number for each unit, which goes into `returned`; None = fenced, nothing done.
+
+        When `forgiven`, workers that died with them count no more.
+        """
 
     async def release(self, uid: str, fence: Fence, units: Units) -> bool:
         """Later steps go into `returned`, each once in the group's life; False when fenced."""

@@ -127,11 +127,14 @@ class RedisGroups:
         epoch, queued, held = answer
         return Withdrawn(Fence(fence.nonce, epoch), _bitmap(queued), _bitmap(held))
 
-    async def renew(self, uid: str, fence: Fence, units: Iterable[int]) -> dict[int, int] | None:
+    async def renew(
+        self, uid: str, fence: Fence, units: Iterable[int], *, forgiven: bool = False
+    ) -> dict[int, int] | None:
         """See GroupBroker."""
         wanted, keys = list(units), self._books(uid)
-        names = [keys.state, keys.returned, keys.attempts]
-        attempts = await self._redis.run("renew", names, [fence.nonce, fence.epoch, *wanted], counts_or_none)
+        names = [keys.state, keys.returned, keys.attempts, keys.losses]
+        args = [fence.nonce, fence.epoch, int(forgiven), *wanted]
+        attempts = await self._redis.run("renew", names, args, counts_or_none)
         if attempts is None:
             return None
         if len(attempts) != len(wanted) or any(attempt > _MOST for attempt in attempts):

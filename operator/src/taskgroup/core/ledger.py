@@ -72,6 +72,8 @@ class Ledger:
     running_since: float | None = None
     chunks: Chunks = field(default=Chunks(), compare=False)
     """Which items are in one message, as the status and the spec tell at each look: never saved."""
+    again_id: str = ""
+    """The spec.retry that these books know of."""
     tokens: Tokens = field(default=Tokens())
     """Of spec.rateLimit."""
     unknown_tasks: tuple[str, ...] = ()
@@ -235,6 +237,11 @@ class Ledger:
             returned=without_items(self.returned, fresh),
             failures=_added(self.failures, FailureGroup(failure, fresh, now)),
         )
+
+    def reopened(self, indexes: Indexes) -> "Ledger":
+        """Items that have not ended after all."""
+        failures = tuple(kept for group in self.failures if (kept := _without(group, indexes)).indexes)
+        return replace(self, failed=self.failed - indexes, cancelled=self.cancelled - indexes, failures=failures)
 
     def failure_of(self, index: int) -> FailureGroup | None:
         """Why an item failed."""

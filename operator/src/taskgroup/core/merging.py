@@ -20,6 +20,9 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
     taken when it knows all ends that the memory knows, and is foreign or old otherwise. One that knows of no dispatch
     is foreign, too, where there was one: all would be sent again under the same ids.
     """
+    if stored.nonce == memory.nonce and stored.again_id != memory.again_id:
+        # Only one of them knows that items were opened again.
+        return _later(memory, stored)
     if stored.nonce == memory.nonce:
         both = with_ends_of(memory, stored)
         return replace(
@@ -39,7 +42,7 @@ def with_ends_of(ledger: Ledger, other: Ledger) -> Ledger:
     """The ledger, with the ends that only the other one knows."""
     total, steps = max(ledger.total, other.total), max(ledger.steps, other.steps)
     ledger = replace(ledger, total=total, steps=steps)
-    for group in other.failures:
+    for group in other.failures if other.again_id == ledger.again_id else ():
         ledger = ledger.failed_with(group.failure, group.indexes, group.last_time)
     return ledger if other.succeeded <= ledger.succeeded else ledger.succeeded_with(other.succeeded)
 
@@ -53,6 +56,12 @@ def _retries(memory: Ledger, stored: Ledger) -> Retries:
 
 def _older(ledger: Ledger, attempts: Attempts) -> Units:
     return Units(unit for unit in ledger.retries.due if attempts.get(unit, 0) > ledger.attempts.get(unit, 0))
+
+
+def _later(memory: Ledger, stored: Ledger) -> Ledger:
+    """The one that knows of a retry, with the successes of both."""
+    later, other = (memory, stored) if memory.again_id else (stored, memory)
+    return with_ends_of(replace(later, attempts=_larger(later.attempts, other.attempts)), other)
 
 
 def _larger(one: Mapping[int, int], other: Mapping[int, int]) -> Mapping[int, int]:

@@ -50,6 +50,8 @@ def encode(ledger: Ledger) -> bytes:
         # Absent where no item is a chain, so that the version before chains can read it, too.
         blobs.append(ledger.passed.serialize())
         head |= {"steps": ledger.steps, "passed_size": len(blobs[-1])}
+    if ledger.again_id:
+        head["again_id"] = ledger.again_id
     if ledger.tokens.at:
         head["tokens"] = [ledger.tokens.at, ledger.tokens.waits]
     if ledger.retries != NO_RETRIES:
@@ -96,6 +98,7 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
         _number(int(unit)): Failure(*map(_text, texts)) for unit, texts in head.get("stage_failures", {}).items()
     }
     _require(FrozenBitMap(list(stage_failures)) <= STAGE_UNITS, "a failure of no stage")
+    fields["again_id"] = _text(head.get("again_id", ""))
     at, waits = head.get("tokens", (0.0, False))
     fields["tokens"] = Tokens(_seconds(at), waits is True)
     fields["retries"] = _retries(head.get("retries"))

@@ -11,7 +11,7 @@ from taskgroup.broker.port import GroupBroker, Opening, Owner, Route, UnitMessag
 from taskgroup.cluster.port import GroupStore
 from taskgroup.connections.linking import Link
 from taskgroup.core.action import Action
-from taskgroup.core.groups import plan
+from taskgroup.core.groups import again, plan
 from taskgroup.core.groups.observed import Fence, Observed
 from taskgroup.core.items.work import Work
 from taskgroup.core.task_id import task_id
@@ -66,6 +66,7 @@ class Actions:
             plan.Stop: self._stop,
             plan.Renew: self._renew,
             plan.Retry: self._retry,
+            plan.Again: self._again,
             plan.Search: self._search,
             plan.MarkMissing: self._mark_missing,
             plan.DeleteObject: self._delete_object,
@@ -199,6 +200,13 @@ class Actions:
             raise FencedError
         self._record.ledger = self._record.ledger.renewed(attempts)
         self._metrics.moved(self._seen.meta, move, len(units))
+
+    async def _again(self, action: plan.Again) -> None:
+        attempts = await self._broker.renew(self._route.uid, self._fenced(), action.units, forgiven=True)
+        if attempts is None:
+            raise FencedError
+        ledger = again.carried_out(self._record.ledger, action, self._clock.now())
+        self._record.ledger = ledger.renewed(attempts)
 
     async def _search(self, _: plan.Search) -> None:
         searching.start(self._memory, self._seen, self._link, self._work(), self._clock.now())

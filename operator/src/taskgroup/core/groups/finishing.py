@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
-from taskgroup.core.groups import configuration, demand, unknown_task
+from taskgroup.core.groups import again, configuration, demand, unknown_task
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import Verdict, decided, is_cut_off
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
@@ -81,6 +81,8 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         verdict=verdict,
         configuration=configuration.appended_after_end(seen) or unknown_task.block(ledger),
     )
+    if again.is_asked(seen) and seen.work is not None:
+        return again.begin(seen, shown, seen.work, now)
     left = _time_to_live(seen, now)
     if left is not None and left <= 0:
         return plan_for(seen, shown, now, actions=(DeleteObject(reason="ttlSecondsAfterFinished is over."),))

@@ -109,6 +109,8 @@ class Carried:
     pace: Pace = field(default_factory=Pace)
     canary_at: float = 0.0
     """When an item was last dispatched to see whether a task is known by now; seconds since the epoch."""
+    unsaved: bool = False
+    """An action has changed the books in a way that must be saved before anything is dispatched."""
     paced_for: str | None = None
     """The rate limit that this operator knows of."""
     stopped_at: float = 0.0

@@ -92,6 +92,18 @@ class Retry(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Again(Action):
+    """Open items again, and stages that failed, and let their units wait under new task ids, as spec.retry asks."""
+
+    id: str
+    units: Units
+    items: Indexes
+    stages: bool
+    anew: bool
+    """The group had ended: its running time begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Search(Action):
     """Look for units in flight that are in no list and with no worker."""
 

@@ -5,6 +5,7 @@ from taskgroup.core.completions import Completions
 from taskgroup.core.exchange import Demand
 from taskgroup.core.groups.observed import Carried, Observed
 from taskgroup.core.groups.plan import (
+    Again,
     Dispatch,
     Event,
     MarkMissing,
@@ -26,7 +27,7 @@ from taskgroup.core.units import Units
 
 FOLLOW_SECONDS = 1.0
 """After items were moved: the status made before says nothing of it yet."""
-_MOVES = (Dispatch, Skip, Release, Redispatch, Renew, Retry, MarkMissing, Stop, Withdraw)
+_MOVES = (Again, Dispatch, Skip, Release, Redispatch, Renew, Retry, MarkMissing, Stop, Withdraw)
 
 TROUBLE_SECONDS = 5.0
 """Between two looks at a broker that does not answer."""

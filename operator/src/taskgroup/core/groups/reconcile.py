@@ -68,7 +68,7 @@ def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
     chunks = seen.work.chunks if seen.work else chunks_of(seen.status.items)
     ledger, shown = replace(seen.ledger, chunks=chunks), seen.status.total or 0
     if phase is Phase.RUNNING and shown > ledger.total:
-        ledger = replace(ledger, total=shown)
+        ledger = replace(ledger, total=shown, again_id=ledger.again_id or seen.status.last_retry_id or "")
     return adopt(ledger, seen.state, seen.books, now, loss_limit(seen.spec))
 
 

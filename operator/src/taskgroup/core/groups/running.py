@@ -9,7 +9,7 @@ from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
-from taskgroup.core.groups import before, demand, rate_limit, recovery, retrying, unknown_task
+from taskgroup.core.groups import again, before, demand, rate_limit, recovery, retrying, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
 from taskgroup.core.groups.callback import has_begun, is_open
 from taskgroup.core.groups.configuration import too_late
@@ -62,13 +62,17 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
         return _erased(context)
     if seen.queue is not None and (seen.state is None or seen.state.nonce != ledger.nonce):
         return _state_differs(context, seen.state)
-    ledger, again = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
+    if again.is_asked(seen):
+        return replace(again.begin(seen, _shown(context), work, now), counted=_counted(context))
+    if again.is_due(seen, ledger):
+        return replace(again.carry_out(context, _shown(context)), counted=_counted(context))
+    ledger, missing = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
     context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
     verdict = judge(ledger, spec, now, _stages(context))
     if verdict is not None:
         return decide(seen, _shown(context), verdict, now, forget=_ignored(context))
     ledger = without_rest(ledger, spec)
-    return _work(replace(context, ledger=ledger, in_flight=without_items(context.in_flight, ledger.ended)), again)
+    return _work(replace(context, ledger=ledger, in_flight=without_items(context.in_flight, ledger.ended)), missing)
 
 
 def _clocked(ledger: Ledger, seen: Observed, spec: TaskGroupSpec, now: float) -> Ledger:
@@ -125,7 +129,7 @@ def _opened(context: Context, ledger: Ledger, reason: str, *extra_events: Event)
     )
 
 
-def _work(context: Context, again: tuple[Action, ...]) -> Plan:
+def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
     """A task that is newly unknown is saved before anything else, or the next operator would dispatch everything again.
 
     Where chunks begin is written before they are dispatched, and so are items that were found: a list that differs from
@@ -139,11 +143,11 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
     ledger = context.ledger
     arrived = len(ledger.ended) - len(seen.ledger.ended)
     pace = Pace() if context.spec.suspend else later(carried.pace, ledger, arrived, now)
-    carried = replace(carried, pace=pace)
+    carried = replace(carried, pace=pace, unsaved=False)
     actions = (
         *_renewals(context),
         *_retries(context),
-        *again,
+        *missing,
         *dispatches,
         *recovery.search(seen, context.in_flight, now),
     )
@@ -156,7 +160,7 @@ def _work(context: Context, again: tuple[Action, ...]) -> Plan:
         replace(_shown(context), pace=None if context.spec.suspend else pace),
         now,
         actions=actions,
-        save=clock_changed or is_dear or _has_turned(seen.ledger, ledger),
+        save=clock_changed or is_dear or seen.carried.unsaved or _has_turned(seen.ledger, ledger),
         transition=is_resumed or _has_new_chunks(context) or before.is_result_new(seen, context.work),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,

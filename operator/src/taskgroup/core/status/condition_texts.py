@@ -14,7 +14,7 @@ def condition_texts(seen: Observed, shown: StatusInput) -> dict[ConditionType, D
     """What every condition type shall say."""
     kind = ConditionType
     desired = {
-        **_outcome(shown),
+        **_outcome(seen, shown),
         kind.SUSPENDED: _suspended(seen, shown),
         kind.WORKERS_READY: _workers(seen, shown),
         kind.BACKEND_REACHABLE: _backend(seen, shown),
@@ -23,10 +23,10 @@ def condition_texts(seen: Observed, shown: StatusInput) -> dict[ConditionType, D
     return desired | _kstatus(seen, shown, desired)
 
 
-def _outcome(shown: StatusInput) -> dict[ConditionType, Desired]:
+def _outcome(seen: Observed, shown: StatusInput) -> dict[ConditionType, Desired]:
     kind, verdict = ConditionType, shown.verdict
     outcome = (kind.COMPLETE, kind.FAILED, kind.FAILURE_TARGET, kind.SUCCESS_CRITERIA_MET, kind.FINISHED)
-    desired = dict.fromkeys(outcome, fails(Reason.NOT_FINISHED, "The group goes on."))
+    desired = dict.fromkeys(outcome, _open(seen, shown))
     if verdict is None or shown.phase in (Phase.NEW, Phase.RUNNING):
         return desired
     true, false = holds(verdict.reason, verdict.message), fails(verdict.reason, verdict.message)
@@ -37,6 +37,14 @@ def _outcome(shown: StatusInput) -> dict[ConditionType, Desired]:
         desired[kind.FAILED] = false if verdict.success else true
         desired[kind.FINISHED] = true
     return desired
+
+
+def _open(seen: Observed, shown: StatusInput) -> Desired:
+    """What a group that had ended says until it ends anew."""
+    before = find(seen.status, ConditionType.FINISHED)
+    if before is not None and (before.reason == Reason.RETRYING or before.status == "True"):
+        return fails(Reason.RETRYING, f"Items are run again: spec.retry {shown.retry_id or seen.status.last_retry_id}.")
+    return fails(Reason.NOT_FINISHED, "The group goes on.")
 
 
 def _suspended(seen: Observed, shown: StatusInput) -> Desired:

@@ -23,7 +23,13 @@ def ledger_of(status: TaskGroupStatus) -> Ledger:
         return Ledger()
     if rest := failed - FrozenBitMap.union(NONE, *(group.indexes for group in groups)):
         groups.append(FailureGroup(_UNSAID, rest, 0.0))
-    ledger = Ledger(total=status.total or 0, succeeded=succeeded, failed=failed, failures=tuple(groups))
+    ledger = Ledger(
+        total=status.total or 0,
+        succeeded=succeeded,
+        failed=failed,
+        failures=tuple(groups),
+        again_id=status.last_retry_id or "",
+    )
     return ledger.cancelled_rest() if is_true(status, ConditionType.FINISHED) else ledger
 
 

@@ -36,9 +36,11 @@ def report(seen: Observed, shown: StatusInput, now: float) -> TaskGroupStatus:
         "workers": _workers(seen),
         "conditions": merged(seen.status.conditions or (), desired, seen.meta.generation, now),
     }
-    fields["completion_time"] = shown.completion_time or seen.status.completion_time
+    fields["last_retry_id"] = shown.retry_id or seen.status.last_retry_id
+    is_over = phase_of(seen.status) in (Phase.DECIDED, Phase.FINISHED) and shown.phase is not Phase.RUNNING
+    fields["completion_time"] = shown.completion_time or (seen.status.completion_time if is_over else None)
     suspended = desired[ConditionType.SUSPENDED].status == "True"
-    if phase_of(seen.status) in (Phase.DECIDED, Phase.FINISHED):
+    if is_over:
         fields["state"] = state_of(seen, shown, suspended=suspended)
         return seen.status.model_copy(update=fields)
     return TaskGroupStatus(**_figures(seen, shown, suspended=suspended), **fields)
@@ -46,7 +48,7 @@ def report(seen: Observed, shown: StatusInput, now: float) -> TaskGroupStatus:
 
 def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str, Any]:
     """What the outcome freezes: it stays as it was written then, even when the books are lost later."""
-    if _is_behind(seen, shown.ledger):
+    if shown.retry_id is None and _is_behind(seen, shown.ledger):
         return _as_shown(seen, shown, suspended=suspended)
     ledger = shown.ledger
     completed, whole = format_indexes(ledger.succeeded, MAX_INDEXES_BYTES)

@@ -28,5 +28,7 @@ class StatusInput:
     start_time: str | None = None
     """RFC 3339; None keeps the written one."""
     completion_time: str | None = None
+    retry_id: str | None = None
+    """The retry that is taken over now; None keeps what was written."""
     pace: Pace | None = None
     """None while nothing is expected to end."""
