@@ -53,7 +53,7 @@ class Links:
         self.unlinked = True
 
 
-async def cleaned(answer: Callable[[], Any], body: dict[str, Any] = BODY) -> Links:
+async def cleaned(answer: Callable[[], Any], body: dict[str, Any] = BODY, readers: list[str] | None = None) -> Links:
     """What was done to the workers, and the links, after a cleanup that came to its end."""
     stopped: list[str] = []
 
@@ -67,7 +67,12 @@ async def cleaned(answer: Callable[[], Any], body: dict[str, Any] = BODY) -> Lin
     links = Links(answer)
     log = logging.getLogger("test")
     report = partial(DeletionReport, MemoryGroupStore(), WorldClock(), log)
-    cleaner = Cleaner(cast(Linker, links), stop, is_terminating, report, log)
+
+    async def stop_reading(meta: Meta) -> None:
+        assert readers is not None, "nothing is read for this group"
+        readers.append(meta.uid)
+
+    cleaner = Cleaner(cast(Linker, links), stop, is_terminating, report, log, stop_reading)
     await asyncio.wait_for(cleaner.clean(body), 20)
     assert stopped == [UID]
     return links
@@ -119,3 +124,13 @@ async def test_whatever_the_spec_is_the_deletion_ends(spec: Any, caplog: pytest.
 
 async def test_an_object_without_a_spec_is_deleted() -> None:
     await cleaned(lambda: QueueState(None), {"metadata": BODY["metadata"]})
+
+
+async def test_a_pod_that_reads_items_goes_first() -> None:
+    readers: list[str] = []
+
+    await cleaned(
+        lambda: QueueState(None), BODY | {"spec": BODY["spec"] | {"itemsFrom": {"url": "http://a/b.csv"}}}, readers
+    )
+
+    assert readers == [UID]

@@ -107,7 +107,14 @@ async def _serve(
     pools = PoolLoop(workers, pool_observer, meetings, clock, _log, measured.loops)
     report = partial(DeletionReport, store, clock, _log)
     pool_cleaner = PoolCleaner(cluster, cache, _log)
-    cleaner = Cleaner(linker, pool_cleaner.stop_workers, pool_cleaner.is_terminating, report, _log)
+    cleaner = Cleaner(
+        linker,
+        pool_cleaner.stop_workers,
+        pool_cleaner.is_terminating,
+        report,
+        _log,
+        items.stop if items else None,
+    )
     orphans = Orphans(cluster, linker, connections, cleaner, meetings, cluster_id, settings.watch_namespaces, _log)
     vanished = Vanished(cluster, meetings, settings.watch_namespaces, _log)
     works = [orphans.run(), vanished.run(), Watchdog(_log, late=metrics.late).run(), *cache.watchers(cluster)]

@@ -21,6 +21,8 @@ LABEL_ITEMS_OF = "taskgroups.dev/items-of"
 """Uid of the group: no worker has it, so that the pool of workers does not count these pods."""
 PATIENCE_SECONDS = 30
 """A pod that does not run after this time is told of."""
+_GRACE_SECONDS = 1
+"""Nothing of what it does need be finished."""
 _FOLDER = "/source"
 _FILE = "items"
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
@@ -69,7 +71,8 @@ class ItemReaders:
     async def stop(self, meta: Meta) -> None:
         """All of them go."""
         for pod in await self._pods(meta):
-            await self._cluster.delete(PODS, meta.namespace, pod["metadata"]["name"], uid=pod["metadata"]["uid"])
+            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+            await self._cluster.delete(PODS, meta.namespace, name, uid=uid, grace_seconds=_GRACE_SECONDS)
 
     async def _pods(self, meta: Meta) -> list[Object]:
         return await self._cluster.list_all(PODS, meta.namespace, labels=f"{LABEL_ITEMS_OF}={meta.uid}")

@@ -36,7 +36,8 @@ Waiting = Callable[[Sequence[str], float], Awaitable[None]]
 StopWorkers = Callable[[Meta, Waiting], Awaitable[list[str]]]
 """Stops all workers of a group, waits for them, and returns the names of the pods that there were."""
 
-
+StopReading = Callable[[Meta], Awaitable[None]]
+"""Removes the pod that reads the group's items."""
 IsTerminating = Callable[[str], Awaitable[bool]]
 """Whether a namespace goes."""
 
@@ -51,7 +52,9 @@ class Cleaner:
         is_terminating: IsTerminating,
         report: Callable[[Meta], DeletionReport],
         log: logging.Logger,
+        stop_reading: StopReading | None = None,
     ) -> None:
+        self._stop_reading = stop_reading
         self._linker = linker
         self._is_terminating = is_terminating
         self._stop_workers = stop_workers
@@ -65,6 +68,9 @@ class Cleaner:
         answers = link is not None and await self._try(
             meta, report.telling(lambda: self._stop(meta, link), BROKER_SECONDS), BROKER_SECONDS
         )
+        if self._stop_reading is not None and _reads_items(body.get("spec")):
+            # What it writes later than the erasure below would stay.
+            await self._stop_reading(meta)
         pods = await self._stop_workers(meta, report.waits_for_pods)
         if link is not None:
             if answers:
@@ -143,3 +149,8 @@ class Cleaner:
                 if time.monotonic() + _POLL_SECONDS > deadline:
                     raise
                 await asyncio.sleep(_POLL_SECONDS)
+
+
+def _reads_items(spec: object) -> bool:
+    """The object may be of an older version of its definition, which let other types pass."""
+    return isinstance(spec, Mapping) and bool(spec.get("itemsFrom"))
