@@ -88,6 +88,14 @@ def note(text: str) -> str:
     return text
 
 
+@app.task(name="demo.refuse", bind=True)
+def refuse(self: Task) -> None:
+    """Write the id of the task to the list `notes`, then raise."""
+    with _board() as board:
+        board.rpush("notes", self.request.id)
+    raise ValueError("refused")
+
+
 @app.task(name="demo.gate")
 def gate(name: str) -> str:
     """Write `name` to the list `notes`, then wait until the key `open:<name>` exists."""

@@ -98,6 +98,16 @@ def take(world: World, number: int) -> None:
         world.take(number, world.spec.workers.concurrency)
 
 
+def die_of(world: World, looks: int) -> None:
+    """Whoever takes an item dies, at every look."""
+    for _ in range(looks):
+        world.now += 1.5
+        world.look()
+        world.workers.settle(world.tick())
+        world.take(0, 1)
+        world.workers.die(0, world.tick(), restart=False)
+
+
 def succeed(world: World, number: int) -> None:
     for _ in range(number + 1):
         world.end(number)

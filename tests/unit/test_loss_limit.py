@@ -6,6 +6,7 @@ import pytest
 
 from support.builders import ledger, look, running, spec, view
 from support.pool_builders import pods, pool, pool_queue, workers
+from support.stories import die_of
 from support.world import World
 from taskgroup.api.names import Reason
 from taskgroup.core.completions import Failure
@@ -56,12 +57,7 @@ def test_who_is_the_last_suspect_follows_it() -> None:
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_a_poison_item_costs_one_worker_more_than_that(limit: int) -> None:
     world = World(spec(1, workers={"concurrency": 1, "maxReplicas": 1}, **with_limit(limit)))
-    for _ in range(60):
-        world.now += 1.5
-        world.look()
-        world.workers.settle(world.tick())
-        world.take(0, 1)
-        world.workers.die(0, world.tick(), restart=False)
+    die_of(world, 60)
 
     assert world.status.failures
     assert world.status.failures[0].message == f"{limit + 1} workers died while they ran it."

@@ -151,6 +151,7 @@ def test_it_gets_its_next_attempt_when_its_time_has_come() -> None:
 
     assert only(look(waits, NOW + 9.9), Retry) == []
     assert only(look(waits, NOW + 10), Retry) == [Retry(indexes(3))]
+    assert look(waits, NOW + 10).save, "it is written down that it counts"
     renewed = look(waits, NOW + 10).ledger.renewed({3: 1})
     assert renewed.retrying == NONE
     again = look(replace(waits, ledger=renewed), NOW + 10)

@@ -24,6 +24,7 @@ from support.stories import (
     WIDTH,
     check,
     check_end,
+    die_of,
     drop,
     live_on,
     lived,
@@ -258,12 +259,7 @@ def test_lost_data_are_told_once_for_each_loss(wanted: TaskGroupSpec, story: lis
 
 def test_an_item_that_kills_its_workers_is_given_up_and_its_neighbourssucceed() -> None:
     world = World(spec(1, workers={"concurrency": 1, "maxReplicas": 1}))
-    for _ in range(60):
-        world.now += 1.5
-        world.look()
-        world.workers.settle(world.tick())
-        world.take(0, 1)
-        world.workers.die(0, world.tick(), restart=False)
+    die_of(world, 60)
 
     check(world)
     check_end(world)

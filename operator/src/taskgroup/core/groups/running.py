@@ -144,13 +144,9 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
     arrived = len(ledger.ended) - len(seen.ledger.ended)
     pace = Pace() if context.spec.suspend else later(carried.pace, ledger, arrived, now)
     carried = replace(carried, pace=pace, unsaved=False)
-    actions = (
-        *_renewals(context),
-        *_retries(context),
-        *missing,
-        *dispatches,
-        *recovery.search(seen, context.in_flight, now),
-    )
+    retries = _retries(context)
+    search = recovery.search(seen, context.in_flight, now)
+    actions = (*_renewals(context), *retries, *missing, *dispatches, *search)
     returns = context.unknown | context.interrupted
     rests = context.spec.suspend and not context.in_flight and not returns and can_rest(seen)
     is_resumed = not context.spec.suspend and is_suspended(seen.status)
@@ -160,7 +156,8 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
         replace(_shown(context), pace=None if context.spec.suspend else pace),
         now,
         actions=actions,
-        save=clock_changed or is_dear or seen.carried.unsaved or _has_turned(seen.ledger, ledger),
+        # A retry that is not written down when its attempt is made would not count for the next operator.
+        save=clock_changed or is_dear or seen.carried.unsaved or bool(retries) or _has_turned(seen.ledger, ledger),
         transition=is_resumed or _has_new_chunks(context) or before.is_result_new(seen, context.work),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
