@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from support.story_ends import called_back, has_items, is_good, is_partial
+from support.story_ends import called_back, has_items, is_good, is_partial, was_told
 from support.world import AWAY, UID, World
 from taskgroup.api.control import Retry, SuspendMode
 from taskgroup.api.names import ConditionType, EventReason
@@ -248,6 +248,7 @@ def check(world: World) -> None:
 def check_end(world: World) -> None:
     status = world.status
     assert is_true(status, ConditionType.FINISHED), f"never ended: {status.progress}, {status.conditions}"
+    assert was_told(world)
     if status.total is None:
         assert not has_items(world), "nobody could say what the items are"
         return

@@ -4,7 +4,7 @@ from support.world import World
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import StageState
 from taskgroup.core.indexes import Indexes
-from taskgroup.core.status.conditions import find
+from taskgroup.core.status.conditions import find, is_true
 
 
 def is_partial(world: World) -> bool:
@@ -29,6 +29,15 @@ def has_items(world: World) -> bool:
     before = world.status.before
     assert (before is None) == (world.spec.before is None)
     return before is None or before.state is StageState.SUCCEEDED
+
+
+def was_told(world: World) -> bool:
+    """Whether what runs on failure has run to an end, where the group has failed, and never otherwise."""
+    is_failed = is_true(world.status, ConditionType.FAILED)
+    hook = world.status.on_failure
+    if world.spec.on_failure is None or not is_failed:
+        return hook is None
+    return hook is not None and hook.state in (StageState.SUCCEEDED, StageState.FAILED)
 
 
 def called_back(world: World) -> bool:

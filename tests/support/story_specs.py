@@ -33,6 +33,7 @@ item_specs = st.builds(
     parallelism=st.none() | st.integers(1, 6),
     workers=_workers,
     callback=st.none() | st.sampled_from([CALLBACK, {"chain": [CALLBACK, CALLBACK], "input": "Summary"}]),
+    onFailure=st.none() | st.just({"task": "shop.complain"}),
 )
 specs = item_specs | chunk_specs
 retry_policies = st.builds(

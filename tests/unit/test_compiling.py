@@ -132,11 +132,11 @@ def with_unknown_fields(value: Any) -> Any:
 @pytest.mark.parametrize("source", ["items", "sequence", "matrix", "tasks"])
 def test_fields_of_a_newer_definition_do_not_halt_a_group(source: str) -> None:
     """They were refused at any depth: after a rollback of the operator every group stood still."""
-    own = ("items", "template", "tasks", "before", "callback", "chunkSize")
+    own = ("items", "template", "tasks", "before", "callback", "onFailure", "chunkSize")
     spec = {key: value for key, value in SPECS[source].items() if key not in own}
     work = {key: SPECS[source][key] for key in ("items",) if key in SPECS[source]}
     signature = {"task": "t", "options": {"priority": 1, "fromTheFuture": 1}, "fromTheFuture": 1}
-    signatures = dict.fromkeys(("template", "before", "callback"), signature)
+    signatures = dict.fromkeys(("template", "before", "callback", "onFailure"), signature)
     work |= {"tasks": [signature]} if source == "tasks" else signatures
 
     read = compiled(**with_unknown_fields(spec), **work)

@@ -47,6 +47,7 @@ from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.groups.recovery import MAX_MISSED
 from taskgroup.core.pools import plan as pool_plan
 from taskgroup.core.pools.plan import Requeue
+from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import seconds
 from taskgroup.core.task_id import TaskId
 
@@ -59,7 +60,9 @@ def test_without_trouble_all_succeed_at_their_first_attempt(
 
     check_end(world)
     assert world.status.succeeded == world.work.total
-    assert set(world.broker.sent) == {str(TaskId(UID, unit)) for unit in world.work.units}
+    assert set(world.broker.sent) == {
+        str(TaskId(UID, unit)) for unit in world.work.units - world.work.stage(Stage.ON_FAILURE)
+    }
     assert set(world.broker.sent.values()) == {1}
 
 

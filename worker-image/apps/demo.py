@@ -49,6 +49,12 @@ def read(name: str) -> str:
     return (NOTES / name).read_text()
 
 
+@app.task(name="numbers.complain")
+def complain(summary: dict[str, object]) -> str:
+    """What somebody should hear when the group has failed."""
+    return f"{summary['failed']} of {summary['total']} numbers were refused: {summary['failedIndexes']}"
+
+
 @app.task(name="numbers.sleep")
 def sleep(seconds: float) -> float:
     """Take this long, and return it."""

@@ -110,6 +110,14 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
             ({}, {stage: CHAIN}),
         )
     ),
+    Case(
+        "",
+        FIXED,
+        before={"spec.onFailure": {"task": "a"}},
+        status={"startTime": TIME},
+        accepted={"spec.onFailure": {"task": "a"}, "spec.suspend": True},
+        refused={"spec.onFailure": {"task": "b"}},
+    ),
     *(
         Case(
             stage,

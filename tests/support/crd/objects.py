@@ -151,6 +151,7 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         "template": SIGNATURE,
         "before": {**deepcopy(SIGNATURE), "args": [1], "prependResult": True},
         "callback": {**deepcopy(SIGNATURE), "args": [1], "input": "Summary"},
+        "onFailure": {**deepcopy(SIGNATURE), "args": [1]},
     },
     "sequence": {
         **COMMON,
@@ -218,6 +219,7 @@ STATUS: Final[dict[str, Json]] = {
         }
     ],
     "before": {"state": "Succeeded", "reason": "", "message": "", "result": "[1]"},
+    "onFailure": {"state": "Running", "reason": "", "message": "", "result": "[1]"},
     "callback": {"state": "Failed", "reason": "ValueError", "message": "bad", "result": "[1]"},
     "workers": {"replicas": 1, "ready": 1, "busy": 1},
     "lastRetryId": "again-1",

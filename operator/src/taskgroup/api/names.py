@@ -132,6 +132,7 @@ class EventReason(StrEnum):
     DATA_LOST = "DataLost"
     INTERRUPTED = "Interrupted"
     RECORD_UNREADABLE = "RecordUnreadable"
+    HOOK_FAILED = "HookFailed"
     COMPLETED = "Completed"
     FAILED = "Failed"
     RETRYING = "Retrying"

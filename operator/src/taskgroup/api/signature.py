@@ -73,6 +73,10 @@ class Leaf(Model):
     kwargs: dict[str, Any] | None = Field(None, description=_KWARGS)
     options: StepOptions = Field(default_factory=StepOptions, description=_OPTIONS)
 
+    def leaves(self) -> "tuple[Leaf, ...]":
+        """As a chain of one."""
+        return (self,)
+
 
 class Signature(Model):
     """A task, or a chain of tasks; the schema of `template` and of each entry of `tasks`."""

@@ -10,7 +10,7 @@ from taskgroup.api.control import OnDeadline, RateLimit, Retry, SuspendMode
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import RetryPolicy, SuccessPolicy
-from taskgroup.api.signature import SOFT_BELOW_HARD, Before, Callback, Signature, Template
+from taskgroup.api.signature import SOFT_BELOW_HARD, Before, Callback, Leaf, Signature, Template
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
 MAX_ITEMS = 100_000
@@ -241,6 +241,13 @@ class TaskGroupSpec(Model):
     )
     max_failed_items: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
         None, description="When more items have failed, the group fails at once; it forgives none of them."
+    )
+    on_failure: Leaf | None = Field(
+        None,
+        description=(
+            "A task that runs once, when the group fails, and gets a summary as its first argument. Fixed once the"
+            " group has started."
+        ),
     )
     parallelism: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         None, description="Most items in flight at once; no bound when absent."

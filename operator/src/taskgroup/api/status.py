@@ -127,6 +127,7 @@ class TaskGroupStatus(Model):
     )
     before: StageStatus | None = Field(None, description="State and result of spec.before, if there is one.")
     callback: StageStatus | None = Field(None, description="The same of spec.callback.")
+    on_failure: StageStatus | None = Field(None, description="The same of spec.onFailure, once the group has failed.")
     workers: WorkersStatus | None = Field(None, description="Worker pods.")
     items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")
     last_retry_id: Annotated[str, Field(max_length=63)] | None = Field(

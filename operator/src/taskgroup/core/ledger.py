@@ -16,7 +16,7 @@ from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.lanes import Lane
 from taskgroup.core.retries import NO_RETRIES, Retries
-from taskgroup.core.stages import STAGE_UNITS
+from taskgroup.core.stages import FIRST_UNITS, STAGE_UNITS
 from taskgroup.core.tokens import Tokens
 from taskgroup.core.units import Units, after, items_of, units_of, without_items
 
@@ -123,7 +123,7 @@ class Ledger:
     @property
     def due(self) -> Units:
         """Steps whose turn has come, if there are such, and the broker does not know it yet."""
-        return without_items(after(self.passed) - self.released, self.ended)
+        return without_items(after(self.passed) - self.released - FIRST_UNITS, self.ended)
 
     @property
     def retrying(self) -> Units:

@@ -15,6 +15,7 @@ class Stage(StrEnum):
 
     CALLBACK = "callback"
     BEFORE = "before"
+    ON_FAILURE = "onFailure"
 
 
 _FIRST_STEP = {stage: MAX_STEPS * (number + 1) for number, stage in enumerate(Stage)}

@@ -135,7 +135,8 @@ class Actions:
 
     async def _redispatch(self, action: plan.Redispatch) -> None:
         attempts = self._record.ledger.attempts
-        results = StepResults(self._link.connection.results, self._route.uid, self._work(), self._record.ledger)
+        record, backend = self._record, self._link.connection.results
+        results = StepResults(backend, self._route.uid, self._work(), record.ledger, record.status)
         async for part in results.parts(action.units):
             for messages in self._messages.slices(part.units, attempts, results, part.results):
                 await self._push(messages)

@@ -6,6 +6,7 @@ from taskgroup.cluster.errors import ConflictError
 from taskgroup.cluster.port import GroupStore
 from taskgroup.core.groups.figures import figures_of
 from taskgroup.core.groups.observed import Observed
+from taskgroup.core.groups.on_failure import followed
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.indexes import NONE
 from taskgroup.core.meta import Meta
@@ -209,6 +210,7 @@ def _ledger_of(meta: Meta) -> str:
 
 
 def _in_flight(seen: Observed, record: Record) -> Units:
-    if seen.work is None or phase_of(record.status) is not Phase.RUNNING:
+    phase = phase_of(record.status)
+    if seen.work is None or phase not in (Phase.RUNNING, Phase.DECIDED):
         return NONE
-    return record.ledger.in_flight(seen.work.lanes)
+    return record.ledger.in_flight(seen.work.lanes) if phase is Phase.RUNNING else followed(record.ledger, seen.work)

@@ -41,7 +41,7 @@ async def callback_input(results: Results, uid: str, work: Work, ledger: Ledger)
     if work.callback_input is CallbackInput.NONE:
         return []
     if work.callback_input is CallbackInput.SUMMARY:
-        return [_summary(ledger)]
+        return [summary(ledger)]
     ids = [task_id(uid, unit, ledger.attempts.get(unit, 0)) for unit in _last_of(ledger.succeeded, work)]
     values = await _values(results, ids, work.most_message_bytes * 3 // 4)
     return [_reference(uid, work, ledger) if values is None else _in_place(values, ids, work, ledger)]
@@ -76,7 +76,8 @@ def _list_of(name: str, span: tuple[int, int], value: Any) -> list[Any]:
     return value
 
 
-def _summary(ledger: Ledger) -> dict[str, Any]:
+def summary(ledger: Ledger) -> dict[str, Any]:
+    """How the items have ended, in counts."""
     reasons = Counter[str]()
     for group in ledger.failures:
         reasons[group.failure.reason] += len(group.indexes)

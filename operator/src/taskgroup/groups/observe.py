@@ -197,7 +197,8 @@ class Observer:
             return None, {}
         before = memory.intake.before = await self._before(memory, meta, known)
         shown = {Stage.BEFORE: before.shown if before else None}
-        shown[Stage.CALLBACK] = await result_of(link.connection.results, meta.uid, work.stage(Stage.CALLBACK), known)
+        for stage in (Stage.CALLBACK, Stage.ON_FAILURE):
+            shown[stage] = await result_of(link.connection.results, meta.uid, work.stage(stage), known)
         results = {stage: text for stage, text in shown.items() if text is not None}
         return cut_now((before.work if before else None) or work, memory.record.status), results
 

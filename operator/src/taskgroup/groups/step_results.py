@@ -11,6 +11,7 @@ from typing import Any
 from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import Reason
+from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
@@ -19,11 +20,14 @@ from taskgroup.core.stages import FIRST_UNITS, Stage, stage_unit
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import STEP_SIZE, Units, steps_in
 from taskgroup.groups.callback_input import ResultsGoneError, TooManyResultsError, callback_input
+from taskgroup.groups.failure_input import failure_input
 from taskgroup.results.failures import UNREADABLE
 from taskgroup.results.port import Results
 
 PART_UNITS = 1_000
-_CALLBACK = FrozenBitMap([stage_unit(Stage.CALLBACK)])
+_ON_FAILURE = stage_unit(Stage.ON_FAILURE)
+_TOLD = FrozenBitMap([stage_unit(Stage.CALLBACK), _ON_FAILURE])
+"""They get what became of the items."""
 PART_BYTES = 2 * 1024 * 1024
 """Of stored results in memory at once; the objects that they become take several times that."""
 
@@ -40,6 +44,9 @@ NESTED = Failure(
 )
 
 
+NO_STATUS = TaskGroupStatus()
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Some units with the results that they are sent with."""
@@ -54,7 +61,10 @@ class Part:
 class StepResults:
     """Reads for one group."""
 
-    def __init__(self, results: Results, uid: str, work: Work, ledger: Ledger) -> None:
+    def __init__(
+        self, results: Results, uid: str, work: Work, ledger: Ledger, status: TaskGroupStatus = NO_STATUS
+    ) -> None:
+        self._status = status
         self._results = results
         self._uid = uid
         self._work = work
@@ -64,9 +74,9 @@ class StepResults:
         """All of the units, in parts that are small enough to be in memory."""
         for start in range(0, len(units), PART_UNITS):
             batch = units[start : start + PART_UNITS]
-            if begins := batch & _CALLBACK:
-                yield await self._begun(begins)
-                batch -= begins
+            for unit in batch & _TOLD:
+                yield await self._begun(unit)
+            batch -= _TOLD
             taking = self._taking(batch)
             if batch != taking:
                 yield Part(batch - taking)
@@ -74,11 +84,9 @@ class StepResults:
                 async for part in self._with_results(list(taking)):
                     yield part
 
-    async def _begun(self, units: Units) -> Part:
-        """The callback."""
-        (unit,) = units
+    async def _begun(self, unit: int) -> Part:
         try:
-            values = await callback_input(self._results, self._uid, self._work, self._ledger)
+            values = await self._input(unit)
         except RecursionError:
             return Part(NONE, unsendable={unit: NESTED})
         except ResultsGoneError as error:
@@ -87,7 +95,13 @@ class StepResults:
         except TooManyResultsError:
             text = "The results are too long for a message, and too many have ids of their own: use input: Summary."
             return Part(NONE, unsendable={unit: Failure(Reason.RESULT_TOO_LARGE, text)})
-        return Part(units, dict(zip(units, values, strict=False)))
+        return Part(FrozenBitMap([unit]), {unit: values[0]} if values else {})
+
+    async def _input(self, unit: int) -> list[Any]:
+        if unit != _ON_FAILURE:
+            return await callback_input(self._results, self._uid, self._work, self._ledger)
+        is_immutable = self._work.leaf(unit).options.immutable
+        return [] if is_immutable else [failure_input(self._status, self._ledger)]
 
     def parent(self, unit: int) -> str | None:
         """Id of the task whose result releases the unit; None for a first step."""

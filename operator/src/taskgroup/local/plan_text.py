@@ -74,6 +74,8 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
         )
     if plan.callback:
         yield "callback", f"{' | '.join(plan.callback)}, once, when all items have succeeded"
+    if plan.on_failure:
+        yield "on failure", f"{' | '.join(plan.on_failure)}, once, when the group has failed"
 
 
 def _why_none(plan: Preview) -> str:

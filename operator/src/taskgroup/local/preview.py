@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskgroup.api.signature import Signature
+from taskgroup.api.signature import Leaf, Signature
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.workers import Pool
 from taskgroup.broker.envelope import MessageTemplate
@@ -91,6 +91,8 @@ class Preview:
     """Their result is the items: nobody knows yet how many there are."""
     callback: tuple[str, ...]
     """Names of the tasks that run once all items have succeeded."""
+    on_failure: tuple[str, ...]
+    """The same when the group has failed."""
     first: tuple[PlannedMessage, ...] = field(repr=False)
     """In the order of their dispatch; the steps of a chain stand together."""
     warnings: tuple[Advice, ...] = ()
@@ -116,12 +118,13 @@ def preview(checked: Checked, messages: int) -> Preview:
         before=_names(spec.before),
         finds_items=work.awaits_items,
         callback=_names(spec.callback),
+        on_failure=_names(spec.on_failure),
         first=tuple(_planned(work, unit) for unit in itertools.islice(_in_order(work), messages)),
         warnings=(*advise(spec, work), *advise_on_size(checked.object_bytes)),
     )
 
 
-def _names(signature: Signature | None) -> tuple[str, ...]:
+def _names(signature: Signature | Leaf | None) -> tuple[str, ...]:
     return tuple(leaf.task for leaf in signature.leaves()) if signature else ()
 
 

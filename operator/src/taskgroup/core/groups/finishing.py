@@ -7,7 +7,7 @@ from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.groups import again, configuration, demand, unknown_task
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.outcome import Verdict, decided, is_cut_off
+from taskgroup.core.groups.outcome import CUT_SHORT, Verdict, decided, is_cut_off
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
 from taskgroup.core.groups.planning import plan_for
 from taskgroup.core.groups.resting import FOREVER, can_rest
@@ -25,22 +25,24 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
     """First transition of the end: the ledger is saved, then the outcome is written; late results change nothing then.
 
     The rest counts as cancelled in the status only: a ledger in which everything has ended would look like a success if
-    the operator died between the two. Where there is no rest, one transition does both.
+    the operator died between the two. Where there is no rest, and nothing runs on failure, one transition does both.
     """
-    if not shown.ledger.unfinished:
+    goes_on = not verdict.success and seen.work is not None and bool(seen.work.stage(Stage.ON_FAILURE))
+    if not shown.ledger.unfinished and not goes_on:
         finished = _finished(seen, shown.ledger, verdict, now, shown.stages)
         return replace(finished, save=True, forget=forget)
     ledger = shown.ledger.cancelled_rest()
     ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger, active=0, stages=at_end(shown.stages))
     # At once, and not with the second transition: until then workers would go on taking items that count as cancelled.
-    actions = _withdraw(seen) if ledger.cancelled else ()
+    actions = withdraw_all(seen) if ledger.cancelled or verdict.reason in CUT_SHORT else ()
     plan = plan_for(seen, ended, now, actions=actions, save=True, transition=True, forget=forget, wake_after=0.0)
     return replace(plan, ledger=shown.ledger)
 
 
-def finish(seen: Observed, now: float) -> Plan:
+def finish(seen: Observed, now: float, on_failure: StageStatus | None = None) -> Plan:
     """Second transition of the end, where there was a rest: Complete or Failed, with the time."""
-    return _finished(seen, seen.ledger.cancelled_rest(), decided(seen.status), now)
+    stages = {Stage.ON_FAILURE: on_failure} if on_failure else None
+    return _finished(seen, seen.ledger.cancelled_rest(), decided(seen.status), now, stages)
 
 
 def _finished(
@@ -91,7 +93,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
         seen,
         shown,
         now,
-        actions=_withdraw(seen) if is_cut_off(seen.status, verdict) else (),
+        actions=withdraw_all(seen) if is_cut_off(seen.status, verdict) else (),
         save=ledger != seen.ledger,
         demand=asked,
         rests=rests,
@@ -99,7 +101,8 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
     )
 
 
-def _withdraw(seen: Observed) -> tuple[Action, ...]:
+def withdraw_all(seen: Observed) -> tuple[Action, ...]:
+    """Nothing is left on the queue, or in the hands of workers."""
     if seen.queue is None or seen.state is None or not seen.queue.messages:
         return ()
     return (Withdraw(running=True, reason="The group has ended."),)

@@ -15,7 +15,8 @@ from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import find
 
-_CUT_SHORT = (Reason.DEADLINE_EXCEEDED, Reason.DEADLINE_REACHED, Reason.CANCELLED)
+CUT_SHORT = (Reason.DEADLINE_EXCEEDED, Reason.DEADLINE_REACHED, Reason.CANCELLED)
+"""Reasons of an end that came before that of the work."""
 NO_STAGES: Mapping[Stage, StageStatus] = MappingProxyType({})
 
 
@@ -127,7 +128,7 @@ def _failures(ledger: Ledger) -> str:
 
 def is_cut_off(status: TaskGroupStatus, verdict: Verdict | None) -> bool:
     """Whether the end came before everything had ended: the rest is stopped."""
-    return bool(status.cancelled) or (verdict is not None and verdict.reason in _CUT_SHORT)
+    return bool(status.cancelled) or (verdict is not None and verdict.reason in CUT_SHORT)
 
 
 def decided(status: TaskGroupStatus) -> Verdict | None:

@@ -11,8 +11,9 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups import configuration, demand, reading
 from taskgroup.core.groups.accounting import certain, with_ends, with_total
-from taskgroup.core.groups.finishing import decide, finish, reconcile_finished
+from taskgroup.core.groups.finishing import decide, reconcile_finished
 from taskgroup.core.groups.observed import Observed
+from taskgroup.core.groups.on_failure import reconcile_decided
 from taskgroup.core.groups.outcome import cut_short, deadline_in
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
@@ -52,7 +53,7 @@ def _reconciled(seen: Observed, now: float) -> Plan:
     if phase is Phase.FINISHED:
         return reconcile_finished(seen, now)
     if phase is Phase.DECIDED:
-        return finish(seen, now)
+        return reconcile_decided(seen, now)
     if phase is Phase.NEW and seen.spec is not None and seen.spec.cancel:
         return _never_start(seen, now)
     trouble = configuration.trouble(seen)

@@ -10,7 +10,7 @@ from taskgroup.core.text import shortened
 
 _MESSAGE_LENGTH = 1_024
 _REASON_LENGTH = 256
-STATUS_FIELDS = {Stage.BEFORE: "before", Stage.CALLBACK: "callback"}
+STATUS_FIELDS = {Stage.BEFORE: "before", Stage.CALLBACK: "callback", Stage.ON_FAILURE: "on_failure"}
 """Where the status tells of each."""
 
 

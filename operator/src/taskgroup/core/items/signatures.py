@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import orjson
 
-from taskgroup.api.signature import CallbackInput, Signature, Template
+from taskgroup.api.signature import CallbackInput, Leaf, Signature, Template
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.items.tasks import Chain, compile_signature
@@ -21,9 +21,9 @@ def check_callback(spec: TaskGroupSpec, chains: list[Chain]) -> None:
         )
 
 
-def stages_of(spec: TaskGroupSpec) -> dict[Stage, Signature]:
+def stages_of(spec: TaskGroupSpec) -> dict[Stage, Signature | Leaf]:
     """What the spec runs once for the group."""
-    given: dict[Stage, Signature | None] = {Stage.BEFORE: spec.before, Stage.CALLBACK: spec.callback}
+    given = {Stage.BEFORE: spec.before, Stage.CALLBACK: spec.callback, Stage.ON_FAILURE: spec.on_failure}
     return {stage: signature for stage, signature in given.items() if signature is not None}
 
 

@@ -64,7 +64,7 @@ Chain = tuple[CompiledTask, ...]
 """The tasks of a signature, in their order; most have one."""
 
 
-def compile_signature(signature: Signature, where: str, *, takes_before: bool = False) -> Chain:
+def compile_signature(signature: Signature | Leaf, where: str, *, takes_before: bool = False) -> Chain:
     """InvalidSpecError, which names `where`, when it cannot be run; `takes_before` is said of the first task."""
     try:
         leaves = signature.leaves()

@@ -188,7 +188,8 @@ class Work:
         return Scope(index, self._group_name, value, before=self._before)
 
     def _stage_scope(self, stage: Stage) -> Scope:
-        before = NO_BEFORE if stage is Stage.BEFORE else self._before
+        # When the group has failed there may be no result.
+        before = NO_BEFORE if stage in (Stage.BEFORE, Stage.ON_FAILURE) else self._before
         return Scope(None, self._group_name, before=before, stage=stage)
 
     def _list_scope(self, items: Items, first: int, end: int) -> Scope:

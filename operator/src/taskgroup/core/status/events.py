@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from taskgroup.api.names import ConditionType, EventReason, Reason
-from taskgroup.api.status import Condition, TaskGroupStatus
+from taskgroup.api.status import Condition, StageState, TaskGroupStatus
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.status.conditions import find, is_true
 from taskgroup.core.text import shortened
@@ -16,7 +16,8 @@ MAX_ITEM_EVENTS = 10
 
 def events(old: TaskGroupStatus, new: TaskGroupStatus) -> tuple[Event, ...]:
     """What happened between two statuses, in the order in which it reads well."""
-    return (*_started(old, new), *_suspension(old, new), *_troubles(old, new), *_items(old, new), *_end(old, new))
+    happened = (*_started(old, new), *_suspension(old, new), *_troubles(old, new), *_items(old, new))
+    return (*happened, *_hooks(old, new), *_end(old, new))
 
 
 def _started(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
@@ -63,6 +64,13 @@ def _items(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
     before, after = (old.percent or 0) // 10, (new.percent or 0) // 10
     if before < after < 10 and not is_true(new, ConditionType.FINISHED):
         yield Event(EventReason.PROGRESS, f"{new.progress} items ended, {new.failed} failed.")
+
+
+def _hooks(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
+    hook, before = new.on_failure, old.on_failure
+    if hook is not None and hook.state is StageState.FAILED and (before is None or before.state is not hook.state):
+        message = shortened(" ".join((hook.message or "").split()), MESSAGE_LENGTH)
+        yield Event(EventReason.HOOK_FAILED, f"spec.onFailure failed: {hook.reason}: {message}", warning=True)
 
 
 def _end(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:

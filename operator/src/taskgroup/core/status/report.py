@@ -42,6 +42,7 @@ def report(seen: Observed, shown: StatusInput, now: float) -> TaskGroupStatus:
     suspended = desired[ConditionType.SUSPENDED].status == "True"
     if is_over:
         fields["state"] = state_of(seen, shown, suspended=suspended)
+        fields["on_failure"] = shown.stages.get(Stage.ON_FAILURE) or seen.status.on_failure
         return seen.status.model_copy(update=fields)
     return TaskGroupStatus(**_figures(seen, shown, suspended=suspended), **fields)
 
