@@ -10,6 +10,7 @@ import pictures
 from demo import app as demo
 from documents import app as documents
 from images.celery import app as images
+from mail import app as mail
 from make_model import KNOWN
 from make_pictures import PICTURES
 from pages import app as pages
@@ -23,6 +24,7 @@ from tickets import app as tickets
 EXPECTED = {
     "images": {"images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
     "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark", "catalogue.tasks.set_price"},
+    "mail": {"mail.report", "mail.send"},
     "pages": {"pages.fetch"},
     "quotes": {"quotes.bank", "quotes.by_symbol", "quotes.market", "quotes.paper"},
     "rates": {"rates.fetch"},
@@ -35,7 +37,7 @@ EXPECTED = {
 
 def check_tasks() -> None:
     """Each app knows exactly the tasks that it is meant to have, beside Celery's own."""
-    for app in (images, shop, demo, documents, pages, predictions, quotes, rates, tickets):
+    for app in (images, shop, demo, documents, mail, pages, predictions, quotes, rates, tickets):
         app.loader.import_default_modules()
         found = {name for name in app.tasks if not name.startswith("celery.")}
         expected = EXPECTED[app.main]

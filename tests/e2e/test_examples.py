@@ -45,7 +45,8 @@ def test_an_example_ends_as_expected(name: str, system: Kube, redis: Redis) -> N
     named = {line["index"] for line in expected["results"]}
     found = group.results()
     assert [line for line in found if line["index"] in named] == expected["results"]
-    assert [line for line in found if line["index"] not in named and line["status"] == "SUCCESS"] == []
+    others = {line["status"] == "SUCCESS" for line in found if line["index"] not in named}
+    assert others <= {expected.get("othersSucceed", False)}
     group.until_no_workers()
 
 
