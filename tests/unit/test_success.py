@@ -192,6 +192,20 @@ def test_a_policy_that_is_raised_while_the_callback_runs_changes_nothing() -> No
     assert judge(books, raised, NOW, {Stage.CALLBACK: StageStatus(state=StageState.RUNNING)}) is None
 
 
+def test_items_that_were_cancelled_before_a_retry_do_not_meet_the_policy() -> None:
+    """Else a group of which one item is run again would be Complete at once."""
+    books = replace(ledger(10, dispatched=10, succeeded=full(5)), cancelled=indexes(range(6, 10)), again_id="again-1")
+    again = policy(successPolicy={"succeededCount": 6})
+
+    assert judge(books, again, NOW) is None
+    verdict = judge(books.succeeded_with(indexes(5)), again, NOW)
+    assert verdict
+    assert verdict.reason == Reason.SUCCESS_POLICY
+    late = judge(books, policy(**EIGHT), NOW)
+    assert late
+    assert late.message == "0 of 10 items failed, 4 were cancelled; successPolicy asks for 8."
+
+
 def test_a_callback_that_fails_says_how_many_items_had_succeeded() -> None:
     failed = StageStatus(state=StageState.FAILED, reason="A", message="b")
     verdict = judge(ENOUGH, policy(**EIGHT), NOW, {Stage.CALLBACK: failed})

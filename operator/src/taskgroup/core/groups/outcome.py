@@ -123,7 +123,9 @@ def _failures(ledger: Ledger) -> str:
     for group in ledger.failures:
         kinds[group.failure.reason] += len(group.indexes)
     names = ", ".join(f"{reason} ({count})" for reason, count in kinds.most_common(3))
-    return f"{len(ledger.failed)} of {ledger.total} items failed: {names}"
+    why = f": {names}" if names else ""
+    cancelled = f", {len(ledger.cancelled)} were cancelled" if ledger.cancelled else ""
+    return f"{len(ledger.failed)} of {ledger.total} items failed{why}{cancelled}"
 
 
 def is_cut_off(status: TaskGroupStatus, verdict: Verdict | None) -> bool:

@@ -13,17 +13,20 @@ def needed(total: int, spec: TaskGroupSpec) -> int:
 
 
 def is_met(ledger: Ledger, spec: TaskGroupSpec) -> bool:
-    """Enough items have succeeded. That stays so once the rest was cancelled for it, before a callback."""
-    if spec.success_policy is not None and ledger.cancelled:
+    """Enough items have succeeded. That stays so once the rest was cancelled for it, before a callback.
+
+    In a group that was retried items may be cancelled for other reasons.
+    """
+    if spec.success_policy is not None and ledger.cancelled and not ledger.again_id:
         return True
     return len(ledger.succeeded) >= needed(ledger.total, spec)
 
 
 def is_out_of_reach(ledger: Ledger, spec: TaskGroupSpec) -> bool:
-    """Too many have failed for a success policy; without one all items run, whatever fails."""
+    """Too many have ended otherwise for a success policy; without one all items run, whatever fails."""
     if spec.success_policy is None or is_met(ledger, spec):
         return False
-    return ledger.total - len(ledger.failed) < needed(ledger.total, spec)
+    return ledger.total - len(ledger.failed) - len(ledger.cancelled) < needed(ledger.total, spec)
 
 
 def exceeds(ledger: Ledger, spec: TaskGroupSpec) -> bool:
