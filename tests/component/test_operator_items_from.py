@@ -159,6 +159,23 @@ def test_a_source_that_has_changed_is_not_mixed_with_what_was_read(bench: Bench,
     assert notes(bench) == []
 
 
+def test_items_of_an_ended_group_run_again_after_a_restart(bench: Bench, site: Site) -> None:
+    """The list is nowhere but in Redis then."""
+    site.content = lines("ann", "bob")
+    uid = bench.apply("mails", itemsFrom={"url": site.url}, template=TEMPLATE, activeDeadlineSeconds=1)
+    run_reader(bench, uid)
+    assert bench.finished("mails")["cancelled"] == 2
+    bench.operator.kill()
+    bench.operator.start()
+
+    bench.patch("mails", {"retry": {"id": "again", "indexes": "failed"}, "activeDeadlineSeconds": 600})
+    with bench.worker(uid):
+        status = bench.until("mails", lambda status: status.get("succeeded") == 2 and status["state"] == "Complete")
+
+    assert status["lastRetryId"] == "again"
+    assert notes(bench) == ["ann", "bob"]
+
+
 def test_a_key_of_a_config_map_is_mounted_and_its_digest_compared(bench: Bench) -> None:
     source = {"configMap": {"name": "customers", "key": "customers.csv"}, "sha256": "0" * 64}
     uid = bench.apply("mails", itemsFrom=source, template=TEMPLATE)

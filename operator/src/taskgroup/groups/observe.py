@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from taskgroup.api.names import FINALIZER
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.connections.linking import Link, Linker, LinkError
 from taskgroup.core.completions import Completions
@@ -111,7 +112,7 @@ class Observer:
         is_needed = spec is not None and spec.items_from is not None and spec.items_from.is_external
         if spec is None or not is_needed or intake.compiled.external is not None or intake.link is None:
             return None
-        if phase_of(memory.record.status) not in (Phase.NEW, Phase.RUNNING):
+        if not _goes_on(memory.record.status, spec):
             return None
         if self._items is None:
             return NO_CLUSTER
@@ -224,6 +225,14 @@ def _completions(memory: Memory) -> Completions:
     link = memory.intake.link
     found = link.subscription.completions if link else Completions()
     return found.plus(Completions(failed=memory.record.unsendable)) if memory.record.unsendable else found
+
+
+def _goes_on(status: TaskGroupStatus, spec: TaskGroupSpec) -> bool:
+    """Whether items are run, or will be: of an ended group when its owner asks for another run of some."""
+    phase = phase_of(status)
+    if phase is Phase.FINISHED:
+        return spec.retry is not None and spec.retry.id != status.last_retry_id
+    return phase in (Phase.NEW, Phase.RUNNING)
 
 
 async def _judged(memory: Memory, meta: Meta, work: Work | None) -> Completions:
