@@ -21,6 +21,7 @@ SIGNATURE: Final[dict[str, Json]] = {
         "ignoreResult": True,
         "immutable": True,
         "expiresSeconds": 60,
+        "countdownSeconds": 5,
         "headers": {"tenant": "a"},
         "shadow": "resize",
     },

@@ -7,9 +7,9 @@ from pydantic import Field
 
 from taskgroup.api.base import Model
 
-RateLimit = Annotated[str, Field(max_length=16, pattern=r"^[1-9][0-9]{0,5}/[smh]$")]
+RateLimit = Annotated[str, Field(max_length=8, pattern=r"^[1-9][0-9]*/[smh]$")]
 """Starts in a second, minute or hour."""
-INDEXES = r"^(failed|[0-9]{1,8}(-[0-9]{1,8})?(,[0-9]{1,8}(-[0-9]{1,8})?)*)$"
+INDEXES = r"^(failed|[0-9][-,0-9]*)$"
 
 
 class Retry(Model):

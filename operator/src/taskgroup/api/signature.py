@@ -43,6 +43,9 @@ class StepOptions(Model):
     expires_seconds: Seconds | None = Field(
         None, description="An item that no worker started this long after its dispatch fails with reason Expired."
     )
+    countdown_seconds: Seconds | None = Field(
+        None, description="Sent this long after its turn has come at the earliest; the operator holds it, not a worker."
+    )
     headers: Annotated[dict[str, HeaderValue], Field(max_length=32)] | None = Field(
         None, description="Extra message headers, as in apply_async(headers=...)."
     )

@@ -72,6 +72,8 @@ class Ledger:
     running_since: float | None = None
     chunks: Chunks = field(default=Chunks(), compare=False)
     """Which items are in one message, as the status and the spec tell at each look: never saved."""
+    turns: Attempts = field(default_factory=lambda: _NO_ATTEMPTS)
+    """Later unit with a countdown to the second since the epoch at which its turn came."""
     again_id: str = ""
     """The spec.retry that these books know of."""
     tokens: Tokens = field(default=Tokens())

@@ -31,7 +31,10 @@ _BITMAPS = ("returned", "succeeded", "failed", "cancelled")
 _LISTS = ("unknown_tasks",)
 """Missing in a snapshot of an older version: the tasks are tried again then."""
 _MAPPINGS = ("cursors", "attempts", "missed")
-_LATER_MAPPINGS = ("interruptions",)
+_LATER_MAPPINGS = (
+    "interruptions",
+    "turns",
+)
 """Absent from snapshots of older versions, which knew of none."""
 _RETRIES = ("due", "counted", "ignored")
 

@@ -9,7 +9,7 @@ from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
-from taskgroup.core.groups import again, before, demand, rate_limit, recovery, retrying, unknown_task
+from taskgroup.core.groups import again, before, countdown, demand, rate_limit, recovery, retrying, unknown_task
 from taskgroup.core.groups.accounting import account, with_total
 from taskgroup.core.groups.callback import has_begun, is_open
 from taskgroup.core.groups.configuration import too_late
@@ -136,7 +136,7 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
     theirs is refused from then on. The end of a suspension is a transition, too: what is dispatched before the status
     says so would stay on the queue if the group were suspended again.
     """
-    context, extra_events = _interrupted(rate_limit.looked(context))
+    context, extra_events = _interrupted(countdown.noted(rate_limit.looked(context)))
     seen, ledger, now = context.seen, context.ledger, context.now
     carried, dispatches = sending(context)
     context, is_dear = rate_limit.spent(context, dispatches)
@@ -256,9 +256,7 @@ def _wake_after(context: Context, canary_at: float) -> float:
         times.append(deadline)
     if context.in_flight:
         times.append(recovery.SEARCH_SECONDS)
-    token = rate_limit.next_in(context)
-    if token is not None:
-        times.append(token)
+    times += [left for left in (rate_limit.next_in(context), countdown.next_in(context)) if left is not None]
     due = None if context.spec.suspend else retrying.next_in(context.ledger, context.now)
     if due is not None:
         times.append(due)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from taskgroup.core.action import Action
-from taskgroup.core.groups import before, callback, rate_limit, unknown_task
+from taskgroup.core.groups import before, callback, countdown, rate_limit, unknown_task
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches, dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
@@ -51,7 +51,7 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     taken = occupied(len(in_flight), held=queue.held, slots=slots)
     free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
     free = rate_limit.allowed(context, queue, free)
-    waits = before.held_items(ledger, work)
+    waits = before.held_items(ledger, work) | countdown.held_back(context)
     carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits)
     held, suspected = unknown_task.held_back(ledger, work) | waits, suspects(ledger, context.spec)
     suspect = next_suspect(ledger, suspected, in_flight, held) if free else NONE
