@@ -232,3 +232,14 @@ def test_it_survives_lost_data_while_it_runs() -> None:
     assert is_lost
     assert world.status.on_failure == StageStatus(state=StageState.SUCCEEDED, result="null")
     assert task_id(UID, UNIT, 1) in world.broker.sent
+
+
+def test_a_retry_does_not_send_it_while_the_group_runs() -> None:
+    """It had failed itself, so that the retry gives it a new attempt."""
+    books = ledger(10, dispatched=10, succeeded=full(9), attempts={UNIT: 1}).released_with(ONE)
+    plan = look(running(WANTED, books, view=view(1)))
+
+    assert UNIT in books.returned
+    assert only(plan, Redispatch) == []
+    failing = decided(running(WANTED, books, completions=completions((), [9]), view=view(1)))
+    assert look(failing).actions == (Redispatch(ONE),)

@@ -13,9 +13,12 @@ from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.groups.window import adapt, occupied, room
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import Stage, stage_units
 from taskgroup.core.units import Units
 
 _SUSPECTED = "Workers died with it and others: it is sent as the only one of these."
+_LATER = stage_units(Stage.ON_FAILURE)
+"""Not while the group runs, though a retry may have given it a new attempt."""
 _TRIED = "Is its task known by now?"
 
 
@@ -52,13 +55,13 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
     free = rate_limit.allowed(context, queue, free)
     waits = before.held_items(ledger, work) | countdown.held_back(context)
-    carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits)
+    carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits | _LATER)
     held, suspected = unknown_task.held_back(ledger, work) | waits, suspects(ledger, context.spec)
     suspect = next_suspect(ledger, suspected, in_flight, held) if free else NONE
     back = tried & ledger.returned
     single = (Redispatch(suspect, reason=_SUSPECTED), Redispatch(back, reason=_TRIED))
     rest = free - len(suspect) - len(back)
-    others = dispatch(ledger, work.lanes, rest, (held - (tried - back)) | suspected.all)
+    others = dispatch(ledger, work.lanes, rest, (held - (tried - back)) | suspected.all | _LATER)
     return carried, (*releases, *(action for action in single if action.units), *others)
 
 
