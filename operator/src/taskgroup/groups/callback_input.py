@@ -80,7 +80,7 @@ def summary(ledger: Ledger) -> dict[str, Any]:
     """How the items have ended, in counts."""
     reasons = Counter[str]()
     for group in ledger.failures:
-        reasons[group.failure.reason] += len(group.indexes)
+        reasons[str(group.failure.reason)] += len(group.indexes)
     counts = {"succeeded": len(ledger.succeeded), "failed": len(ledger.failed), "cancelled": len(ledger.cancelled)}
     return {"total": ledger.total, **counts, "failures": dict(reasons)}
 

@@ -23,7 +23,7 @@ async def failures_of(expression: str, items: Sequence[tuple[int, Any]]) -> list
 
 def _failure(expression: str, why: str) -> Failure:
     """Tried again like an exception: the task has run, and may do better."""
-    reason = Reason.SUCCESS_WHEN_FALSE
+    reason = str(Reason.SUCCESS_WHEN_FALSE)
     return Failure(reason, shortened(f"successWhen {why}: {expression}", _LENGTH), kind=reason)
 
 
