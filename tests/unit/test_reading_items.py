@@ -83,7 +83,7 @@ def file(folder: Path, name: str, content: str | bytes) -> Path:
         ("a.csv", 'name,size\n"a, b",1\nc,\n', [{"name": "a, b", "size": "1"}, {"name": "c", "size": ""}]),
         ("a.csv", '\ufeffname\n"two\nlines"\n', [{"name": "two\nlines"}]),
         ("a.txt", " one \n\ntwo", [" one ", "two"]),
-        ("a.jsonl.gz", gzip.compress(b"1\n2\n"), [1, 2]),
+        ("a.jsonl.gz", gzip.compress(b"1\n2\n", mtime=0), [1, 2]),
     ],
 )
 def test_each_format_is_read(tmp_path: Path, name: str, content: str | bytes, items: list[Any]) -> None:
@@ -140,7 +140,7 @@ def test_long_items_make_shorter_pieces(tmp_path: Path) -> None:
         ("a.csv", "a,b\n", "It has no items."),
         ("a.txt", "\n \n", "It has no items."),
         ("a.jsonl.gz", b"1\n2\n", "It cannot be read to its end: Not a gzipped file"),
-        ("a.jsonl.gz", gzip.compress(b"1\n" * 1000)[:-12], "It cannot be read to its end: "),
+        ("a.jsonl.gz", gzip.compress(b"1\n" * 1000, mtime=0)[:-12], "It cannot be read to its end: "),
         ("a.yaml", "- 1", "does not end in .json, .jsonl, .ndjson, .csv, .txt: set spec.itemsFrom.format."),
     ],
 )
