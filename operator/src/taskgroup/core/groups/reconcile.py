@@ -20,7 +20,7 @@ from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.recovery import adopt
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.retrying import rules_of
-from taskgroup.core.groups.running import reconcile_running
+from taskgroup.core.groups.running import reconcile_running, stages_shown
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.groups.warnings import warnings
 from taskgroup.core.items.chunks import chunks_of
@@ -138,5 +138,11 @@ def _start(seen: Observed, spec: TaskGroupSpec, work: Work, now: float) -> Plan:
             rests=rests,
             wake_after=None if rests else wake_after,
         )
-    shown = StatusInput(phase=Phase.RUNNING, ledger=ledger, needs_workers=True, start_time=timestamp(now))
+    shown = StatusInput(
+        phase=Phase.RUNNING,
+        ledger=ledger,
+        stages=stages_shown(seen, ledger, work),
+        needs_workers=True,
+        start_time=timestamp(now),
+    )
     return plan_for(seen, shown, now, transition=True, extra_events=warnings(seen, spec, work), wake_after=0.0)

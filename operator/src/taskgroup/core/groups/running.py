@@ -68,7 +68,7 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
         return replace(again.carry_out(context, _shown(context)), counted=_counted(context))
     ledger, missing = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
     context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
-    verdict = judge(ledger, spec, now, _stages(context))
+    verdict = judge(ledger, spec, now, stages_shown(seen, ledger, work))
     if verdict is not None:
         return decide(seen, _shown(context), verdict, now, forget=_ignored(context))
     ledger = without_rest(ledger, spec)
@@ -198,15 +198,14 @@ def _shown(context: Context) -> StatusInput:
         phase=Phase.RUNNING,
         ledger=context.ledger,
         active=context.ledger.count_items(context.in_flight),
-        stages=_stages(context),
+        stages=stages_shown(context.seen, ledger, work),
         needs_workers=not context.spec.suspend and is_left,
         configuration=context.late or unknown_task.block(context.ledger),
     )
 
 
-def _stages(context: Context) -> dict[Stage, StageStatus]:
+def stages_shown(seen: Observed, ledger: Ledger, work: Work) -> dict[Stage, StageStatus]:
     """What runs once for the group, as far as it has come."""
-    seen, ledger, work = context.seen, context.ledger, context.work
     found = {
         Stage.BEFORE: before.before_status(seen, ledger, work),
         Stage.CALLBACK: stage_status(Stage.CALLBACK, ledger, work, seen.results.get(Stage.CALLBACK)),
