@@ -38,13 +38,14 @@ def test_a_successors_ledger_adds_what_it_knows() -> None:
 
 def test_a_foreign_ledger_is_taken_only_when_it_knows_all_that_was_counted() -> None:
     foreign = ledger(8, nonce="foreign", succeeded=indexes(5))
-    richer = ledger(8, nonce="foreign", dispatched=8, succeeded=indexes(0, 1, 2, 3, 5))
+    richer = ledger(8, nonce="foreign", dispatched=8, succeeded=indexes(0, 1, 2, 3, 5), attempts={4: 1})
 
     assert newest(MEMORY, foreign) is MEMORY
     assert newest(MEMORY, richer) is richer
     assert newest(MEMORY, replace(richer, cursors=MappingProxyType({}))) is MEMORY, (
         "it would send all again under the same ids"
     )
+    assert newest(MEMORY, replace(richer, attempts=MappingProxyType({}))) is MEMORY, "it would use an id again"
 
 
 def test_what_adds_nothing_changes_nothing() -> None:

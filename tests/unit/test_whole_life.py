@@ -1,14 +1,9 @@
 """Whole lives of groups in a world where everything dies: every item ends, once, and no message is sent twice."""
 
-from collections.abc import Callable
-from typing import Any
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import spec
-from support.situations import kinds
 from support.stories import (
     AGAIN,
     CALM,
@@ -25,14 +20,11 @@ from support.stories import (
     check,
     check_end,
     die_of,
-    drop,
     live_on,
     lived,
-    lose,
     retry,
     stories,
     succeed,
-    suspend,
     take,
 )
 from support.story_ends import has_items
@@ -42,10 +34,8 @@ from taskgroup.api.control import OnDeadline
 from taskgroup.api.names import EventReason, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.exchange import MAX_LOSSES
-from taskgroup.core.groups import plan as group_plan
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.groups.recovery import MAX_MISSED
-from taskgroup.core.pools import plan as pool_plan
 from taskgroup.core.pools.plan import Requeue
 from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import seconds
@@ -260,7 +250,7 @@ def test_lost_data_are_told_once_for_each_loss(wanted: TaskGroupSpec, story: lis
     assert len(told) <= losses
 
 
-def test_an_item_that_kills_its_workers_is_given_up_and_its_neighbourssucceed() -> None:
+def test_an_item_that_kills_its_workers_is_given_up_and_its_neighbours_succeed() -> None:
     world = World(spec(1, workers={"concurrency": 1, "maxReplicas": 1}))
     die_of(world, 60)
 
@@ -284,42 +274,3 @@ def test_a_status_near_the_end_waits_for_the_one_that_tells_it() -> None:
     check_end(world)
     started = seconds(str(world.status.start_time))
     assert seconds(str(world.status.completion_time)) - started <= 4
-
-
-_KINDS = [*kinds(group_plan), *kinds(pool_plan)]
-
-
-# Nothing here expires, no worker here is deaf, and no items stand elsewhere.
-_UNREACHED = (group_plan.DeleteObject, group_plan.ReadItems, group_plan.StopReading, pool_plan.StopPod)
-
-
-@pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind not in _UNREACHED])
-def test_the_stories_reach_every_kind_of_action(kind: type) -> None:
-    """The properties above would hold for a world in which nothing happens."""
-    tasks: list[dict[str, Any]] = [{"task": "odd" if index in (0, 16) else "even"} for index in range(18)]
-    tasks[17] = {"chain": [{"task": "even"}, {"task": "even"}]}
-    policy = {"limit": 1, "backoff": {"initialSeconds": 1}}
-    world = World(spec(tasks=tasks, workers={"concurrency": 1, "maxReplicas": 3}, retryPolicy=policy))
-    deeds: dict[int, Callable[[], None]] = {
-        26: lambda: lose(world, 0),
-        30: world.kill,
-        75: lambda: retry(world, 1),
-    }
-    for number in range(90):
-        world.now += 1.5
-        world.look()
-        world.workers.settle(world.tick())
-        world.take(0, 1)
-        if number == 10:
-            world.workers.die(0, world.tick(), restart=False)
-            drop(world, 0)
-        if number in (20, 23, 42, 43):
-            suspend(world, number)
-        deeds.get(number, lambda: None)()
-        if number in (12, 13, *range(60, 70)):
-            world.end(0, "KeyError")
-        world.unknown_tasks = frozenset({"odd"} if number in range(5) or number in range(50, 54) else ())
-        if number > 48:
-            world.end(number)
-
-    assert kind in {type(action) for action in world.actions}

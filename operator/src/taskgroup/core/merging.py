@@ -17,8 +17,8 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
     """The ledger to go on with, when the stored one is not what was saved last.
 
     Under the same nonce both are right. Under another one the stored ledger is of another state in the broker: it is
-    taken when it knows all ends that the memory knows, and is foreign or old otherwise. One that knows of no dispatch
-    is foreign, too, where there was one: all would be sent again under the same ids.
+    taken when it knows all ends and attempts that the memory knows, and is foreign or old otherwise. One that knows of
+    no dispatch is foreign, too, where there was one: all would be sent again under the same ids.
     """
     if stored.nonce == memory.nonce and stored.again_id != memory.again_id:
         # Only one of them knows that items were opened again.
@@ -35,7 +35,8 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
             missed=_larger(memory.missed, stored.missed),
         )
     is_later = memory.ended <= stored.ended and (stored.is_dispatched() or not memory.is_dispatched())
-    return stored if stored.nonce and is_later else memory
+    is_old = any(stored.attempts.get(unit, 0) < number for unit, number in memory.attempts.items())
+    return stored if stored.nonce and is_later and not is_old else memory
 
 
 def with_ends_of(ledger: Ledger, other: Ledger) -> Ledger:
