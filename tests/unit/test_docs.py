@@ -123,6 +123,12 @@ def _explained() -> set[str]:
     return {name for row in _ROW.findall(CONCEPTS.read_text()) for name in re.findall(r"`([^`]+)`", row)}
 
 
+def test_every_example_is_listed() -> None:
+    links = _LINK.findall((ROOT / "docs/examples.md").read_text())
+    missing = {f"../examples/{path.name}" for path in ROOT.glob("examples/*.yaml")} - set(links)
+    assert missing == set()
+
+
 def test_every_decision_is_listed() -> None:
     pages = {path.name for path in (ROOT / "docs/decisions").glob("*.md")} - {"README.md"}
     listed = set(_LINK.findall((ROOT / "docs/decisions/README.md").read_text()))
