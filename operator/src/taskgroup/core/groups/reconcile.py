@@ -119,8 +119,11 @@ def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger
 
 def _never_start(seen: Observed, now: float) -> Plan:
     """It was cancelled before it could run anything, perhaps because it cannot."""
-    ledger = seen.ledger if seen.work is None else with_total(seen.ledger, seen.work)
-    shown = StatusInput(phase=Phase.NEW, ledger=ledger)
+    ledger, stages = seen.ledger, {}
+    if seen.work is not None:
+        ledger = with_total(seen.ledger, seen.work)
+        stages = stages_shown(seen, ledger, seen.work)
+    shown = StatusInput(phase=Phase.NEW, ledger=ledger, stages=stages)
     verdict = cut_short(ledger, seen.spec, now) if seen.spec else None
     return plan_for(seen, shown, now) if verdict is None else decide(seen, shown, verdict, now)
 
