@@ -89,6 +89,7 @@ component: setup ## tests against a real API server, Redis and Celery workers
 long: setup ## the long forms of outages and attacks, against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server
 	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
+	@TASKGROUP_EXAMPLES=10 $(PYTEST) tests/unit/test_whole_life.py tests/unit/test_retried_life.py tests/unit/test_books.py -n 2
 	@$(CLUSTER) up --light --controllers > /dev/null
 	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m long -n 2 --dist loadfile
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from support.builders import completions, indexes, ledger, look, running, spec
+from support.examples import examples
 from support.stories import BOOKS, check, check_end, lived, stories, succeed, take
 from support.story_specs import specs
 from support.world import World
@@ -72,7 +73,7 @@ def test_ends_that_only_the_status_knows_are_not_dispatched() -> None:
     assert look(seen).actions == (Skip(0, 0, indexes(range(6))), Redispatch(indexes(1, 3, 4, 5)))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(specs, stories(BOOKS))
 def test_whatever_happens_to_the_books_no_counted_item_runs_again(
     wanted: TaskGroupSpec, story: list[tuple[str, int]]

@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 
+from support.examples import examples
 from support.stories import BOOKS, DEAF, FLUSH, LOSS, OUTAGE, STORM, Step, check_end, lived, stories
 from support.story_specs import retried_specs
 from support.world import World
@@ -21,7 +22,7 @@ def runs(world: World, unit: int) -> int:
     return len({item.attempt for item in parsed if item and item.unit == unit})
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 @given(retried_specs, stories(STORM | FAIL))
 def test_every_item_ends_and_none_is_tried_too_often(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, STORM | FAIL)
@@ -37,25 +38,25 @@ def test_every_item_ends_and_none_is_tried_too_often(wanted: TaskGroupSpec, stor
         assert all(runs(world, unit) <= policy.limit + 1 for unit in world.work.units)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 @given(retried_specs, stories(LOSS | FAIL))
 def test_retries_outlive_lost_messages(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, LOSS | FAIL))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 @given(retried_specs, stories(FLUSH | FAIL))
 def test_retries_outlive_the_loss_of_all_data(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, FLUSH | FAIL))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 @given(retried_specs, stories(OUTAGE | DEAF | FAIL))
 def test_retries_outlive_answers_that_are_lost(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, OUTAGE | DEAF | FAIL))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(60))
 @given(retried_specs, stories(BOOKS | FAIL))
 def test_retries_outlive_a_ledger_that_is_deleted_or_replaced(
     wanted: TaskGroupSpec, story: list[tuple[str, int]]

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import spec
+from support.examples import examples
 from support.stories import (
     AGAIN,
     CALM,
@@ -56,7 +57,7 @@ def test_without_trouble_all_succeed_at_their_first_attempt(
     assert set(world.broker.sent.values()) == {1}
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(specs, stories(STORM))
 def test_every_item_ends_whoever_dies(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, STORM)
@@ -69,7 +70,7 @@ def test_every_item_ends_whoever_dies(wanted: TaskGroupSpec, story: list[tuple[s
         assert failure.reason != Reason.LOST or deaths > MAX_LOSSES, "only poison is given up"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(lenient_specs, stories(STORM | FLUSH))
 def test_a_group_that_may_end_early_ends_as_its_policies_say(
     wanted: TaskGroupSpec, story: list[tuple[str, int]]
@@ -77,7 +78,7 @@ def test_a_group_that_may_end_early_ends_as_its_policies_say(
     check_end(lived(wanted, story, STORM | FLUSH))
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(HANDS))
 def test_every_item_ends_whatever_becomes_of_the_deployment(
     wanted: TaskGroupSpec, story: list[tuple[str, int]]
@@ -88,7 +89,7 @@ def test_every_item_ends_whatever_becomes_of_the_deployment(
     assert not world.status.cancelled or not has_items(world)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(40))
 @given(specs, stories(STORM))
 def test_an_operator_that_is_told_late_what_was_written_loses_nothing(
     wanted: TaskGroupSpec, story: list[tuple[str, int]]
@@ -113,7 +114,7 @@ def test_what_a_pod_holds_that_the_pool_has_not_seen_yet_is_not_missing() -> Non
     assert not [action for action in world.actions if isinstance(action, (MarkMissing, Search))]
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(LOSS))
 def test_messages_that_vanish_are_sent_again(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, LOSS)
@@ -124,7 +125,7 @@ def test_messages_that_vanish_are_sent_again(wanted: TaskGroupSpec, story: list[
         assert failure.reason != Reason.LOST or troubles > min(MAX_LOSSES, MAX_MISSED)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs | mixed_specs | nested_specs, stories(UNKNOWN))
 def test_a_task_that_becomes_known_costs_no_item(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, UNKNOWN)
@@ -133,13 +134,13 @@ def test_a_task_that_becomes_known_costs_no_item(wanted: TaskGroupSpec, story: l
     assert not [failure for failure in world.status.failures or () if failure.reason == "NotRegistered"]
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(GROWTH))
 def test_appended_items_join_until_the_end(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, GROWTH))
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(WIDTH))
 def test_parallelism_may_change_at_any_time(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, WIDTH)
@@ -148,13 +149,13 @@ def test_parallelism_may_change_at_any_time(wanted: TaskGroupSpec, story: list[t
     assert not world.status.cancelled or not has_items(world)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(FLUSH))
 def test_a_group_survives_the_loss_of_all_data(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     check_end(lived(wanted, story, FLUSH))
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(OUTAGE))
 def test_a_broker_that_comes_and_goes_costs_no_item(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, OUTAGE)
@@ -163,7 +164,7 @@ def test_a_broker_that_comes_and_goes_costs_no_item(wanted: TaskGroupSpec, story
     assert not world.status.cancelled or not has_items(world)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(DEAF))
 def test_an_answer_that_is_lost_makes_no_item_missing(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = lived(wanted, story, DEAF)
@@ -182,7 +183,7 @@ def test_a_deadline_always_ends_the_group(
     _check_stopped(world)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(75))
 @given(specs, stories(AGAIN), stories(AGAIN))
 def test_a_group_may_be_run_again_at_any_time(
     wanted: TaskGroupSpec, story: list[tuple[str, int]], more: list[tuple[str, int]]
@@ -219,7 +220,7 @@ def _check_stopped(world: World) -> None:
         assert not world.workers.live()
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(60))
 @given(specs, stories(LOSS))
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = World(wanted)
