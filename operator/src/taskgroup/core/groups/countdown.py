@@ -5,15 +5,13 @@ group, is written into the ledger when it is first seen.
 """
 
 from dataclasses import replace
-from functools import lru_cache
 from math import ceil
 from types import MappingProxyType
 
-from pyroaring import BitMap, FrozenBitMap
+from pyroaring import FrozenBitMap
 
 from taskgroup.core.groups.context import Context
 from taskgroup.core.indexes import NONE, full
-from taskgroup.core.items.work import Work
 from taskgroup.core.status.conditions import seconds
 from taskgroup.core.units import STEP_SIZE, Units
 
@@ -21,7 +19,7 @@ from taskgroup.core.units import STEP_SIZE, Units
 def noted(context: Context) -> Context:
     """With the turns that have come since the last look."""
     ledger, work = context.ledger, context.work
-    if not _has_any(work):
+    if not work.has_countdowns:
         return context
     waiting = ((ledger.returned | ledger.due) & work.units) - full(STEP_SIZE)
     turns = {unit: turn for unit, turn in ledger.turns.items() if unit not in ledger.over}
@@ -32,7 +30,7 @@ def noted(context: Context) -> Context:
 
 def held_back(context: Context) -> Units:
     """Units whose time has not come."""
-    if not _has_any(context.work):
+    if not context.work.has_countdowns:
         return NONE
     first = (units for time, units in _firsts(context) if time > context.now)
     return Units.union(NONE, *first, FrozenBitMap(unit for unit, time in _laters(context) if time > context.now))
@@ -40,14 +38,10 @@ def held_back(context: Context) -> Units:
 
 def next_in(context: Context) -> float | None:
     """Seconds until the next one's time comes."""
-    if context.spec.suspend or not _has_any(context.work):
+    if context.spec.suspend or not context.work.has_countdowns:
         return None
     times = [time for time, _ in _firsts(context)] + [time for _, time in _laters(context)]
     return min((time - context.now for time in times if time > context.now), default=None)
-
-
-def _has_any(work: Work) -> bool:
-    return any(leaf.options.countdown_seconds for leaf in work.kinds)
 
 
 def _firsts(context: Context) -> list[tuple[float, Units]]:
@@ -55,20 +49,7 @@ def _firsts(context: Context) -> list[tuple[float, Units]]:
     start = context.seen.status.start_time
     if start is None:
         return []
-    return [(seconds(start) + wait, units) for wait, units in _by_countdown(context.work)]
-
-
-@lru_cache(maxsize=16)
-def _by_countdown(work: Work) -> tuple[tuple[int, Units], ...]:
-    """Only a list of tasks has different ones."""
-    if work.total and len(work.kinds) == 1:
-        wait = work.kinds[0].options.countdown_seconds
-        return ((wait, full(work.total)),) if wait else ()
-    found: dict[int, BitMap] = {}
-    for index in range(work.total):
-        if wait := work.leaf(index).options.countdown_seconds:
-            found.setdefault(wait, BitMap()).add(index)
-    return tuple((wait, FrozenBitMap(indexes)) for wait, indexes in found.items())
+    return [(seconds(start) + wait, units) for wait, units in context.work.countdowns]
 
 
 def _laters(context: Context) -> list[tuple[int, float]]:

@@ -50,6 +50,20 @@ def _turns(chains: list[Chain], entries: Indexes) -> Iterator[tuple[Indexes, Cha
         yield entries & FrozenBitMap(range(number, end, len(chains))), chain
 
 
+def countdowns(chains: list[Chain], entries: Indexes) -> tuple[tuple[int, Indexes], ...]:
+    """Seconds of countdown of first tasks, and the items that have them; the items take these chains in turns."""
+    found = dict[int, BitMap]()
+    if len(chains) == len(entries):
+        for index, chain in enumerate(chains):
+            if wait := chain[0].leaf.options.countdown_seconds:
+                found.setdefault(wait, BitMap()).add(index)
+    else:
+        for indexes, chain in _turns(chains, entries):
+            if wait := chain[0].leaf.options.countdown_seconds:
+                found.setdefault(wait, BitMap()).update(indexes)
+    return tuple((wait, FrozenBitMap(indexes)) for wait, indexes in found.items())
+
+
 def lanes_of_tasks(chains: list[Chain]) -> tuple[Lane, ...]:
     """Each item has its own chain."""
     members: dict[int, BitMap] = {}

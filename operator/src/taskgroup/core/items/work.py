@@ -17,6 +17,7 @@ from taskgroup.core.items.fingerprint import Fingerprint
 from taskgroup.core.items.lanes import (
     Lane,
     Stages,
+    countdowns,
     lanes_of_tasks,
     lanes_of_template,
     last_units,
@@ -67,7 +68,8 @@ class Work:
         self._signatures = signatures
         self._chains = chains
         self.total = len(chains) if items is None else len(items) * len(chains)
-        self._stages = stages
+        self.stages = stages
+        """What runs once for the group."""
         self.chunking = chunking
         """Whether the task takes lists, and what becomes of what it returns."""
         self._cut(Chunks(chunking.size))
@@ -76,6 +78,7 @@ class Work:
         self.kinds = kinds
         """One task for each different pair of name and options."""
         self.ignores_results = any(leaf.options.ignore_result for leaf in kinds)
+        self.has_countdowns = any(leaf.options.countdown_seconds for leaf in kinds)
         self.message_bytes = _LEAST_BYTES
         """About how long a message is, on average; known once the work is validated."""
         self.placeholders = max((task.size.placeholders for chain in chains for task in chain), default=0)
@@ -93,11 +96,13 @@ class Work:
         """The first item of each message: the one that its units are named after."""
         is_template = self._items is not None
         lanes = lanes_of_template(self._chains, self.entries) if is_template else lanes_of_tasks(self._chains)
-        self.lanes: tuple[Lane, ...] = with_stages(lanes, self._stages)
+        self.lanes: tuple[Lane, ...] = with_stages(lanes, self.stages)
         self.units: Units = Units.union(NONE, *(lane.units for lane in self.lanes))
         """All units that there are."""
         self.last: Units = last_units(self._chains, self.entries)
         """The last unit of each item or chunk: its success is the item's."""
+        self.countdowns = countdowns(self._chains, self.entries)
+        """Seconds that first tasks are held after the start, and the items that have such."""
         self._running: dict[str, Units] = {}
         self._cuts: dict[Chunks, Work] = {}
 
@@ -123,26 +128,21 @@ class Work:
         """Whether the result of the step before goes in front of its arguments."""
         return self._task(unit).takes_result
 
-    @property
-    def stages(self) -> Stages:
-        """What runs once for the group."""
-        return self._stages
-
     def place(self, unit: int) -> tuple[int, int]:
         """Which step of how many of its chain a unit is, counted from 0."""
         stage = stage_of(unit)
         if stage is not None:
-            return stage[1], len(self._stages[stage[0]])
+            return stage[1], len(self.stages[stage[0]])
         return step_of(unit), len(self._chain(index_of(unit)))
 
     def stage(self, stage: Stage) -> Units:
         """The units of a stage, none when the group has no such stage."""
-        return Units(stage_unit(stage, step) for step in range(len(self._stages.get(stage, ()))))
+        return Units(stage_unit(stage, step) for step in range(len(self.stages.get(stage, ()))))
 
     def running(self, task: str) -> Units:
         """The units that run this task."""
         if task not in self._running:
-            stages = running_in_stages(self._stages, task)
+            stages = running_in_stages(self.stages, task)
             self._running[task] = running(self._chains, task, self.entries) | stages
         return self._running[task]
 
@@ -173,7 +173,7 @@ class Work:
 
     def _task(self, unit: int) -> CompiledTask:
         stage = stage_of(unit) if unit >= STEP_SIZE else None
-        return self._stages[stage[0]][stage[1]] if stage else self._chain(index_of(unit))[step_of(unit)]
+        return self.stages[stage[0]][stage[1]] if stage else self._chain(index_of(unit))[step_of(unit)]
 
     def _scope(self, unit: int) -> Scope:
         stage = stage_of(unit)
@@ -212,7 +212,7 @@ class Work:
             _check_length(f"item {scope.index}", size, max_message_bytes)
             count, total = count + 1, total + size
             yield
-        for stage, tasks in self._stages.items():
+        for stage, tasks in self.stages.items():
             size = max(task.message_bytes(self._stage_scope(stage)) for task in tasks)
             _check_length(f"spec.{stage}", size, max_message_bytes)
         if isinstance(self._items, MatrixItems):
