@@ -28,7 +28,7 @@ from taskgroup.api.names import ConditionType, Reason
 from taskgroup.core.exchange import MAX_LOSSES
 from taskgroup.core.groups.observed import TOMBSTONE, BrokerBooks, GroupState, Observed, QueueState
 from taskgroup.core.groups.plan import Dispatch, Open, Redispatch
-from taskgroup.core.groups.recovery import POISON, adopt, needs_books
+from taskgroup.core.groups.recovery import adopt, needs_books, poison
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.trouble import Trouble
@@ -94,7 +94,7 @@ def test_items_that_too_many_workers_died_with_are_given_up() -> None:
     adopted = adopt(books, FIVE, BrokerBooks(returned=indexes(4), losses=losses), NOW)
 
     assert adopted.failed == indexes(1, 4)
-    assert [(group.failure, group.indexes) for group in adopted.failures] == [(POISON, indexes(1, 4))]
+    assert [(group.failure, group.indexes) for group in adopted.failures] == [(poison(MAX_LOSSES), indexes(1, 4))]
     assert adopted.returned == NONE
     assert adopted.succeeded == indexes(0), "an end is an end"
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from taskgroup.api.items_from import ItemsFormat
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.items.external import ExternalItems, external_items
-from taskgroup.core.items.handover import HEAD, LONGEST_ITEM, MAX_BYTES, PIECE_ITEMS, Head, digest_of, unpacked
+from taskgroup.core.items.handover import HEAD, LONGEST_ITEM, MAX_BYTES, PIECE_ITEMS, Head, Pieces, unpacked
 from taskgroup.sources.formats import UnreadableError, format_of
 from taskgroup.sources.read import KEEP_SECONDS, Request, read
 
@@ -72,6 +72,14 @@ def file(folder: Path, name: str, content: str | bytes) -> Path:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def digest_of(items: list[Any]) -> str:
+    """As the head of these items must have it."""
+    pieces = Pieces()
+    for item in items:
+        pieces.add(item)
+    return pieces.head("").sha256
 
 
 @pytest.mark.parametrize(

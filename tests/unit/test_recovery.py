@@ -21,18 +21,18 @@ from support.builders import (
     view,
 )
 from taskgroup.api.names import ConditionType, EventReason, Reason
-from taskgroup.core.exchange import View
+from taskgroup.core.exchange import MAX_LOSSES, View
 from taskgroup.core.groups.observed import Observed, Suspicion
 from taskgroup.core.groups.plan import MarkMissing, Open, Redispatch, Search
 from taskgroup.core.groups.recovery import (
     HOPELESS,
     MAX_MISSED,
-    POISON,
     SEARCH_SECONDS,
     after_data_loss,
     give_up,
     mark_missing,
     missing,
+    poison,
     search,
 )
 from taskgroup.core.indexes import NONE, Indexes
@@ -174,7 +174,7 @@ def test_an_item_is_given_up_for_the_attempt_that_the_ledger_has(items: tuple[Ta
     result = give_up(books, running(view=given_up(*items)), NOW)
 
     assert result.failed == failed
-    assert all(group.failure == POISON for group in result.failures)
+    assert all(group.failure == poison(MAX_LOSSES) for group in result.failures)
     assert failed or result == books
 
 

@@ -147,6 +147,12 @@ class Template(Signature):
         """What is run for each item, one signature for each index that it takes."""
         return tuple(self.group) if self.group else (self,)
 
+    def places(self) -> list[tuple[str, Signature]]:
+        """The same with the path of each in the manifest."""
+        if self.group is None:
+            return [("spec.template", self)]
+        return [(f"spec.template.group[{number}]", member) for number, member in enumerate(self.group)]
+
 
 class Before(Signature):
     """What runs once, before all items."""

@@ -8,7 +8,7 @@ from taskgroup.cli.line import line_of
 from taskgroup.core.indexes import Indexes, format_indexes, full
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import index_of
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.port import Results
@@ -35,7 +35,7 @@ async def lines(
     entries: Indexes = shape.chunks.entries(shape.total)
     for start in range(0, len(entries), _AT_ONCE):
         units = [shape.last_unit(index) for index in entries[start : start + _AT_ONCE]]
-        ids = [task_id(uid, unit, attempts.get(unit, 0)) for unit in units]
+        ids = [newest_id(uid, unit, attempts) for unit in units]
         for unit, stored in zip(units, await results.values(ids), strict=True):
             for line in _of_message(shape, unit, stored, ledger):
                 yield line

@@ -4,12 +4,11 @@ The operator has its own in memory, and meets another one when the stored one wa
 successor.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from taskgroup.core.ledger import Attempts, Ledger
-from taskgroup.core.retries import Retries, joined
+from taskgroup.core.retries import Retries, joined, larger
 from taskgroup.core.units import Units
 
 
@@ -31,8 +30,8 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
             passed=memory.passed | stored.passed,
             stage_failures=MappingProxyType({**stored.stage_failures, **memory.stage_failures}),
             retries=_retries(memory, stored),
-            attempts=_larger(memory.attempts, stored.attempts),
-            missed=_larger(memory.missed, stored.missed),
+            attempts=larger(memory.attempts, stored.attempts),
+            missed=larger(memory.missed, stored.missed),
         )
     is_later = memory.ended <= stored.ended and (stored.is_dispatched() or not memory.is_dispatched())
     is_old = any(stored.attempts.get(unit, 0) < number for unit, number in memory.attempts.items())
@@ -62,9 +61,4 @@ def _older(ledger: Ledger, attempts: Attempts) -> Units:
 def _later(memory: Ledger, stored: Ledger) -> Ledger:
     """The one that knows of a retry, with the successes of both."""
     later, other = (memory, stored) if memory.again_id else (stored, memory)
-    return with_ends_of(replace(later, attempts=_larger(later.attempts, other.attempts)), other)
-
-
-def _larger(one: Mapping[int, int], other: Mapping[int, int]) -> Mapping[int, int]:
-    more = {index: number for index, number in other.items() if number > one.get(index, 0)}
-    return MappingProxyType({**one, **more}) if more else one
+    return with_ends_of(replace(later, attempts=larger(later.attempts, other.attempts)), other)

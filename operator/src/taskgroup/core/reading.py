@@ -34,7 +34,6 @@ def trouble(reading: Reading | None) -> Trouble | None:
     return Trouble(Reason.SOURCE_UNREADABLE, f"spec.itemsFrom: {reading.error or reading.hindrance}")
 
 
-def wake_after(reading: Reading | None, seconds: float) -> float:
+def wake_after(reading: Reading, seconds: float) -> float:
     """Seconds until the next look, otherwise in `seconds`: a pod tells nobody when it is done."""
-    waits = reading is not None and not reading.is_read and not reading.error
-    return min(seconds, LOOK_SECONDS) if waits else seconds
+    return seconds if reading.is_read or reading.error else min(seconds, LOOK_SECONDS)

@@ -59,8 +59,8 @@ def joined(one: Retries, other: Retries, stale: Units) -> Retries:
         return one.without(stale)
     return Retries(
         due=MappingProxyType({**other.due, **one.without(stale).due}),
-        counted=_larger(one.counted, other.counted),
-        ignored=_larger(one.ignored, other.ignored),
+        counted=larger(one.counted, other.counted),
+        ignored=larger(one.ignored, other.ignored),
         fatal=other.fatal if one.fatal is None else one.fatal,
     )
 
@@ -71,5 +71,7 @@ def _raised(counts: Mapping[int, int], units: Collection[int]) -> Mapping[int, i
     return MappingProxyType({**counts, **{unit: counts.get(unit, 0) + 1 for unit in units}})
 
 
-def _larger(one: Mapping[int, int], other: Mapping[int, int]) -> Mapping[int, int]:
-    return MappingProxyType({unit: max(one.get(unit, 0), other.get(unit, 0)) for unit in {*one, *other}})
+def larger(one: Mapping[int, int], other: Mapping[int, int]) -> Mapping[int, int]:
+    """By unit the larger of two numbers."""
+    more = {unit: number for unit, number in other.items() if number > one.get(unit, 0)}
+    return MappingProxyType({**one, **more}) if more else one

@@ -5,6 +5,7 @@ This is the only place that knows the grammar; the Lua scripts get LUA_PATTERN a
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -48,6 +49,11 @@ def task_id(uid: str, unit: int, attempt: int = 0) -> str:
     """The text of a TaskId, for places that make thousands of them a second."""
     name = f"{uid}.{unit}" if unit < STEP_SIZE else _later(uid, unit)
     return f"{name}~{attempt}" if attempt else name
+
+
+def newest_id(uid: str, unit: int, attempts: Mapping[int, int]) -> str:
+    """The text of a unit's newest attempt; `attempts` has a number for each unit that has one."""
+    return task_id(uid, unit, attempts.get(unit, 0))
 
 
 def _later(uid: str, unit: int) -> str:

@@ -13,7 +13,7 @@ from taskgroup.core.meta import Meta
 from taskgroup.core.snapshot import encode
 from taskgroup.core.status.conditions import with_hindrance
 from taskgroup.core.status.phase import Phase, phase_of
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import Units
 from taskgroup.groups.actions import Actions
 from taskgroup.groups.items_reading import ItemsReader
@@ -146,7 +146,7 @@ class Applier:
         if not record.forget or link is None:
             return
         attempts = record.ledger.attempts
-        ids = [task_id(seen.meta.uid, unit, attempts.get(unit, 0)) for unit in record.forget]
+        ids = [newest_id(seen.meta.uid, unit, attempts) for unit in record.forget]
         await link.connection.results.delete(ids)
         record.forget = NONE
 

@@ -12,10 +12,11 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import Units
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.memory import BeforeResult, Compiled
+from taskgroup.results.failures import expired
 from taskgroup.results.port import Results
 from taskgroup.transport.errors import BrokerError
 
@@ -24,11 +25,7 @@ MAX_LIST_BYTES = 8 * 1024 * 1024
 """Of a result whose entries are the items; any other one has to fit into a message."""
 _MOST_SHOWN_BYTES = 16_384
 """Of a stored result that may be short enough to be shown."""
-GONE = Failure(
-    Reason.RESULTS_EXPIRED,
-    "Its result is not in the result backend any more, and items need it: let results live longer (result_expires), and"
-    " give Redis no eviction.",
-)
+GONE = expired("Its result", ", and items need it")
 
 
 class BeforeReader:
@@ -109,7 +106,7 @@ async def result_of(results: Results, uid: str, units: Units, ledger: Ledger) ->
     if not has_succeeded(units, ledger):
         return None
     try:
-        found = await _read(results, task_id(uid, units.max(), ledger.attempts.get(units.max(), 0)), _MOST_SHOWN_BYTES)
+        found = await _read(results, newest_id(uid, units.max(), ledger.attempts), _MOST_SHOWN_BYTES)
     except BrokerError:
         return None
     return None if isinstance(found, Failure) else _shown(found[0])

@@ -10,7 +10,7 @@ from taskgroup.api.signature import CallbackInput
 from taskgroup.core.indexes import Indexes, format_indexes, full
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id, task_id
 from taskgroup.core.units import index_of, step_of
 from taskgroup.results.port import Results
 
@@ -42,7 +42,7 @@ async def callback_input(results: Results, uid: str, work: Work, ledger: Ledger)
         return []
     if work.callback_input is CallbackInput.SUMMARY:
         return [summary(ledger)]
-    ids = [task_id(uid, unit, ledger.attempts.get(unit, 0)) for unit in _last_of(ledger.succeeded, work)]
+    ids = [newest_id(uid, unit, ledger.attempts) for unit in _last_of(ledger.succeeded, work)]
     values = await _values(results, ids, work.most_message_bytes * 3 // 4)
     return [_reference(uid, work, ledger) if values is None else _in_place(values, ids, work, ledger)]
 

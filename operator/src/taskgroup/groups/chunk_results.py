@@ -13,23 +13,19 @@ from taskgroup.api.names import Reason
 from taskgroup.core.completions import Failure
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import Units, index_of
 from taskgroup.groups.step_results import within
 from taskgroup.groups.success_when import failures_of
 from taskgroup.results.decode import StoredResult
-from taskgroup.results.failures import UNREADABLE
+from taskgroup.results.failures import UNREADABLE, expired
 from taskgroup.results.port import Results
 from taskgroup.transport.errors import BrokerError
 
 MOST_BYTES = 16 * 1024 * 1024
 """Longest result that is read for this."""
 _PART = 1_000
-GONE = Failure(
-    Reason.RESULTS_EXPIRED,
-    "Its result is not in the result backend any more, so that spec.successWhen cannot be evaluated: let results live"
-    " longer (result_expires), and give Redis no eviction.",
-)
+GONE = expired("Its result", ", so that spec.successWhen cannot be evaluated")
 
 
 class ChunkResults:
@@ -93,7 +89,7 @@ class ChunkResults:
         )
 
     def _id(self, unit: int) -> str:
-        return task_id(self._uid, unit, self._ledger.attempts.get(unit, 0))
+        return newest_id(self._uid, unit, self._ledger.attempts)
 
 
 def _described(value: Any) -> str:

@@ -22,7 +22,7 @@ from taskgroup.core.reading import Reading
 from taskgroup.core.reading import trouble as trouble_of
 from taskgroup.core.stages import EVERY_STEP, Stage
 from taskgroup.core.status.phase import Phase, phase_of
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.core.trouble import Trouble
 from taskgroup.groups.before_result import BeforeReader, has_succeeded, result_of
 from taskgroup.groups.chunk_results import ChunkResults
@@ -209,7 +209,7 @@ class Observer:
         units = compiled.work.stage(Stage.BEFORE) if compiled.work else NONE
         if link is None or not has_succeeded(units, ledger) or phase_of(memory.record.status) is not Phase.RUNNING:
             return None
-        name, known = task_id(meta.uid, units.max(), ledger.attempts.get(units.max(), 0)), memory.intake.before
+        name, known = newest_id(meta.uid, units.max(), ledger.attempts), memory.intake.before
         items = memory.record.status.items
         return await self._reader.read(link.connection.results, name, known, compiled, meta, items)
 

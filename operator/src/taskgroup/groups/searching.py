@@ -10,7 +10,7 @@ from taskgroup.connections.linking import Link
 from taskgroup.core.exchange import View
 from taskgroup.core.groups.observed import Observed, Suspicion
 from taskgroup.core.items.work import Work
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.groups.inline_pool import route_of
 from taskgroup.groups.memory import Memory, Searches
 from taskgroup.transport.errors import BrokerError
@@ -50,7 +50,7 @@ async def _absent(memory: Memory, seen: Observed, view: View, link: Link, work: 
     uid, ledger = seen.meta.uid, memory.record.ledger
     in_flight, attempts = ledger.in_flight(work.lanes), ledger.attempts
     present = await link.connection.groups.present(route_of(uid).pool, view.pods)
-    ids = {task_id(uid, unit, attempts.get(unit, 0)): unit for unit in in_flight}
+    ids = {newest_id(uid, unit, attempts): unit for unit in in_flight}
     # Most of what is absent has ended by now; the workers are asked about the rest only, and then once more the
     # results, because an item may end between two questions.
     absent = await _without_result(link, ids.keys() - present)

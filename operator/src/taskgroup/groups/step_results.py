@@ -17,11 +17,11 @@ from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import FIRST_UNITS, Stage, stage_unit
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import STEP_SIZE, Units, steps_in
 from taskgroup.groups.callback_input import ResultsGoneError, TooManyResultsError, callback_input
 from taskgroup.groups.failure_input import failure_input
-from taskgroup.results.failures import UNREADABLE
+from taskgroup.results.failures import UNREADABLE, expired
 from taskgroup.results.port import Results
 
 PART_UNITS = 1_000
@@ -31,12 +31,7 @@ _TOLD = FrozenBitMap([stage_unit(Stage.CALLBACK), _ON_FAILURE])
 PART_BYTES = 2 * 1024 * 1024
 """Of stored results in memory at once; the objects that they become take several times that."""
 
-EXPIRED = Failure(
-    Reason.RESULTS_EXPIRED,
-    "The result of the step before is not in the result backend any more: let results live longer (result_expires), and"
-    " give Redis no eviction.",
-)
-
+EXPIRED = expired("The result of the step before")
 
 NESTED = Failure(
     Reason.RESULT_TOO_LARGE,
@@ -108,7 +103,7 @@ class StepResults:
         before = unit - STEP_SIZE
         if before < 0 or unit in FIRST_UNITS:
             return None
-        return task_id(self._uid, before, self._ledger.attempts.get(before, 0))
+        return newest_id(self._uid, before, self._ledger.attempts)
 
     def unfit(self, unit: int, size: int | None) -> Failure:
         """Why a unit cannot be sent whose message has `size` bytes; None where its result is nested too deeply."""

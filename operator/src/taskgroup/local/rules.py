@@ -53,20 +53,13 @@ def _of_sources(spec: TaskGroupSpec) -> Iterator[str]:
 
 def _signatures(spec: TaskGroupSpec) -> Iterator[tuple[str, Signature]]:
     if spec.template is not None:
-        yield from _of_template(spec.template)
+        yield from spec.template.places()
     if spec.before is not None:
         yield "spec.before", spec.before
     if spec.callback is not None:
         yield "spec.callback", spec.callback
     for index, signature in enumerate(spec.tasks or ()):
         yield f"spec.tasks[{index}]", signature
-
-
-def _of_template(template: Template) -> Iterator[tuple[str, Signature]]:
-    if template.group is None:
-        yield "spec.template", template
-    for number, member in enumerate(template.group or ()):
-        yield f"spec.template.group[{number}]", member
 
 
 def _beside_group(template: Template | None) -> Iterator[str]:

@@ -30,6 +30,15 @@ UNREADABLE = Failure(
 )
 
 
+def expired(what: str, so: str = "") -> Failure:
+    """Of a result that is needed and gone; `so` is a clause about what follows."""
+    return Failure(
+        Reason.RESULTS_EXPIRED,
+        f"{what} is not in the result backend any more{so}: let results live longer (result_expires), and give Redis no"
+        " eviction.",
+    )
+
+
 def failure(stored: StoredResult) -> Failure:
     """Return the reason of a FAILURE or REVOKED result: the exception's class, or what became of the task."""
     raised = read_traceback(stored.traceback)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pyroaring import AbstractBitMap, BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Completions, Failure
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.results.port import Ends
 from taskgroup.transport.errors import BrokerError
 
@@ -42,10 +42,10 @@ class Subscription:
             renewed = BitMap([unit for unit in stayed if before.get(unit, 0) != attempts.get(unit, 0)])
         gone = (self._followed - in_flight) | renewed
         for unit in gone - self._reported:
-            self._waiting.pop(task_id(self._uid, unit, before.get(unit, 0)), None)
+            self._waiting.pop(newest_id(self._uid, unit, before), None)
         fresh = (in_flight - self._followed) | renewed
         for unit in fresh:
-            self._waiting[task_id(self._uid, unit, attempts.get(unit, 0))] = unit
+            self._waiting[newest_id(self._uid, unit, attempts)] = unit
         self._followed, self._attempts = BitMap(in_flight), attempts
         self._reported -= gone
         if fresh:

@@ -5,11 +5,11 @@ from dataclasses import replace
 from taskgroup.api.status import StageStatus
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.stage_progress import failed_with, has_ended, stage_status
+from taskgroup.core.groups.stage_progress import failed_with, has_ended, stage_status, to_release
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import STAGE_UNITS, Stage, stage_unit
+from taskgroup.core.stages import STAGE_UNITS, Stage
 from taskgroup.core.units import Units
 
 
@@ -28,9 +28,7 @@ def is_open(ledger: Ledger, work: Work) -> bool:
 
 def to_begin(ledger: Ledger, work: Work) -> Units:
     """Its first unit, until it was let go."""
-    if not work.stage(Stage.BEFORE):
-        return NONE
-    return Units([stage_unit(Stage.BEFORE)]) - ledger.released - ledger.passed
+    return to_release(Stage.BEFORE, ledger) if work.stage(Stage.BEFORE) else NONE
 
 
 def held_items(ledger: Ledger, work: Work) -> Indexes:

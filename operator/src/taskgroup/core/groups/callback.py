@@ -2,12 +2,12 @@
 
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import StageState, TaskGroupStatus
-from taskgroup.core.groups.stage_progress import has_ended, stage_status
+from taskgroup.core.groups.stage_progress import has_ended, stage_status, to_release
 from taskgroup.core.groups.success import is_met
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import Stage, stage_unit, stage_units
+from taskgroup.core.stages import Stage, stage_units
 from taskgroup.core.units import Units
 
 _UNITS = stage_units(Stage.CALLBACK)
@@ -25,7 +25,7 @@ def to_begin(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> Units:
     units = work.stage(Stage.CALLBACK)
     if not units or ledger.unfinished or work.awaits_items or not is_met(ledger, spec):
         return NONE
-    return Units([stage_unit(Stage.CALLBACK)]) - ledger.released - ledger.passed
+    return to_release(Stage.CALLBACK, ledger)
 
 
 def is_open(ledger: Ledger, work: Work, spec: TaskGroupSpec) -> bool:

@@ -38,10 +38,11 @@ _NOTHING_COUNTED = Completions()
 
 def reconcile(seen: Observed, now: float) -> Plan:
     """What to do now; `now` is in seconds since the epoch."""
-    plan, is_suspended = _reconciled(seen, now), seen.spec is not None and seen.spec.suspend
-    extra = () if is_suspended or seen.meta.deleting or not seen.meta.finalized else reading.actions(seen.reading)
+    plan = _reconciled(seen, now)
     if seen.reading is None:
         return plan
+    rests = seen.meta.deleting or not seen.meta.finalized or (seen.spec is not None and seen.spec.suspend)
+    extra = () if rests else reading.actions(seen.reading)
     return replace(plan, actions=(*plan.actions, *extra), wake_after=wake_after(seen.reading, plan.wake_after))
 
 

@@ -33,7 +33,6 @@ def poison(limit: int) -> Failure:
     return Failure(Reason.LOST, f"{limit + 1} workers died while they ran it.")
 
 
-POISON = poison(MAX_LOSSES)
 SEARCH_SECONDS = 10.0
 """Between two searches; far longer than a worker needs from the list to its unacked entry."""
 

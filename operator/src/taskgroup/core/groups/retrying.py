@@ -15,7 +15,7 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import STAGE_UNITS
-from taskgroup.core.task_id import task_id
+from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import Units, index_of
 
 MAX_IGNORED = 100
@@ -65,7 +65,7 @@ class RetryRules:
     def _due(self, ledger: Ledger, unit: int, now: float) -> int:
         """Whole seconds; the same at each look, whoever looks."""
         before = ledger.retries.counted.get(unit, 0) + ledger.retries.ignored.get(unit, 0)
-        name = task_id(self.uid, unit, ledger.attempts.get(unit, 0))
+        name = newest_id(self.uid, unit, ledger.attempts)
         return ceil(now + wait_seconds(self.policy.backoff, before, name))
 
 

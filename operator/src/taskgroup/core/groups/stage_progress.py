@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
+from pyroaring import FrozenBitMap
+
 from taskgroup.api.status import StageState, StageStatus, TaskGroupStatus
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import Stage
+from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.text import shortened
+from taskgroup.core.units import Units
 
 _MESSAGE_LENGTH = 1_024
 _REASON_LENGTH = 256
@@ -26,6 +29,11 @@ def stage_status(stage: Stage, ledger: Ledger, work: Work, result: str | None = 
         return StageStatus(state=StageState.SUCCEEDED, result=result)
     begun = bool(units & (ledger.released | ledger.passed))
     return StageStatus(state=StageState.RUNNING if begun else StageState.PENDING)
+
+
+def to_release(stage: Stage, ledger: Ledger) -> Units:
+    """Its first unit, until it was let go."""
+    return FrozenBitMap([stage_unit(stage)]) - ledger.released - ledger.passed
 
 
 def failed_with(reason: str, message: str) -> StageStatus:

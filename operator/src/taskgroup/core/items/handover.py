@@ -6,7 +6,6 @@ begins, and the digest of all: without it there is nothing to read yet. It may s
 
 import hashlib
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,11 +117,3 @@ def unpacked(piece: bytes, most_bytes: int) -> list[Any]:
     if not isinstance(items, list):
         raise ValueError("a part of the list of items in Redis cannot be read")
     return items
-
-
-def digest_of(items: Iterable[Any]) -> str:
-    """As the head of the same items has it."""
-    pieces = Pieces()
-    for item in items:
-        pieces.add(item)
-    return pieces.head("").sha256

@@ -12,6 +12,7 @@ from taskgroup.core.stages import Stage
 
 
 def check_callback(spec: TaskGroupSpec, chains: list[Chain]) -> None:
+    """InvalidSpecError when it gets results that nobody keeps."""
     if spec.callback is None or spec.callback.input is not CallbackInput.RESULTS:
         return
     if any(chain[-1].leaf.options.ignore_result for chain in chains):
@@ -28,6 +29,7 @@ def stages_of(spec: TaskGroupSpec) -> dict[Stage, Signature | Leaf]:
 
 
 def chains_of(signatures: list[Signature], *, takes_before: bool) -> Generator[None, None, list[Chain]]:
+    """One for each entry of `tasks`; in small steps."""
     chains = []
     for index, signature in enumerate(signatures):
         chains.append(compile_signature(signature, f"spec.tasks[{index}]", takes_before=takes_before))
@@ -37,12 +39,7 @@ def chains_of(signatures: list[Signature], *, takes_before: bool) -> Generator[N
 
 def chains_of_template(template: Template, *, takes_before: bool) -> list[Chain]:
     """What runs for each item; several of a group."""
-    if template.group is None:
-        return [compile_signature(template, "spec.template", takes_before=takes_before)]
-    return [
-        compile_signature(member, f"spec.template.group[{number}]", takes_before=takes_before)
-        for number, member in enumerate(template.group)
-    ]
+    return [compile_signature(member, where, takes_before=takes_before) for where, member in template.places()]
 
 
 def signature_bytes(signature: Signature) -> bytes:
