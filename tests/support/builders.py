@@ -21,7 +21,8 @@ from taskgroup.core.groups.observed import GroupState, Observed, QueueState
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.items.compilation import compile_work
+from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
 from taskgroup.core.pools.plan import PoolPlan

@@ -23,7 +23,8 @@ from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.groups.cutting import cut_now
 from taskgroup.core.groups.plan import Plan
-from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.items.compilation import compile_work
+from taskgroup.core.items.work import Work
 from taskgroup.core.pools.plan import PoolPlan
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import TaskId

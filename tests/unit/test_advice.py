@@ -7,7 +7,7 @@ import pytest
 from support.builders import chain_spec, look, observed, queue, spec
 from taskgroup.api.names import EventReason
 from taskgroup.core.groups.advice import APPLY_BYTES, OBJECT_BYTES, AdviceReason, advise, advise_on_size
-from taskgroup.core.items.work import compile_work
+from taskgroup.core.items.compilation import compile_work
 
 CALM: dict[str, Any] = {"activeDeadlineSeconds": 600}
 TEN_DAYS = 864_000

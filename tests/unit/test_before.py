@@ -17,7 +17,8 @@ from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.plan import Dispatch, Open, Redispatch, Release
 from taskgroup.core.groups.recovery import after_data_loss
 from taskgroup.core.indexes import NONE, full
-from taskgroup.core.items.work import MAX_MESSAGE_BYTES, compile_work
+from taskgroup.core.items.compilation import compile_work
+from taskgroup.core.items.work import MAX_MESSAGE_BYTES
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.status.conditions import find
 from taskgroup.core.task_id import task_id

@@ -16,7 +16,7 @@ from taskgroup.core.groups.plan import Dispatch
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
 from taskgroup.core.items.chunks import MAX_STARTS, Chunks, chunks_of
-from taskgroup.core.items.work import compile_work
+from taskgroup.core.items.compilation import compile_work
 
 GROWN = Chunks(4, (6,))
 """Six items, and later more."""

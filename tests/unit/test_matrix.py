@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from support.builders import NAME, spec
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps, compile_work
+from taskgroup.core.items.compilation import compile_steps, compile_work
+from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work
 
 values = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "a", "b", 'quo"te', 1.5, [1], {"x": 1}])
 axes = st.dictionaries(st.sampled_from("abcd"), st.lists(values, min_size=1, max_size=4), min_size=1, max_size=4)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from support.builders import NAME, spec
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.items.placeholders import Occurrences, Scope, compile_value
 from taskgroup.core.items.sizes import filled_size
-from taskgroup.core.items.work import compile_work
 
 text = st.text(st.characters(codec="utf-8"), max_size=8)
 tokens = st.sampled_from(["$(item)", "$(index)", "$(group.name)", "$$(", "$(item.a)", "plain", 'quo"te\n\\'])

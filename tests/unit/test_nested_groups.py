@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support.builders import NAME, spec
 from taskgroup.cli.results import last_unit
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.items.compilation import compile_work
+from taskgroup.core.items.work import Work
 
 leaves = st.builds(
     lambda task, priority: {"task": task, "args": ["$(item)", "$(index)"], "options": {"priority": priority}},

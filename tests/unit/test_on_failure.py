@@ -30,7 +30,7 @@ from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.on_failure import RUN_SECONDS, START_SECONDS
 from taskgroup.core.groups.plan import Open, Redispatch, Release, Withdraw
 from taskgroup.core.indexes import full
-from taskgroup.core.items.work import compile_work
+from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.task_id import task_id

@@ -31,7 +31,7 @@ from taskgroup.core.groups.outcome import Verdict, judge
 from taskgroup.core.groups.plan import Redispatch, Release, Withdraw
 from taskgroup.core.groups.success import needed
 from taskgroup.core.indexes import NONE, full
-from taskgroup.core.items.work import compile_work
+from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.merging import newest
 from taskgroup.core.stages import Stage, stage_unit

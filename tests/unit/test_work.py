@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from support.builders import NAME, indexes, spec, work
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.work import Work, compile_work
+from taskgroup.core.items.compilation import compile_work
+from taskgroup.core.items.work import Work
 
 
 def of_items(*values: Any, **leaf: Any) -> Work:

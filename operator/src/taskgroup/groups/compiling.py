@@ -19,11 +19,12 @@ from taskgroup.api.workers import Pool
 from taskgroup.broker.envelope import check_headers
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.groups import retrying, success
+from taskgroup.core.items.compilation import compile_steps
 from taskgroup.core.items.external import external_items
 from taskgroup.core.items.handover import Head
 from taskgroup.core.items.limits import check_limits
 from taskgroup.core.items.placeholders import NOT_YET
-from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work, compile_steps
+from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work
 from taskgroup.core.json_limits import Flaw, find_flaw
 from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble

@@ -7,11 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from taskgroup.api.signature import CallbackInput, Leaf, Signature
-from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.before import encoded_bytes
-from taskgroup.core.items.chunking import ALONE, Chunking, chunking_of, sample_spans
+from taskgroup.core.items.chunking import ALONE, Chunking, sample_spans
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.fingerprint import Fingerprint
 from taskgroup.core.items.lanes import (
@@ -27,9 +26,9 @@ from taskgroup.core.items.lanes import (
 )
 from taskgroup.core.items.matrix import MatrixItems
 from taskgroup.core.items.placeholders import NO_BEFORE, NOT_YET, Scope
-from taskgroup.core.items.signatures import chains_of, chains_of_template, check_callback, signature_bytes, stages_of
-from taskgroup.core.items.sources import Items, items_of
-from taskgroup.core.items.tasks import Call, Chain, CompiledTask, compile_signature, kinds_of
+from taskgroup.core.items.signatures import signature_bytes
+from taskgroup.core.items.sources import Items
+from taskgroup.core.items.tasks import Call, Chain, CompiledTask
 from taskgroup.core.stages import STAGE_UNITS, Stage, stage_of, stage_unit
 from taskgroup.core.units import STEP_SIZE, Units, index_of, step_of, unit_of, units_of
 
@@ -254,44 +253,3 @@ def _check_length(what: str, size: int, most: int) -> None:
             f"The message of {what} would have {size:,} bytes, and {most:,} are allowed: pass large data by reference,"
             " such as a URL, and use fewer placeholders."
         )
-
-
-def compile_work(
-    spec: TaskGroupSpec, group_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES, before: Any = NOT_YET
-) -> Work:
-    """The spec's items, checked; InvalidSpecError with a sentence otherwise."""
-    steps = compile_steps(spec, group_name, max_message_bytes, before)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            work: Work = end.value
-            return work
-
-
-def compile_steps(
-    spec: TaskGroupSpec, group_name: str, max_message_bytes: int, before: Any = NOT_YET, external: Items | None = None
-) -> Generator[None, None, Work]:
-    """As `compile_work`, in small steps; `before` is the result of spec.before, `external` see `items_of`."""
-    if spec.before is None:
-        before = NO_BEFORE
-    takes_before = spec.before is not None and spec.before.prepend_result
-    if spec.tasks is not None:
-        items, signatures = None, spec.tasks
-        chains = yield from chains_of(spec.tasks, takes_before=takes_before)
-    elif spec.template is not None:
-        items, signatures = (yield from items_of(spec, before, external)), [spec.template]
-        chains = chains_of_template(spec.template, takes_before=takes_before)
-    else:
-        raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
-    stages = {stage: compile_signature(signature, f"spec.{stage}") for stage, signature in stages_of(spec).items()}
-    check_callback(spec, chains)
-    chunking = chunking_of(spec, takes_items=any(task.takes_items for chain in chains for task in chain))
-    kinds = yield from kinds_of([*chains, *stages.values()])
-    callback_input = spec.callback.input if spec.callback else CallbackInput.NONE
-    from_before = spec.items_from is not None and spec.items_from.before is not None
-    work = Work(
-        group_name, items, signatures, chains, kinds, stages, callback_input, chunking, before, from_before=from_before
-    )
-    yield from work.check(max_message_bytes)
-    return work
