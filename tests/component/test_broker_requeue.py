@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,18 +9,12 @@ import pytest
 import redis
 from pyroaring import FrozenBitMap
 
-from support.broker import Group, consumer, indexes, open_group, queued_ids, take_and_die
+from support.broker import Group, consumer, indexes, queued_ids, take_and_die
+from support.broker import shop_group as shop_group
 from taskgroup.broker.port import Requeued
 from taskgroup.broker.redis_pools import RedisPools
 from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import TaskId, task_id
-
-
-@pytest.fixture
-async def group(redis_url: str) -> AsyncIterator[Group]:
-    opened = await open_group(redis_url, prefix="shop:")
-    yield opened
-    await opened.broker.close()
 
 
 async def requeue(

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import pytest
 from structural_schema import nodes
 
+from support.crd.alternatives import ALTERNATIVES
 from support.crd.bounds import schema
-from support.crd.chain_cases import CHAIN_CASES, CHAIN_EXCLUSIVE
+from support.crd.chain_cases import CHAIN_CASES
 from support.crd.objects import ABSENT, LEAST, TIME, Edits, Json, replacement, task_group
-from support.crd.rule_cases import CASES, COMBINED, EXCLUSIVE, SEQUENCE, TASKS, Case
+from support.crd.rule_cases import CASES, COMBINED, SEQUENCE, TASKS, Case
 from support.crd.server import TaskGroups, shared_task_groups
 
 ALL = (*CASES, *CHAIN_CASES)
-JUNCTIONS = {**EXCLUSIVE, **CHAIN_EXCLUSIVE}
 CREATES = [case for case in ALL if case.before is None]
 UPDATES = [case for case in ALL if case.before is not None]
 
@@ -47,7 +47,7 @@ def test_every_rule_has_a_case() -> None:
 def test_every_one_of_has_a_case() -> None:
     junctions = [path for path, node in nodes(schema()) if "oneOf" in node]
 
-    assert junctions == list(JUNCTIONS)
+    assert junctions == list(ALTERNATIVES)
 
 
 @pytest.mark.parametrize("case", CREATES, ids=label)
@@ -114,9 +114,9 @@ def test_a_template_may_change_before_the_start(groups: TaskGroups, name: str) -
     assert answer.accepted, answer.message
 
 
-@pytest.mark.parametrize("path", JUNCTIONS)
+@pytest.mark.parametrize("path", ALTERNATIVES)
 def test_one_of_is_judged(groups: TaskGroups, path: str) -> None:
-    good, bad = JUNCTIONS[path]
+    good, bad = ALTERNATIVES[path]
     accepted = [groups.create(task_group(LEAST, edits)) for edits in good]
     refused = [groups.create(task_group(LEAST, edits)) for edits in bad]
 

@@ -4,11 +4,12 @@
 # mypy: disable-error-code="no-untyped-call"
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 import redis
 from kombu.connection import Connection
 from kombu.transport.virtual import Message
@@ -146,3 +147,11 @@ async def take_and_die(group: Group, url: str, count: int, pod: str = "pod-a") -
     with consumer(url, group.pool, pod) as worker:
         for _ in range(count):
             assert worker.take()
+
+
+@pytest.fixture(name="group")
+async def shop_group(redis_url: str) -> AsyncIterator[Group]:
+    """For test files that import it: a group whose keys have a prefix."""
+    opened = await open_group(redis_url, prefix="shop:")
+    yield opened
+    await opened.broker.close()

@@ -1,9 +1,7 @@
 """The real loops in a world in memory, where the operator may die at any effect, and time is what a test says."""
 
 import asyncio
-import atexit
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from support.builders import NAME
 from support.memory.groups import MemoryGroups
@@ -12,6 +10,7 @@ from support.memory.pools import MemoryInspection, MemoryPools
 from support.memory.results import MemoryResults, completion
 from support.memory.store import Books, Message, Store
 from support.memory.turns import Turns
+from support.one_loop import run
 from support.world_checks import check_plan, check_status, check_told
 from support.world_operator import Killed, Operator, WorldClock
 from support.world_results import FOUND, returned
@@ -35,10 +34,6 @@ from taskgroup.transport.errors import BrokerError
 UID = "6f1c2e52-0000-4000-8000-000000000001"
 POOL = UID
 AWAY = BrokerError(Reason.UNREACHABLE, "Redis at redis://redis:6379/0 cannot be reached: connection refused.")
-
-T = TypeVar("T")
-_LOOP = asyncio.new_event_loop()
-atexit.register(_LOOP.close)
 
 
 class World:
@@ -300,8 +295,3 @@ class World:
             item = TaskId.parse(name)
             if item is not None and self.books.is_newest(item):
                 self.repeats = self.repeats.plus(completion(item, failure))
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """One event loop serves all worlds."""
-    return _LOOP.run_until_complete(work)

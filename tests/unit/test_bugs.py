@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from support.builders import said, spec
-from support.world import World, run
+from support.one_loop import run
+from support.world import World
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.core.status.conditions import find
 

@@ -7,7 +7,8 @@ from pyroaring import FrozenBitMap
 
 from support.builders import chunk_spec, indexes, ledger, work
 from support.memory.results import MemoryResults
-from support.world import AWAY, UID, World, run
+from support.one_loop import run
+from support.world import AWAY, UID, World
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.core.completions import Failure
 from taskgroup.core.indexes import full

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from support.crd.alternatives import SOURCES
 from support.crd.chain_cases import CHAIN_CASES
 from support.crd.objects import LEAST, SPECS, task_group
-from support.crd.rule_cases import CASES, EXCLUSIVE, Case
+from support.crd.rule_cases import CASES, Case
 from taskgroup.core.groups.advice import AdviceReason
 from taskgroup.local.checking import check
 from taskgroup.local.manifests import Manifest, ManifestError, read_manifests
@@ -185,9 +186,9 @@ def test_rules_are_those_of_the_definition() -> None:
     assert {case.message for case in CASES} >= OFFLINE
 
 
-@pytest.mark.parametrize("at", EXCLUSIVE)
+@pytest.mark.parametrize("at", SOURCES)
 def test_alternatives_exclude_each_other(at: str) -> None:
-    accepted, refused = EXCLUSIVE[at]
+    accepted, refused = SOURCES[at]
     for edits in accepted:
         check(manifest(task_group(LEAST, edits)))
     for edits in refused:

@@ -4,7 +4,8 @@ from typing import Any
 
 from support.builders import indexes, ledger
 from support.memory.results import MemoryResults
-from support.world import UID, run
+from support.one_loop import run
+from support.world import UID
 from taskgroup.cli.line import NOT_KEPT
 from taskgroup.cli.result_lines import Shape, lines
 from taskgroup.core.completions import Failure

@@ -3,7 +3,7 @@
 from typing import Final
 
 from support.crd.objects import CHAIN, TIME, Edits
-from support.crd.rule_cases import FIXED, FROM_BEFORE, FROM_URL, TASKS, Case
+from support.crd.rule_cases import FIXED, TASKS, Case
 
 IN_GROUP: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain or group"
 MISPLACED: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain"
@@ -137,34 +137,3 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
         for stage in STAGES
     ),
 )
-
-CHAIN_EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
-    "spec.itemsFrom": (
-        (FROM_BEFORE, FROM_URL),
-        ({**FROM_BEFORE, "spec.itemsFrom": {}}, {**FROM_URL, "spec.itemsFrom.secret": {"name": "a", "key": "b.csv"}}),
-    ),
-    "spec.tasks[]": (
-        (TASKS, task_chain({"task": "b"})),
-        ({**TASKS, "spec.tasks": [{}]}, {**TASKS, "spec.tasks": [{"task": "a", "chain": [{"task": "b"}]}]}),
-    ),
-    "spec.template": (
-        ({}, chain({"task": "a"}), chain(*({"task": "a"} for _ in range(32)))),
-        (
-            {"spec.template": {}},
-            {"spec.template": {"task": "a", "chain": [{"task": "b"}]}},
-            {"spec.template": {"task": "a", "group": [{"task": "b"}]}},
-            {"spec.template": {"chain": [{"task": "a"}], "group": [{"task": "b"}]}},
-        ),
-    ),
-    "spec.template.group[]": (
-        (group({"task": "a"}, {"chain": [{"task": "b"}]}), group(*({"task": "a"} for _ in range(32)))),
-        (group({}), group({"task": "a", "chain": [{"task": "b"}]})),
-    ),
-    **{
-        stage: (
-            ({}, {stage: {"task": "a"}}, {stage: CHAIN}),
-            ({stage: {}}, {stage: {"task": "a", "chain": [{"task": "b"}]}}),
-        )
-        for stage in STAGES
-    },
-}

@@ -285,19 +285,3 @@ CASES: Final[tuple[Case, ...]] = (
         refused=volume(projected={"sources": [{}]}),
     ),
 )
-
-EXCLUSIVE: Final[dict[str, tuple[tuple[Edits, ...], tuple[Edits, ...]]]] = {
-    "spec": (
-        ({}, SEQUENCE, COMBINED, FROM_BEFORE, TASKS),
-        (
-            {"spec.items": ABSENT},
-            {"spec.sequence": {"count": 3}},
-            {"spec.matrix": MATRIX},
-            {**FROM_BEFORE, "spec.items": [1]},
-            {"spec.tasks": [{"task": "a"}]},
-            {"spec.tasks": [{"task": "a"}], "spec.template": ABSENT},
-            {"spec.sequence": {"count": 3}, "spec.tasks": [{"task": "a"}]},
-        ),
-    ),
-}
-"""Per path of a oneOf: edits of the least TaskGroup that are accepted, and that are refused."""

@@ -9,6 +9,8 @@ from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 
+from servers.answering import answer
+
 PORT = 8080
 CALLS = 10
 SECONDS = 60.0
@@ -56,12 +58,7 @@ class Service(BaseHTTPRequestHandler):
             self._send(429, {"error": f"more than {CALLS} calls in a minute"})
 
     def _send(self, status: int, value: object) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        answer(self, status, "application/json", json.dumps(value))
 
 
 if __name__ == "__main__":

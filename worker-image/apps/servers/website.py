@@ -6,6 +6,8 @@ Its pages are `/page/1` to `/page/12`. The connection of a page that hangs stays
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 
+from servers.answering import answer
+
 PORT = 8080
 PAGES = 12
 ANSWERING = 6
@@ -23,15 +25,7 @@ class Site(BaseHTTPRequestHandler):
             return
         if int(number) > ANSWERING:
             _never.wait()
-        self._send(_page(int(number)))
-
-    def _send(self, text: str) -> None:
-        body = text.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        answer(self, 200, "text/html; charset=utf-8", _page(int(number)))
 
 
 def _page(number: int) -> str:
