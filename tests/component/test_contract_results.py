@@ -15,20 +15,23 @@ from taskgroup.results.redis_results import RedisResults
 pytestmark = pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
 
 Store = Callable[[str, Failure | None], None]
+RETRY = Failure("ValueError", "not yet")
+"""No end: what the task gave to `self.retry`."""
 
 
 @pytest.fixture(params=["memory", "redis"])
 async def backend(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Results, Store]]:
     if request.param == "memory":
         memory = MemoryResults()
-        yield memory, memory.store
+        yield memory, lambda name, end: memory.ask_again(name) if end is RETRY else memory.store(name, end)
         return
     url = request.getfixturevalue("redis_url")
     app, results = Celery(backend=url, set_as_current=False), RedisResults(url)
 
     def store(name: str, failure: Failure | None) -> None:
         result: Any = None if failure is None else type(failure.reason, (Exception,), {})(failure.message)
-        app.backend.store_result(name, result, "SUCCESS" if failure is None else "FAILURE")
+        state = "SUCCESS" if failure is None else "RETRY" if failure is RETRY else "FAILURE"
+        app.backend.store_result(name, result, state)
 
     yield results, store
     app.backend.client.close()
@@ -52,6 +55,18 @@ async def test_success_is_never_overwritten_and_corrects_a_failure(backend: tupl
             store(name, end)
 
     assert await results.ended(["a", "b"]) == {"a": None, "b": None}
+
+
+async def test_a_task_that_retries_itself_is_named_until_it_has_ended(backend: tuple[Results, Store]) -> None:
+    results, store = backend
+    for name, end in (("a", RETRY), ("b", RETRY), ("b", None), ("c", RETRY), ("c", Failure("ValueError", "boom"))):
+        store(name, end)
+    ends = await results.ended(["c", "missing", "b", "a"])
+    await results.delete(["a"])
+
+    assert ends == {"b": None, "c": Failure("ValueError", "boom")}
+    assert ends.retrying == {"a"}
+    assert (await results.ended(["a"])).retrying == frozenset()
 
 
 async def test_values_are_given_in_order(backend: tuple[Results, Store]) -> None:

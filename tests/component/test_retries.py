@@ -86,3 +86,24 @@ async def test_celerys_own_retries_come_first_and_do_not_count(tmp_path: Path) -
 
     assert status.state == "Complete"
     assert runs == [[f"{UID}.0", "0"], [f"{UID}.0", "1"]]
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+async def test_a_task_that_retries_itself_is_shown_as_retrying_and_keeps_its_worker(
+    version: str, tmp_path: Path
+) -> None:
+    patient = {"task": "chains.patient", "args": [0.5]}
+    with redis_server() as redis:
+        async with live_group(spec(patient, patient, ECHO), redis, tmp_path, version) as group:
+            await group.until(lambda: (group.status.active, group.status.retrying, group.status.succeeded) == (0, 2, 1))
+            runs = len(group.runs)
+            await group.until(lambda: len(group.runs) > runs + 2)
+            waiting = group.status
+            (tmp_path / "healed").touch()
+            await group.finished()
+            status, ids = group.status, {run[1] for run in group.runs}
+
+    assert waiting.workers
+    assert (waiting.retrying, waiting.pending, waiting.workers.replicas) == (2, 0, 1)
+    assert (status.state, status.succeeded, status.retrying) == ("Complete", 3, 0)
+    assert ids == {f"{UID}.{index}" for index in range(3)}, "it is no attempt of the operator's"

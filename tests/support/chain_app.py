@@ -77,6 +77,15 @@ def flaky(self: Task, value: Any) -> list[Any]:
     return [value, self.request.retries]
 
 
+@app.task(name="chains.patient", bind=True, max_retries=None)
+def patient(self: Task, countdown: float) -> int:
+    """Retry by itself until the file of the runs has a neighbour named `healed`; return the number of retries."""
+    _note(self)
+    if not Path(os.environ["RUNS_FILE"]).with_name("healed").exists():
+        raise self.retry(countdown=countdown)
+    return int(self.request.retries)
+
+
 @app.task(name="chains.call", bind=True)
 def call(self: Task, url: str) -> int:
     """Ask a server, which may refuse."""

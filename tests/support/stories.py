@@ -113,6 +113,13 @@ def succeed(world: World, number: int) -> None:
         world.end(number)
 
 
+def _ask_again(world: World, number: int) -> None:
+    """A task that runs calls `self.retry`: its worker keeps the message, and runs it again."""
+    running = world.in_hands()
+    if running:
+        world.results.ask_again(running[number % len(running)].id)
+
+
 def lose(world: World, number: int) -> None:
     if world.queue:
         world.queue.pop(number % len(world.queue))
@@ -120,7 +127,7 @@ def lose(world: World, number: int) -> None:
 
 def _lose_all(world: World, _: int) -> None:
     world.broker.lose_all()
-    world.results.ends.clear()
+    world.results.lose_all()
 
 
 def _lose_broker(world: World, _: int) -> None:
@@ -128,7 +135,7 @@ def _lose_broker(world: World, _: int) -> None:
 
 
 def _lose_results(world: World, _: int) -> None:
-    world.results.ends.clear()
+    world.results.lose_all()
 
 
 def _delete_ledger(world: World, _: int) -> None:
@@ -176,6 +183,7 @@ STORM: dict[str, Step] = CALM | {
     "spoil or repair": _spoil,
     "fail": lambda world, number: world.end(number, "ValueError"),
     "fail by a rule": lambda world, number: world.end(number, "KeyError"),
+    "task retries itself": _ask_again,
     "connection lost": drop,
     "container dies": lambda world, number: world.workers.die(number, world.tick(), restart=True),
     "pod dies": lambda world, number: world.workers.die(number, world.tick(), restart=False),
@@ -259,7 +267,7 @@ def check_end(world: World) -> None:
     assert len(good) == status.succeeded
     assert len(bad) == status.failed
     assert status.total == len(good) + len(bad) + (status.cancelled or 0)
-    assert (status.pending, status.active) == (0, 0)
+    assert (status.pending, status.active, status.retrying) == (0, 0, 0)
     is_whole = is_good(world, good, bad) and called_back(world)
     assert is_true(status, ConditionType.COMPLETE) == (is_whole or is_partial(world))
     for name, failure in world.results.ends.items():

@@ -23,12 +23,23 @@ class MemoryResults:
         self.trouble: BrokerError | None = None
         self.value_of: Callable[[str], Any] = lambda _: None
         """What a task returns, by its id."""
+        self.retrying = set[str]()
+        """Whose task asked to be run again, whether or not it has ended since."""
         self._effect = effect
 
     def store(self, name: str, failure: Failure | None) -> None:
         """What a worker does: SUCCESS is never overwritten."""
         if self.ends.get(name, failure) is not None or name not in self.ends:
             self.ends[name] = failure
+
+    def ask_again(self, name: str) -> None:
+        """What a worker does when the task calls `self.retry`."""
+        self.retrying.add(name)
+
+    def lose_all(self) -> None:
+        """Every key is gone."""
+        self.ends.clear()
+        self.retrying.clear()
 
     async def ping(self) -> None:
         """See Results."""
@@ -38,7 +49,8 @@ class MemoryResults:
     async def ended(self, ids: Sequence[str]) -> Ends:
         """See Results."""
         await self.ping()
-        return Ends({name: self.ends[name] for name in ids if name in self.ends})
+        ends = {name: self.ends[name] for name in ids if name in self.ends}
+        return Ends(ends, retrying=frozenset(self.retrying.intersection(ids)) - ends.keys())
 
     async def values(self, ids: Sequence[str], most_bytes: int = MAX_BYTES) -> list[StoredResult | None]:
         """See Results."""
@@ -63,6 +75,7 @@ class MemoryResults:
         self._effect()
         for name in ids:
             self.ends.pop(name, None)
+            self.retrying.discard(name)
         self._effect()
 
 

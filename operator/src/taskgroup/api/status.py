@@ -103,7 +103,7 @@ class TaskGroupStatus(Model):
     total: Count | None = Field(None, description="All items.")
     pending: Count | None = Field(None, description="Not handed to a worker queue yet.")
     active: Count | None = Field(None, description="In the queue or running.")
-    retrying: Count | None = Field(None, description="Failed, and waiting to be run again.")
+    retrying: Count | None = Field(None, description="Failed, and to be run again, also by `self.retry`.")
     succeeded: Count | None = Field(None, description="Ended well.")
     failed: Count | None = Field(None, description="Ended with an error, or lost.")
     cancelled: Count | None = Field(None, description="Not run to the end because the group ended first.")

@@ -97,6 +97,7 @@ class Observer:
             servers=intake.link.address.servers if intake.link else frozenset(),
             view=meeting.view,
             completions=await _judged(memory, meta, work),
+            self_retried=intake.link.subscription.retrying if intake.link else NONE,
             results=results,
             before_flaw=intake.before.flaw if intake.before else None,
             carried=record.carried,

@@ -12,10 +12,17 @@ from taskgroup.results.decode import MAX_BYTES, StoredResult
 class Ends(dict[str, Failure | None]):
     """Task ids that have ended; None is SUCCESS."""
 
-    def __init__(self, ends: Mapping[str, Failure | None] = {}, run_seconds: Mapping[str, float] = {}) -> None:
+    def __init__(
+        self,
+        ends: Mapping[str, Failure | None] = {},
+        run_seconds: Mapping[str, float] = {},
+        retrying: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__(ends)
         self.run_seconds = run_seconds
         """How long the last attempt ran, of those whose result says it."""
+        self.retrying = retrying
+        """Ids that have not ended, whose task has asked to be run again (Celery's `self.retry`)."""
 
 
 class SweepMetrics(Protocol):

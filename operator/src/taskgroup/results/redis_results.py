@@ -16,8 +16,9 @@ from taskgroup.transport.network import Network
 from taskgroup.transport.shapes import text
 from taskgroup.transport.tls import PLAIN, Certificates
 
-_PENDING, _SUCCEEDED, _UNREADABLE = b".s?"
+_PENDING, _RETRYING, _SUCCEEDED, _UNREADABLE = b".ws?"
 """Codes of classify.lua; every other one is an end that is no success."""
+_OPEN = (_PENDING, _RETRYING)
 _CLASSIFY_CHUNK = 2000
 _CLASSIFY_CALLS = 20
 """In one request, whose answers have a common time limit."""
@@ -55,11 +56,15 @@ class RedisResults:
     async def ended(self, ids: Sequence[str]) -> Ends:
         """See Results. Reasons are read apart from the states: what changed in between counts as it is now."""
         codes, times = await self._classify(ids)
-        over = [name for name, code in zip(ids, codes, strict=True) if code != _PENDING]
+        over = [name for name, code in zip(ids, codes, strict=True) if code not in _OPEN]
         ran = [(name, _seconds(time)) for name, time in zip(over, times, strict=True)]
         run_seconds = {name: seconds for name, seconds in ran if seconds is not None}
-        ends = Ends({name: None for name, code in zip(ids, codes, strict=True) if code == _SUCCEEDED}, run_seconds)
-        others = {name: code for name, code in zip(ids, codes, strict=True) if code not in (_PENDING, _SUCCEEDED)}
+        succeeded, retrying = (
+            [name for name, code in zip(ids, codes, strict=True) if code == wanted]
+            for wanted in (_SUCCEEDED, _RETRYING)
+        )
+        ends = Ends(dict.fromkeys(succeeded), run_seconds, frozenset(retrying))
+        others = {name: code for name, code in zip(ids, codes, strict=True) if code not in (*_OPEN, _SUCCEEDED)}
         async for name, head in self._heads(others):
             ends.update(_end(name, others[name], head))
         return ends
@@ -98,8 +103,8 @@ class RedisResults:
             for answer in await self._redis.run_each("classify", calls, text):
                 states, _, seconds = answer.partition(b"|")
                 codes += states
-                times += seconds.split(b",") if states.strip(b".") else []
-        if len(codes) != len(ids) or len(times) != len(ids) - codes.count(_PENDING):
+                times += seconds.split(b",") if states.strip(b".w") else []
+        if len(codes) != len(ids) or len(times) != len(ids) - sum(map(codes.count, _OPEN)):
             with broker_errors(self.address):
                 raise InvalidResponse("another number of states than was asked for")
         return codes, times

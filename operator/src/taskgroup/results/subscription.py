@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from pyroaring import AbstractBitMap, BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Completions, Failure
+from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import newest_id
+from taskgroup.core.units import Units
 from taskgroup.results.port import Ends
 from taskgroup.transport.errors import BrokerError
 
@@ -21,6 +23,8 @@ class Subscription:
         """Delivered by the sweep and not counted yet."""
         self.run_seconds: list[float] = []
         """How long delivered units ran; whoever measures them takes them away."""
+        self.retrying: Units = NONE
+        """Units whose task asked for another run and has not ended since, as of the last sweep."""
         self.wake = wake
         self._uid = uid
         self._changed = changed
@@ -86,8 +90,11 @@ class Subscription:
                 succeeded.add(unit)
             else:
                 failed[unit] = failure
+        retrying = FrozenBitMap([self._waiting[name] for name in ends.retrying if name in self._waiting])
+        changed, self.retrying = retrying != self.retrying, retrying
         if ends:
             self.completions = self.completions.plus(Completions(FrozenBitMap(succeeded), failed))
+        if ends or changed:
             self.wake()
 
     def report(self, trouble: BrokerError | None) -> None:

@@ -118,7 +118,7 @@ class Sweeper:
             await self._results.ping()
         ends = await self._results.ended(ids)
         for subscription, waiting in asked:
-            subscription.deliver(_of(waiting, ends) if ends else ends)
+            subscription.deliver(_of(waiting, ends) if ends or ends.retrying else ends)
         return len(ends), 1 - len(ends) / len(ids) if ids else 0.0
 
     def _report(self, trouble: BrokerError | None) -> None:
@@ -129,7 +129,7 @@ class Sweeper:
 def _of(waiting: tuple[str, ...], ends: Ends) -> Ends:
     names = [name for name in waiting if name in ends]
     times = {name: ends.run_seconds[name] for name in names if name in ends.run_seconds}
-    return Ends({name: ends[name] for name in names}, times)
+    return Ends({name: ends[name] for name in names}, times, ends.retrying.intersection(waiting))
 
 
 def _unexpected(address: str) -> BrokerError:

@@ -32,7 +32,8 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
         finished = _finished(seen, shown.ledger, verdict, now, shown.stages)
         return replace(finished, save=True, forget=forget)
     ledger = shown.ledger.cancelled_rest()
-    ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger, active=0, stages=at_end(shown.stages))
+    shown = replace(shown, active=0, self_retried=0, stages=at_end(shown.stages))
+    ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger)
     # At once, and not with the second transition: until then workers would go on taking items that count as cancelled.
     actions = withdraw_all(seen) if ledger.cancelled or verdict.reason in CUT_SHORT else ()
     plan = plan_for(seen, ended, now, actions=actions, save=True, transition=True, forget=forget, wake_after=0.0)

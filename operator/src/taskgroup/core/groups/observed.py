@@ -145,6 +145,8 @@ class Observed:
     view: View | None = None
     """What the pool said last; None while it has said nothing."""
     completions: Completions = field(default_factory=Completions)
+    self_retried: Units = NONE
+    """Units on their way whose task asked for another run (Celery's `self.retry`)."""
     results: Mapping[Stage, str] = field(default_factory=dict)
     """Values of stages as JSON, once they have succeeded and when they are short enough to be shown."""
     before_flaw: Failure | None = None

@@ -80,10 +80,8 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
     What was running ends, and is counted.
     """
     ledger, counted = _counted_meanwhile(seen, phase, now)
-    retrying = ledger.count_items(ledger.retrying)
-    fresh = len(ledger.ended) - len(seen.ledger.ended) + retrying - seen.ledger.count_items(seen.ledger.retrying)
-    active = min(max(0, (seen.status.active or 0) - fresh), ledger.unfinished - retrying)
-    shown = StatusInput(phase=phase, ledger=ledger, active=active, configuration=trouble)
+    active, self_retried = _on_their_way(seen, ledger)
+    shown = StatusInput(phase=phase, ledger=ledger, active=active, self_retried=self_retried, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
         return plan_for(seen, shown, now, counted=counted)
     verdict = cut_short(ledger, seen.spec, now)
@@ -101,6 +99,15 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
         demand=demand.SUSPENDED if seen.spec.suspend else None,
         wake_after=seen.resync_seconds if left is None else min(seen.resync_seconds, left),
     )
+
+
+def _on_their_way(seen: Observed, ledger: Ledger) -> tuple[int, int]:
+    """How many items were, and had asked for another run, less those that have ended since."""
+    retrying, before = ledger.count_items(ledger.retrying), seen.ledger.count_items(seen.ledger.retrying)
+    fresh = len(ledger.ended) - len(seen.ledger.ended) + retrying - before
+    self_retried = max(0, (seen.status.retrying or 0) - before)
+    active = min(max(0, (seen.status.active or 0) + self_retried - fresh), ledger.unfinished - retrying)
+    return active, min(self_retried, active)
 
 
 def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger, Completions]:

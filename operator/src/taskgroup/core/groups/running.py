@@ -198,6 +198,7 @@ def _shown(context: Context) -> StatusInput:
         phase=Phase.RUNNING,
         ledger=context.ledger,
         active=context.ledger.count_items(context.in_flight),
+        self_retried=context.ledger.count_items(context.in_flight & context.seen.self_retried),
         stages=stages_shown(context.seen, ledger, work),
         needs_workers=not context.spec.suspend and is_left,
         configuration=context.late or unknown_task.block(context.ledger),

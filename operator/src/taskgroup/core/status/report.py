@@ -58,7 +58,7 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
     return {
         "state": state_of(seen, shown, suspended=suspended),
         "start_time": shown.start_time or seen.status.start_time,
-        **(_counts(ledger, shown.active) if ledger.total or _is_empty(seen) else {}),
+        **(_counts(shown) if ledger.total or _is_empty(seen) else {}),
         "completed_indexes": completed if are_whole else None,
         "failed_indexes": failed if are_whole else None,
         "indexes_truncated": None if are_whole else True,
@@ -93,8 +93,8 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
     status, total = seen.status, shown.ledger.total
     left = total - (status.succeeded or 0) - (status.failed or 0)
     cancelled = left if shown.ledger.cancelled else 0
-    active = min(shown.active, left - cancelled)
-    retrying = min(_retrying(shown.ledger), left - cancelled - active)
+    active = min(shown.active - shown.self_retried, left - cancelled)
+    retrying = min(_retrying(shown), left - cancelled - active)
     ended = total - left + cancelled
     names = ("succeeded", "failed", "messages", "completed_indexes", "failed_indexes", "indexes_truncated", "failures")
     return {
@@ -118,9 +118,10 @@ def _is_empty(seen: Observed) -> bool:
     return seen.work is not None and seen.work.found_items
 
 
-def _counts(ledger: Ledger, active: int) -> dict[str, Any]:
+def _counts(shown: StatusInput) -> dict[str, Any]:
     """None of them while nobody could read how many items there are: 0/0 would look like an empty group."""
-    ended, retrying = len(ledger.ended), _retrying(ledger)
+    ledger, active, retrying = shown.ledger, shown.active - shown.self_retried, _retrying(shown)
+    ended = len(ledger.ended)
     return {
         "total": ledger.total,
         "pending": ledger.total - ended - active - retrying,
@@ -142,9 +143,9 @@ def _messages(ledger: Ledger) -> str | None:
     return f"{total - ledger.open_entries}/{total}"
 
 
-def _retrying(ledger: Ledger) -> int:
-    """Items that wait for another attempt."""
-    return ledger.count_items(ledger.retrying)
+def _retrying(shown: StatusInput) -> int:
+    """Items that wait for another attempt, or whose task asked for another run."""
+    return shown.ledger.count_items(shown.ledger.retrying) + shown.self_retried
 
 
 def _digest(groups: tuple[FailureGroup, ...], *, tracebacks: bool) -> list[FailureStatus]:

@@ -20,6 +20,8 @@ class StatusInput:
     ledger: Ledger
     active: int = 0
     """Items on the queue or with a worker."""
+    self_retried: int = 0
+    """Of these, the ones whose task asked for another run."""
     needs_workers: bool = False
     verdict: Verdict | None = None
     stages: Mapping[Stage, StageStatus] = field(default_factory=dict)
