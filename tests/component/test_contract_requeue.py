@@ -8,7 +8,7 @@ from support.contract import Harness
 from support.contract_steps import FENCE, ROUTE, UID, messages, opened, queued, requeue, taken
 from support.contract_steps import each_broker as each_broker
 from taskgroup.broker.port import Opening, Requeued, Route, UnitMessage
-from taskgroup.core.exchange import MAX_SHARED_LOSSES
+from taskgroup.core.exchange import ANEW, MAX_SHARED_LOSSES
 from taskgroup.core.indexes import NONE
 from taskgroup.core.task_id import TaskId, task_id
 
@@ -162,3 +162,16 @@ async def test_groups_of_one_pool_keep_books_of_their_own(broker: Harness) -> No
     assert dict((await broker.groups.books(UID)).losses) == {0: 1}
     assert dict((await broker.groups.books(OTHER)).losses) == {7: 1}
     assert await queued(broker, "a") == (2, {"a": 0})
+
+
+async def test_what_a_paced_group_lost_waits_for_the_group_to_send_it_again(broker: Harness) -> None:
+    await opened(broker, 3)
+    for pod, count in (("a", 2), ("b", 1)):
+        taken(broker, pod, count)
+    assert await died(broker, "a", suspect_losses=ANEW) == Requeued(set_aside=2, losses=2)
+    tags = frozenset(entry.tag for entry in (await broker.pools.unacked(UID, ["b"]))["b"])
+    await broker.pools.put_back(UID, "b", [UID], tags, anew=True)
+
+    assert await queued(broker, "b") == (0, {"b": 0})
+    books = await broker.groups.books(UID)
+    assert (set(books.returned), dict(books.losses)) == ({0, 1, 2}, {0: 1, 1: 1})

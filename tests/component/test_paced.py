@@ -17,9 +17,8 @@ WORKERS = {"image": "any", "app": "support.chain_app", "concurrency": 3, "maxRep
 def spec(url: str, count: int, **fields: Any) -> TaskGroupSpec:
     """So many calls of the server."""
     template = {"task": "chains.call", "args": [url]}
-    return TaskGroupSpec.model_validate(
-        {"sequence": {"count": count}, "template": template, "workers": WORKERS, **fields}
-    )
+    base = {"sequence": {"count": count}, "template": template, "workers": WORKERS}
+    return TaskGroupSpec.model_validate(base | fields)
 
 
 @pytest.mark.parametrize(("limit", "most", "seconds", "count"), [("2/s", 2, 1.0, 8), ("6/s", 6, 1.0, 18)])
@@ -33,6 +32,23 @@ async def test_a_server_that_counts_refuses_none_from_zero_workers_on(
 
     assert (status.state, status.succeeded, server.refused) == ("Complete", count, 0)
     assert len(server.calls) == count
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+async def test_what_killed_workers_held_is_paced_again(version: str, tmp_path: Path) -> None:
+    count = 6
+    with redis_server() as redis, counting_server(2, 1.0) as server:
+        template = {"task": "chains.call_and_wait", "args": [server.url]}
+        wanted = spec(server.url, count, rateLimit="2/s", template=template)
+        async with live_group(wanted, redis, tmp_path, version) as group:
+            await group.until(lambda: len(server.calls) == count)
+            group.kill_workers()
+            (tmp_path / "open").touch()
+            await group.finished()
+            status = group.status
+
+    assert (status.state, status.succeeded, server.refused) == ("Complete", count, 0)
+    assert count < len(server.calls) <= 2 * count
 
 
 async def test_without_a_limit_it_refuses_some(tmp_path: Path) -> None:

@@ -90,16 +90,33 @@ def patient(self: Task, countdown: float) -> int:
 def call(self: Task, url: str) -> int:
     """Ask a server, which may refuse."""
     _note(self)
+    return _ask(url)
+
+
+def _ask(url: str) -> int:
     with urllib.request.urlopen(url) as answer:
         return int(answer.status)
+
+
+@app.task(name="chains.call_and_wait", bind=True)
+def call_and_wait(self: Task, url: str) -> int:
+    """The same, and the answer is kept until the file of the runs has a neighbour named `open`."""
+    _note(self)
+    status = _ask(url)
+    _wait()
+    return status
+
+
+def _wait() -> None:
+    while not Path(os.environ["RUNS_FILE"]).with_name("open").exists():
+        time.sleep(0.02)
 
 
 @app.task(name="chains.gate", bind=True)
 def gate(self: Task) -> None:
     """Wait until the file of the runs has a neighbour named `open`."""
     _note(self)
-    while not Path(os.environ["RUNS_FILE"]).with_name("open").exists():
-        time.sleep(0.02)
+    _wait()
 
 
 @app.task(name="chains.runs", bind=True)

@@ -29,12 +29,20 @@ Change = Callable[..., None]
 class LiveGroup:
     """What a test sees of it."""
 
-    def __init__(self, store: MemoryGroupStore, workers: LocalWorkers, runs: Path, change: Change) -> None:
+    def __init__(
+        self,
+        store: MemoryGroupStore,
+        workers: LocalWorkers,
+        runs: Path,
+        change: Change,
+        started: list[CeleryWorker],
+    ) -> None:
         self._store = store
         self.workers = workers
         self._runs = runs
         self.change = change
         """Gives the spec these fields."""
+        self._started = started
 
     @property
     def status(self) -> TaskGroupStatus:
@@ -45,6 +53,11 @@ class LiveGroup:
     def runs(self) -> list[list[str]]:
         """Every run of a task, as its words were written down."""
         return [line.split() for line in self._runs.read_text().splitlines()] if self._runs.exists() else []
+
+    def kill_workers(self) -> None:
+        """All of them end at once, and are started again."""
+        for worker in self._started:
+            worker.kill()
 
     @property
     def is_finished(self) -> bool:
@@ -92,9 +105,12 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
 
     store = MemoryGroupStore()
     runs = folder / "runs"
+    started = list[CeleryWorker]()
 
     def start(pool: PoolSpec, pod: str) -> CeleryWorker:
-        return start_container(redis.url, folder, pool, pod=pod, version=version, variables={"RUNS_FILE": str(runs)})
+        worker = start_container(redis.url, folder, pool, pod=pod, version=version, variables={"RUNS_FILE": str(runs)})
+        started.append(worker)
+        return worker
 
     def change(**fields: Any) -> None:
         metadata["generation"] += 1
@@ -110,7 +126,7 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
     ]
     kubelet = asyncio.create_task(workers.kubelet())
     try:
-        yield LiveGroup(store, workers, runs, change)
+        yield LiveGroup(store, workers, runs, change, started)
     finally:
         # They end by themselves: redis-py may lose a cancellation (see Sweeper.run).
         is_over.set()

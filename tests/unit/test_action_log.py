@@ -25,7 +25,7 @@ MANY = FrozenBitMap(range(500))
         (groups.MarkMissing(FrozenBitMap()), "action=MarkMissing units=0"),
         (pools.ApplyWorkers(3), "action=ApplyWorkers replicas=3"),
         (pools.MarkPods(("a", "b"), ("c",)), "action=MarkPods idle=2 busy=1"),
-        (pools.PutBack("w-1", frozenset({"a", "b"})), "action=PutBack pod=w-1 tags=2"),
+        (pools.PutBack("w-1", frozenset({"a", "b"})), "action=PutBack pod=w-1 tags=2 anew=False"),
         (
             pools.Requeue("w-1", 2, None, count_loss=True, loss_limit=3),
             "action=Requeue pod=w-1 restarts=2 before=None count_loss=True loss_limit=3 suspect_losses=2",

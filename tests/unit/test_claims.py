@@ -41,6 +41,10 @@ def test_what_a_worker_dropped_is_put_back_after_two_looks() -> None:
     assert settled(*two("x y", "y", "y")) == (PutBack("a", tags("x")),)
 
 
+def test_a_paced_group_sends_it_again_itself() -> None:
+    assert settled(*two("x y", "y", "y"), demand=demand(anew=True)) == (PutBack("a", tags("x"), anew=True),)
+
+
 def test_one_look_decides_nothing() -> None:
     assert settled(claim_look(NOW, {"a": "x"}, {"a": ""})) == ()
 

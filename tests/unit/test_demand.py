@@ -154,3 +154,11 @@ def test_slots_count_unfinished_items_and_not_the_queue() -> None:
     seen = running(spec(20), ledger(20, dispatched=3, succeeded=full(13)), queue=queue(3))
 
     assert pool_look(pool_of(look(seen), queue=pool_queue(queued=3))).view.slots == 8
+
+
+def test_a_paced_group_sends_again_what_dead_workers_held() -> None:
+    for limit, anew in (("10/m", True), (None, False)):
+        asked = look(running(spec(rateLimit=limit)), NOW).demand
+
+        assert asked
+        assert asked.anew is anew

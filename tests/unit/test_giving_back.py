@@ -7,10 +7,10 @@ import pytest
 
 from support.builders import spec
 from support.pod_states import DISRUPTED, NOW, OVER_LIMIT
-from support.pool_builders import ended, pods, pool, pool_look, pool_queue, workers
+from support.pool_builders import demand, ended, pods, pool, pool_look, pool_queue, workers
 from taskgroup.cluster.workers.pods import pod_facts
 from taskgroup.core.action import Action
-from taskgroup.core.exchange import MAX_LOSSES, SUSPECT_LOSSES
+from taskgroup.core.exchange import ANEW, MAX_LOSSES, SUSPECT_LOSSES
 from taskgroup.core.pools.giving_back import requeues
 from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue
 from taskgroup.core.pools.plan import Requeue
@@ -156,3 +156,11 @@ def test_what_could_not_be_moved_is_not_moved_every_second() -> None:
     assert requeues(dead) == ()
     assert requeues(replace(dead, queue=PoolQueue(held={"p": 3})))
     assert requeues(replace(dead, unmoved={"p": 0}))
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_group_that_wants_to_send_it_again_gets_it_all(concurrency: int) -> None:
+    paced = demand(anew=True)
+    found = seen(pod(ended=True), demand=paced, workers_spec=spec(workers={"concurrency": concurrency}).workers)
+
+    assert [action.suspect_losses for action in requeues(found) if isinstance(action, Requeue)] == [ANEW]

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import NOW, after, indexes, ledger, look, only, queue, running, spec, view
-from support.stories import CALM, LOSS, SECONDS, check, check_end, lived, stories
+from support.examples import examples
+from support.stories import CALM, LOSS, SECONDS, Step, check, check_end, live_on, lived, stories
 from support.world import World
 from taskgroup.core.groups.observed import Carried, Observed
 from taskgroup.core.groups.plan import Dispatch, Plan, Redispatch, Withdraw
@@ -135,6 +136,9 @@ PACED = {name: CALM[name] for name in ("look", "settle", "take", "succeed")} | {
 }
 
 
+MORTAL = PACED | {name: LOSS[name] for name in ("connection lost", "container dies", "pod dies", "task retries itself")}
+
+
 def _killed(world: World, number: int) -> None:
     world.now += SECONDS[number % len(SECONDS)]
     world.fuse = number
@@ -142,18 +146,48 @@ def _killed(world: World, number: int) -> None:
     world.fuse = None
 
 
-@settings(max_examples=60)
-@given(st.sampled_from(["1/s", "9/s", "3/m", "20/m"]), stories(PACED), st.integers(1, 12))
-def test_no_window_holds_more_starts_than_the_rate(text: str, story: list[tuple[str, int]], count: int) -> None:
-    """A start is the moment at which a worker takes an item."""
-    world = lived(spec(count, rateLimit=text, workers={"concurrency": 3, "maxReplicas": 2}), story, PACED)
+def paced_life(text: str, story: list[tuple[str, int]], count: int, steps: dict[str, Step]) -> int:
+    """How many starts there were: a start is the moment at which a worker takes an item."""
+    world = lived(spec(count, rateLimit=text, workers={"concurrency": 3, "maxReplicas": 2}), story, steps)
 
     check(world)
     check_end(world)
+    return starts_within(world, text)
+
+
+def starts_within(world: World, text: str) -> int:
     most, window = int(text.partition("/")[0]), {"s": 1, "m": 60}[text[-1]]
     starts = sorted(world.taken_at)
-    assert len(starts) == count
     assert all(later - first >= window for first, later in zip(starts, starts[most:], strict=False))
+    return len(starts)
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(["1/s", "9/s", "3/m", "20/m"]), stories(PACED), st.integers(1, 12))
+def test_no_window_holds_more_starts_than_the_rate(text: str, story: list[tuple[str, int]], count: int) -> None:
+    assert paced_life(text, story, count, PACED) == count
+
+
+@settings(max_examples=examples(60))
+@given(st.sampled_from(["1/s", "9/s", "3/m", "20/m"]), stories(MORTAL), st.integers(1, 12))
+def test_what_dead_workers_held_takes_tokens(text: str, story: list[tuple[str, int]], count: int) -> None:
+    assert paced_life(text, story, count, MORTAL) >= count
+
+
+def test_three_items_whose_worker_died_are_not_started_together() -> None:
+    world = World(spec(5, rateLimit="3/m", workers={"concurrency": 3, "maxReplicas": 1}))
+    while len(world.in_hands()) < 3:
+        world.now += 25.0
+        for _ in range(3):
+            world.look()
+            world.workers.settle(world.tick())
+        world.take(0, 3)
+        world.look()
+    world.workers.die(0, world.tick(), restart=False)
+
+    live_on(world, [], MORTAL)
+    check_end(world)
+    assert starts_within(world, "3/m") == 8
 
 
 @settings(max_examples=40)

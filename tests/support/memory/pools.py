@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from support.memory.store import Books, Held, Store
 from taskgroup.broker.port import Requeued
-from taskgroup.core.exchange import MAX_SHARED_LOSSES
+from taskgroup.core.exchange import ANEW, MAX_SHARED_LOSSES
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.pools.claim_history import Claims, Unacked
 from taskgroup.core.pools.observed import PoolQueue
@@ -71,11 +71,13 @@ class MemoryPools:
         self._store.check()
         return {pod: tuple(map(_unacked, self._store.hands.get((pool, pod), ()))) for pod in pods}
 
-    async def put_back(self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str]) -> None:
+    async def put_back(
+        self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str], *, anew: bool = False
+    ) -> None:
         """See PoolBroker."""
         self._store.check()
         self._store.effect()
-        rules = _Rules(False, 0, 0, is_alone=False)
+        rules = _Rules(False, 0, ANEW if anew else 0, is_alone=False)
         for held in self._released(pool, pod, tags):
             if self._place(pool, held, frozenset(groups), rules) == "queue":
                 self._store.queues.setdefault(pool, []).insert(0, held.message)
@@ -108,7 +110,7 @@ class MemoryPools:
         losses = rules.count(books, item.unit)
         if losses > rules.limit:
             return "given up"
-        if not 0 < rules.suspect <= losses or held.message.retries:
+        if rules.suspect == 0 or losses < rules.suspect or held.message.retries:
             return "queue"
         books.returned.add(item.unit)
         self._store.sent[held.message.id] -= 1

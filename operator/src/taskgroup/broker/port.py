@@ -213,16 +213,19 @@ class PoolBroker(Protocol):
         `groups` are the uids whose items the pool runs, with those that have ended: these are dropped. `before` (epoch
         seconds): only messages taken until then, for a container that was restarted under the pod's name; what is no
         message at all is dropped without it. What waited there for its ETA was not run: it counts no loss.
-        An item that `suspect_losses` workers died with goes into `returned` instead of the queue (0: never; nor does a
-        retry, whose arguments only its message holds). An item is given up when more than `loss_limit` workers died
-        with it: of the later deaths only those count in which the worker ran nothing else, up to MAX_SHARED_LOSSES.
+        An item that `suspect_losses` workers died with goes into `returned` instead of the queue (0: none does, ANEW:
+        each; never a retry, whose arguments only its message holds). An item is given up when more than `loss_limit`
+        workers died with it: of the later deaths only those count in which the worker ran nothing else, up to
+        MAX_SHARED_LOSSES.
         """
 
     async def unacked(self, pool: str, pods: Sequence[str]) -> Mapping[str, tuple[Unacked, ...]]:
         """What each of these pods holds, the oldest entries when they are very many; no message has the id ''."""
 
-    async def put_back(self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str]) -> None:
-        """Put these deliveries back on the queue as `requeue` does, without a loss; what is no message is dropped."""
+    async def put_back(
+        self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str], *, anew: bool = False
+    ) -> None:
+        """Put these deliveries back as `requeue` does, without a loss; what is no message is dropped."""
 
     async def discard(self, pool: str, pod: str, tags: frozenset[str]) -> None:
         """Remove these deliveries."""

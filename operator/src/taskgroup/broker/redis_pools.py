@@ -13,7 +13,7 @@ from redis.exceptions import InvalidResponse
 from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.broker.port import Requeued
 from taskgroup.broker.unacked import UNACKED_FIELDS, Entry, read_entry, read_unacked
-from taskgroup.core.exchange import MAX_SHARED_LOSSES
+from taskgroup.core.exchange import ANEW, MAX_SHARED_LOSSES
 from taskgroup.core.groups.observed import TOMBSTONE
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.pools.claim_history import Unacked
@@ -111,7 +111,9 @@ class RedisPools:
         answers = await self._redis.run_each("unacked", calls, _rows) if calls else []
         return {pod: tuple(map(read_unacked, answer)) for pod, answer in zip(pods, answers, strict=True)}
 
-    async def put_back(self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str]) -> None:
+    async def put_back(
+        self, pool: str, pod: str, groups: Iterable[str], tags: frozenset[str], *, anew: bool = False
+    ) -> None:
         """See PoolBroker."""
         wanted, now = [tag.encode(errors="surrogateescape") for tag in sorted(tags)], time.time()
         with broker_errors(self._redis.address):
@@ -119,7 +121,8 @@ class RedisPools:
             if len(raws) != len(wanted):
                 raise InvalidResponse("another number of values than was asked for")
         read = {tag: read_entry(tag, raw, now) for tag, raw in zip(wanted, raws, strict=True) if raw is not None}
-        await self._move(pool, pod, groups, [entry for entry in read.values() if entry], (0, 0, 0), _NONE)
+        limits = (0, 0, ANEW if anew else 0)
+        await self._move(pool, pod, groups, [entry for entry in read.values() if entry], limits, _NONE)
         await self._remove(pool, pod, [tag for tag, entry in read.items() if entry is None])
 
     async def discard(self, pool: str, pod: str, tags: frozenset[str]) -> None:

@@ -14,6 +14,8 @@ MAX_LOSSES = 3
 """Workers that may die with an item before it is given up: the pool counts, the group says so."""
 SUSPECT_LOSSES = 2
 """Deaths after which an item is no more sent side by side with others that a worker died with."""
+ANEW = -1
+"""In place of SUSPECT_LOSSES: whatever a worker held is sent again by its group, with a token."""
 MAX_SHARED_LOSSES = 10
 """From MAX_LOSSES on only a death counts in which the item was alone, but for this many an item is given up anyway."""
 
@@ -30,6 +32,8 @@ class Demand:
     """After the end: what the items' own tasks put on the queue may still be run."""
     give_back: bool = True
     """What a dead worker held belongs back on the queue; False when the rest of the group was cancelled."""
+    anew: bool = False
+    """It is sent again by the group, and not put on the queue by the pool: each start takes a token."""
     over: Units = NONE
     """Units that have ended: what workers still hold of them is a remainder."""
     reason: str = "The group has not started."

@@ -116,7 +116,8 @@ class PoolActions:
         connection, pool = self._memory.intake.connection, self._assignment.meta.uid
         if connection is None:
             return False
-        await connection.pools.put_back(pool, action.pod, [pool], action.tags)
+        self._memory.done.set_aside += action.anew
+        await connection.pools.put_back(pool, action.pod, [pool], action.tags, anew=action.anew)
         self._settled(action.tags)
         return True
 

@@ -1,6 +1,6 @@
 -- Moves a dead worker's unacked messages back to the end of the lists that is consumed next.
 -- KEYS state, returned, attempts, losses, unacked hash, its index, list 1..4
--- ARGV tombstone, loss limit, limit of shared losses, losses of a suspect (0: nobody is one),
+-- ARGV tombstone, loss limit, limit of shared losses, losses of a suspect (0: nobody is one, -1: everybody),
 --      (delivery tag, entry as it was read, list number from 0, unit or '', attempt, id, message,
 --       blame: 'none', 'shared' or 'alone', '1' when the message can be made again)...
 -- Returns the ids of units over the limit, which are in no list any more, how many suspects went into `returned`, and with how
@@ -44,7 +44,7 @@ for i = 5, #ARGV, 9 do
         if is_unit then
           given_up[#given_up + 1] = ARGV[i + 5]
         end
-      elseif is_unit and suspect > 0 and losses >= suspect and ARGV[i + 8] == '1' then
+      elseif is_unit and suspect ~= 0 and losses >= suspect and ARGV[i + 8] == '1' then
         redis.call('SADD', KEYS[2], unit)
         set_aside = set_aside + 1
       else

@@ -29,7 +29,7 @@ def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec, now: float) -
         items, reason = 1, "spec.before comes first."
     elif not ledger.unfinished and is_open(ledger, work, spec):
         items, reason = 1, "The callback is left."
-    return Demand(items=items, over=ledger.over, reason=reason)
+    return Demand(items=items, over=ledger.over, anew=spec.rate_limit is not None, reason=reason)
 
 
 def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger) -> Demand:

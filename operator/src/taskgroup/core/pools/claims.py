@@ -104,7 +104,7 @@ def _put_back(seen: PoolObserved, now: float) -> Iterator[Action]:
         before = _tags_before(seen, pod)
         tags = frozenset(entry.tag for entry in open_entries if _is_dropped(seen, pod, entry, before, now))
         if tags:
-            yield PutBack(pod, tags, reason="Its worker does not have them any more.")
+            yield PutBack(pod, tags, seen.demand.anew, reason="Its worker does not have them any more.")
 
 
 def _tags_before(seen: PoolObserved, pod: str) -> frozenset[str]:

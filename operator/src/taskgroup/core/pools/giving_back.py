@@ -1,7 +1,7 @@
 """What a dead worker held goes back on the queue within seconds, not after Celery's visibility timeout."""
 
 from taskgroup.core.action import Action
-from taskgroup.core.exchange import SUSPECT_LOSSES
+from taskgroup.core.exchange import ANEW, SUSPECT_LOSSES
 from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue
 from taskgroup.core.pools.plan import Requeue
 
@@ -22,6 +22,8 @@ def requeues(seen: PoolObserved) -> tuple[Action, ...]:
 
 def _suspect_losses(seen: PoolObserved) -> int:
     """A worker that runs one item at a time dies of that one: nobody else is suspected."""
+    if seen.demand.anew:
+        return ANEW
     return (
         0
         if seen.workers_spec is not None and seen.workers_spec.concurrency == 1

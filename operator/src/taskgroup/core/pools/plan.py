@@ -35,7 +35,7 @@ class Requeue(Action):
     loss_limit: int = MAX_LOSSES
     """An item that more workers died with is not put back."""
     suspect_losses: int = SUSPECT_LOSSES
-    """An item that so many workers died with waits for the group to send it alone; 0: it goes back like the others."""
+    """An item that so many workers died with waits for the group to send it; 0: none does, ANEW: each does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class PutBack(Action):
 
     pod: str
     tags: frozenset[str]
+    anew: bool = False
+    """The group sends it instead."""
 
 
 @dataclass(frozen=True, slots=True)
