@@ -148,7 +148,7 @@ def _text(kind: Kind) -> str:
         shared(definition(kind), {}),
         Dumper=_Dumper,
         sort_keys=False,
-        width=160,
+        width=200,
         allow_unicode=True,
         default_flow_style=None,
     )

@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 
 from support.api_server import connected
-from taskgroup.api.spec import SecretKeyRef
+from taskgroup.api.secret_keys import SecretKeyRef
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
 from taskgroup.cluster.resources import SECRETS

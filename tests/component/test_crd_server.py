@@ -69,6 +69,18 @@ def test_parts_that_are_written_get_their_defaults(groups: TaskGroups) -> None:
     assert spec["workers"]["securityContext"] == {"readOnlyRootFilesystem": True}
 
 
+def test_an_object_in_s3_has_a_region_and_an_authority_a_key(groups: TaskGroups) -> None:
+    s3 = {"endpoint": "https://s3.example", "bucket": "lists", "key": "a.csv"}
+    source = {"s3": s3, "caSecretKeyRef": {"name": "authority"}}
+
+    answer = groups.create(task_group(LEAST, {"spec.items": ABSENT, "spec.itemsFrom": source})).body
+
+    assert answer["spec"]["itemsFrom"] == {
+        "s3": {**s3, "region": "us-east-1"},
+        "caSecretKeyRef": {"name": "authority", "key": "ca.crt"},
+    }
+
+
 def test_a_default_is_not_a_change_of_an_immutable_part(groups: TaskGroups, name: str) -> None:
     """The manifest without the default applied again must not read as another broker."""
     edits = {"spec.broker": {"secretKeyRef": {"name": "broker"}}}

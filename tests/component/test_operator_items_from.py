@@ -1,5 +1,6 @@
 """Items from outside of the TaskGroup: the whole operator, and the pod's own command, run as the kubelet does."""
 
+import base64
 import json
 import os
 import subprocess
@@ -7,10 +8,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.s3_server import BUCKET, CREDENTIALS, s3_server
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
 from taskgroup.cluster.item_readers import LABEL_ITEMS_OF
@@ -80,9 +83,21 @@ def run_reader(bench: Bench, uid: str) -> dict[str, Any]:
     (container,) = pod["spec"]["containers"]
     request = next(entry["value"] for entry in container["env"] if entry["name"] == "TASKGROUP_ITEMS")
     command = [sys.executable, *container["command"][1:]]
-    environment = {**os.environ, "TASKGROUP_ITEMS": request, "CELERY_BROKER_URL": bench.server.url}
+    environment = {**os.environ, **secrets(bench, container["env"][2:])}
+    environment |= {"TASKGROUP_ITEMS": request, "CELERY_BROKER_URL": bench.server.url}
     subprocess.run(command, env=environment, check=True, timeout=PATIENCE)
     return dict(pod)
+
+
+def secrets(bench: Bench, variables: list[dict[str, Any]]) -> dict[str, str]:
+    """What the kubelet puts into variables."""
+    found: dict[str, str] = {}
+    for variable in variables:
+        reference = variable["valueFrom"]["secretKeyRef"]
+        data = json.loads(bench.kubectl("get", "secret", reference["name"], "--output", "json").stdout)["data"]
+        if reference["key"] in data or not reference["optional"]:
+            found[variable["name"]] = base64.b64decode(data[reference["key"]]).decode()
+    return found
 
 
 def notes(bench: Bench) -> list[str]:
@@ -174,6 +189,24 @@ def test_items_of_an_ended_group_run_again_after_a_restart(bench: Bench, site: S
 
     assert status["lastRetryId"] == "again"
     assert notes(bench) == ["ann", "bob"]
+
+
+def test_an_object_of_an_s3_server_becomes_the_items(bench: Bench, tmp_path: Path) -> None:
+    literals = [f"--from-literal={name}={value}" for name, value in CREDENTIALS.items()]
+    bench.kubectl("create", "secret", "generic", "s3-user", *literals)
+    with s3_server(tmp_path / "data") as server:
+        server.put("customers.jsonl", lines("ann", "bob"))
+        place = {"endpoint": server.endpoint, "bucket": BUCKET, "key": "customers.jsonl"}
+        source = {"s3": place | {"credentialsSecretRef": {"name": "s3-user"}}}
+        uid = bench.apply("mails", itemsFrom=source, template=TEMPLATE)
+
+        pod = run_reader(bench, uid)
+
+    with bench.worker(uid):
+        assert bench.finished("mails")["state"] == "Complete"
+    assert notes(bench) == ["ann", "bob"]
+    assert not [value for value in CREDENTIALS.values() if value in json.dumps(pod)]
+    assert not [value for value in CREDENTIALS.values() if value in bench.operator.log]
 
 
 def test_a_key_of_a_config_map_is_mounted_and_its_digest_compared(bench: Bench) -> None:

@@ -14,7 +14,8 @@ from support.wait import eventually_async
 from support.worker_container import start_container
 from support.world_operator import Operator
 from taskgroup.api.names import FINALIZER, ConditionType
-from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
+from taskgroup.api.secret_keys import SecretKeyRef
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.connections.shared import open_redis
 from taskgroup.core.pools.pool_spec import PoolSpec

@@ -15,7 +15,8 @@ from support.world_checks import check_plan, check_status, check_told
 from support.world_operator import Killed, Operator, WorldClock
 from support.world_results import FOUND, returned
 from taskgroup.api.names import FINALIZER, Reason
-from taskgroup.api.spec import SecretKeyRef, TaskGroupSpec
+from taskgroup.api.secret_keys import SecretKeyRef
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.cluster.errors import ApiError, ConflictError, SecretMissingError
 from taskgroup.connections.shared import Address, Connection

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pyroaring import BitMap
 
 from support.builders import NOW
-from taskgroup.api.spec import SecretKeyRef
+from taskgroup.api.secret_keys import SecretKeyRef
 from taskgroup.cluster.port import GroupStore, WorkerStore
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Address, Connection, Connections

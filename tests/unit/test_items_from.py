@@ -9,7 +9,8 @@ from support.builders import NOW, meta, observed, only, said, spec
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.names import ConditionType
 from taskgroup.api.spec import Backend
-from taskgroup.cluster.item_readers import PATIENCE_SECONDS, hindrance_of, place_of, reader_pod, source_of
+from taskgroup.cluster.item_places import place_of, request_of, source_of
+from taskgroup.cluster.item_readers import PATIENCE_SECONDS, hindrance_of, reader_pod
 from taskgroup.core.groups.plan import Plan, ReadItems, StopReading
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.reading import LOOK_SECONDS, Reading, trouble
@@ -95,6 +96,7 @@ def test_the_pod_has_no_token_and_may_nothing() -> None:
             {"persistentVolumeClaim": {"claimName": "c", "readOnly": True}},
             ("/source/in/a.txt", "in/a.txt"),
         ),
+        ({"s3": {"endpoint": "http://s3", "bucket": "b", "key": "in/a.txt"}}, None, ("s3://b/in/a.txt", "in/a.txt")),
     ],
 )
 def test_it_mounts_its_source_and_nothing_else(
@@ -117,6 +119,37 @@ def test_it_finds_the_brokers_certificates() -> None:
     (container,) = pod["spec"]["containers"]
     assert '"certificates":"/etc/taskgroup/certificates/broker"' in container["env"][1]["value"]
     assert container["volumeMounts"][0]["mountPath"] == "/etc/taskgroup/certificates/broker"
+
+
+S3 = {"endpoint": "https://s3.example", "bucket": "lists", "key": "in/a.csv"}
+
+
+def test_credentials_and_the_authority_of_a_server_reach_the_pod_alone() -> None:
+    source = {
+        "s3": S3 | {"credentialsSecretRef": {"name": "s3-user"}},
+        "caSecretKeyRef": {"name": "authority", "key": "root.pem"},
+    }
+
+    pod, request = pod_of(source), request_of(ItemsFrom.model_validate(source))
+
+    (container,) = pod["spec"]["containers"]
+    references = {entry["name"]: entry["valueFrom"]["secretKeyRef"] for entry in container["env"][2:]}
+    assert {(name, one["name"], one["key"], one["optional"]) for name, one in references.items()} == {
+        ("AWS_ACCESS_KEY_ID", "s3-user", "AWS_ACCESS_KEY_ID", False),
+        ("AWS_SECRET_ACCESS_KEY", "s3-user", "AWS_SECRET_ACCESS_KEY", False),
+        ("AWS_SESSION_TOKEN", "s3-user", "AWS_SESSION_TOKEN", True),
+    }
+    items = [{"key": "root.pem", "path": "ca.crt"}]
+    volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+    assert volumes["authority"]["secret"] == {"secretName": "authority", "items": items}
+    assert container["volumeMounts"][0]["mountPath"] + "/ca.crt" == request["authority"]
+    assert request["s3"] == S3 | {"region": "us-east-1"}
+
+
+def test_an_anonymous_reader_has_no_credentials() -> None:
+    (container,) = pod_of({"s3": S3})["spec"]["containers"]
+
+    assert [entry["name"] for entry in container["env"]] == ["CELERY_BROKER_URL", "TASKGROUP_ITEMS"]
 
 
 def test_another_source_is_told_from_this_one() -> None:

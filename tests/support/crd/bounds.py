@@ -19,6 +19,7 @@ Schema = dict[str, Any]
 
 PADDED: Final = {
     "spec.itemsFrom.url": "http://",
+    "spec.itemsFrom.s3.endpoint": "http://",
     "spec.workers.volumeMounts[].mountPath": "/",
     "spec.workers.initContainers[].volumeMounts[].mountPath": "/",
     "spec.workers.sidecars[].volumeMounts[].mountPath": "/",

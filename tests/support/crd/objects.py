@@ -185,6 +185,20 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         "itemsFrom": {"persistentVolumeClaim": {"claimName": "files", "path": "a/b.csv"}},
         "template": SIGNATURE,
     },
+    "s3": {
+        **COMMON,
+        "itemsFrom": {
+            "s3": {
+                "endpoint": "https://s3.example",
+                "bucket": "customers",
+                "key": "a b/c.csv",
+                "region": "eu-1",
+                "credentialsSecretRef": {"name": "s3"},
+            },
+            "caSecretKeyRef": {"name": "authority", "key": "root.pem"},
+        },
+        "template": SIGNATURE,
+    },
     "tasks": {**COMMON, "tasks": [SIGNATURE, CHAIN], "successPolicy": {"succeededCount": 1}},
     "group": {**COMMON, "items": [1], "template": {"group": [SIGNATURE, CHAIN]}},
 }

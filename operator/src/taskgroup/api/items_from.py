@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from taskgroup.api.base import DataKey, Model, ObjectName
+from taskgroup.api.secret_keys import CertificateKeyRef
 from taskgroup.api.volumes import RelativePath
 
 
@@ -36,7 +37,26 @@ class ClaimSource(Model):
     path: RelativePath = Field(description="Relative path of the file, without .. as a step.")
 
 
-_PLACES = ("before", "configMap", "secret", "url", "persistentVolumeClaim")
+Url = Annotated[str, Field(max_length=2048, pattern=r"^https?://\S+$")]
+
+
+class CredentialsRef(Model):
+    """A Secret of the TaskGroup's namespace."""
+
+    name: ObjectName = Field(description="Has AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and maybe AWS_SESSION_TOKEN.")
+
+
+class S3Source(Model):
+    """An object of an S3 server."""
+
+    endpoint: Url = Field(description="URL of the server.")
+    bucket: DataKey = Field(description="The bucket.")
+    key: Annotated[str, Field(min_length=1, max_length=1024)] = Field(description="The object.")
+    region: DataKey = Field("us-east-1", description="Its region.")
+    credentials_secret_ref: CredentialsRef | None = Field(None, description="Anonymous when absent.")
+
+
+_PLACES = ("before", "configMap", "secret", "url", "s3", "persistentVolumeClaim")
 
 
 class ItemsFrom(Model):
@@ -49,8 +69,10 @@ class ItemsFrom(Model):
     )
     config_map: KeySource | None = Field(None, description="A key of a ConfigMap.")
     secret: KeySource | None = Field(None, description="A key of a Secret.")
-    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://\S+$")] | None = Field(
-        None, description="What this URL answers."
+    url: Url | None = Field(None, description="What this URL answers.")
+    s3: S3Source | None = Field(None, description="An object in S3.")
+    ca_secret_key_ref: CertificateKeyRef | None = Field(
+        None, description="Who signs the certificate of an https server; the public authorities when absent."
     )
     persistent_volume_claim: ClaimSource | None = Field(None, description="A file on a volume.")
     format: ItemsFormat | None = Field(

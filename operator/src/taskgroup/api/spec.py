@@ -5,11 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from taskgroup.api.base import DataKey, Model, ObjectName, rules
+from taskgroup.api.base import Model, ObjectName, rules
 from taskgroup.api.control import OnDeadline, RateLimit, Retry, SuspendMode
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import RetryPolicy, SuccessPolicy
+from taskgroup.api.secret_keys import CertificateKeyRef, SecretKeyRef
 from taskgroup.api.signature import SOFT_BELOW_HARD, Before, Callback, Leaf, Signature, Template
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
@@ -51,19 +52,6 @@ class Sequence(Model):
     start: Annotated[int, Field(ge=-(2**53), le=2**53)] = Field(0, description="First integer.")
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = Field(description="How many items.")
     step: Annotated[int, Field(ge=-(2**31), le=2**31)] = Field(1, description="Difference of two neighbours.")
-
-
-class SecretKeyRef(Model):
-    """A key of a Secret in the TaskGroup's namespace."""
-
-    name: ObjectName = Field(description="Name of the Secret.")
-    key: DataKey = Field("url", description="Key whose value is the URL, for example redis://:password@host:6379/0.")
-
-
-class CertificateKeyRef(SecretKeyRef):
-    """A key of a Secret in the TaskGroup's namespace that holds certificates."""
-
-    key: DataKey = Field("ca.crt", description="Key whose value is one or more certificates in PEM form.")
 
 
 class ClientCertificateRef(Model):

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from taskgroup.api.spec import ChunkResult, SecretKeyRef, TaskGroupSpec, TransportOptions
+from taskgroup.api.secret_keys import SecretKeyRef
+from taskgroup.api.spec import ChunkResult, TaskGroupSpec, TransportOptions
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.broker.redis_broker import RedisBroker

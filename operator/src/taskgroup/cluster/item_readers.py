@@ -1,18 +1,17 @@
 """The pods that read the items of groups, each in its group's namespace, with the rights of the group's workers."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.names import LABEL_NAME
 from taskgroup.api.spec import Backend, TaskGroupSpec
 from taskgroup.cluster.children import child_metadata, child_name
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ConflictError
+from taskgroup.cluster.item_places import environment_of, volumes_of
 from taskgroup.cluster.resources import PODS
 from taskgroup.cluster.workers import certificates
 from taskgroup.core.meta import Meta
@@ -23,8 +22,6 @@ PATIENCE_SECONDS = 30
 """A pod that does not run after this time is told of."""
 _GRACE_SECONDS = 1
 """Nothing of what it does need be finished."""
-_FOLDER = "/source"
-_FILE = "items"
 _RESOURCES = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 _SECURITY = {
     "allowPrivilegeEscalation": False,
@@ -78,23 +75,6 @@ class ItemReaders:
         return await self._cluster.list_all(PODS, meta.namespace, labels=f"{LABEL_ITEMS_OF}={meta.uid}")
 
 
-def source_of(items_from: ItemsFrom) -> str:
-    """A digest of what the spec says: items of another source are none of these."""
-    text = orjson.dumps(items_from.model_dump(mode="json", exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).hexdigest()[:16]
-
-
-def place_of(items_from: ItemsFrom) -> tuple[str, str]:
-    """Where the pod finds the bytes, and the name that tells their format."""
-    if items_from.url is not None:
-        return items_from.url, items_from.url.partition("?")[0].partition("#")[0]
-    if items_from.persistent_volume_claim is not None:
-        path = items_from.persistent_volume_claim.path
-        return f"{_FOLDER}/{path}", path
-    key = items_from.config_map or items_from.secret
-    return f"{_FOLDER}/{_FILE}", key.key if key else ""
-
-
 def reader_pod(meta: Meta, spec: TaskGroupSpec, broker: Backend, request: dict[str, Any], image: str) -> Object:
     """Valid under the restricted Pod Security Standard; it has no token, and of Redis what a worker has."""
     metadata = child_metadata(meta, f"{child_name(meta.name, meta.uid)}-items")
@@ -103,8 +83,7 @@ def reader_pod(meta: Meta, spec: TaskGroupSpec, broker: Backend, request: dict[s
     reference = broker.secret_key_ref
     url = {"secretKeyRef": {"name": reference.name, "key": reference.key}}
     volumes, mounts, folder = certificates.of_broker(broker)
-    if source := _source_volume(spec.items_from):
-        volumes, mounts = [*volumes, source], [*mounts, {"name": "source", "mountPath": _FOLDER, "readOnly": True}]
+    own_volumes, own_mounts = volumes_of(spec.items_from)
     container = {
         "name": "items",
         "image": image,
@@ -112,9 +91,10 @@ def reader_pod(meta: Meta, spec: TaskGroupSpec, broker: Backend, request: dict[s
         "env": [
             {"name": "CELERY_BROKER_URL", "valueFrom": url},
             {"name": "TASKGROUP_ITEMS", "value": orjson.dumps(request | {"certificates": folder}).decode()},
+            *environment_of(spec.items_from),
         ],
         "resources": _RESOURCES,
-        "volumeMounts": [*mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the container
+        "volumeMounts": [*mounts, *own_mounts, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - in the container
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": _SECURITY,
     }
@@ -124,7 +104,7 @@ def reader_pod(meta: Meta, spec: TaskGroupSpec, broker: Backend, request: dict[s
         "enableServiceLinks": False,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
-        "volumes": [*volumes, {"name": "tmp", "emptyDir": {}}],
+        "volumes": [*volumes, *own_volumes, {"name": "tmp", "emptyDir": {}}],
     }
     return {"metadata": metadata, "spec": own | _as_workers(spec)}
 
@@ -140,19 +120,6 @@ def _as_workers(spec: TaskGroupSpec) -> dict[str, Any]:
         "priorityClassName": workers.priority_class_name,
     }
     return {name: value for name, value in parts.items() if value}
-
-
-def _source_volume(items_from: ItemsFrom | None) -> dict[str, Any] | None:
-    """What the pod mounts; None for a URL."""
-    if items_from is None:
-        return None
-    if key := items_from.config_map:
-        return {"name": "source", "configMap": {"name": key.name, "items": [{"key": key.key, "path": _FILE}]}}
-    if key := items_from.secret:
-        return {"name": "source", "secret": {"secretName": key.name, "items": [{"key": key.key, "path": _FILE}]}}
-    if claim := items_from.persistent_volume_claim:
-        return {"name": "source", "persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True}}
-    return None
 
 
 def hindrance_of(pod: Object, now: datetime) -> str:

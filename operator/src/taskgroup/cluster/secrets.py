@@ -5,7 +5,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable
 
-from taskgroup.api.spec import CertificateKeyRef, SecretKeyRef
+from taskgroup.api.secret_keys import CertificateKeyRef, SecretKeyRef
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ForbiddenError, NotFoundError, SecretMissingError
 from taskgroup.cluster.resources import SECRETS

@@ -3,7 +3,8 @@
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import BookKeys
 from taskgroup.broker.port import GroupBroker
-from taskgroup.cluster.item_readers import ItemReaders, place_of, source_of
+from taskgroup.cluster.item_places import request_of, source_of
+from taskgroup.cluster.item_readers import ItemReaders
 from taskgroup.connections.linking import Link, Linker
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.items.handover import MAX_BYTES, Head
@@ -37,16 +38,8 @@ class ItemsReader:
             return
         await link.connection.groups.forget_items(meta.uid)
         broker = self._linker.broker_of(meta, spec)
-        place, name = place_of(spec.items_from)
         prefix = broker.transport_options.global_key_prefix or ""
-        request = {
-            "place": place,
-            "name": name,
-            "source": source_of(spec.items_from),
-            "key": BookKeys(prefix, meta.uid).items,
-            "format": spec.items_from.format,
-            "sha256": spec.items_from.sha256,
-        }
+        request = request_of(spec.items_from) | {"key": BookKeys(prefix, meta.uid).items}
         await self._readers.start(meta, spec, broker, request)
 
     async def stop(self, meta: Meta) -> None:

@@ -5,7 +5,7 @@ import logging
 from functools import partial
 from typing import Any
 
-from taskgroup.api.spec import SecretKeyRef
+from taskgroup.api.secret_keys import SecretKeyRef
 from taskgroup.cluster.port import GroupStore, WorkerStore
 from taskgroup.connections.linking import Linker
 from taskgroup.connections.shared import Connection, Connections, open_redis

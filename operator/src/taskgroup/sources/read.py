@@ -8,7 +8,7 @@ import json
 import os
 import ssl
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from taskgroup.api.spec import MAX_COUNT
 from taskgroup.core.items.handover import HEAD, MAX_BYTES, Head, Pieces
 from taskgroup.sources.formats import UnreadableError, format_of, items_in
 from taskgroup.sources.opening import opened, unpacked
+from taskgroup.sources.s3 import S3Place
 
 REQUEST = "TASKGROUP_ITEMS"
 """Variable with the request, as JSON."""
@@ -42,10 +43,16 @@ class Request:
     sha256: str | None = None
     certificates: str | None = None
     """Folder with the broker's certificates."""
+    authority: str | None = None
+    """File with the certificates of who signs that of the server."""
+    s3: S3Place | None = None
+    """In place of `place`."""
 
-    def dump(self) -> str:
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "Request":
         """As the variable has it."""
-        return json.dumps(asdict(self))
+        s3 = fields.get("s3")
+        return cls(**fields | {"s3": S3Place(**s3) if s3 else None})
 
 
 class Store(Protocol):
@@ -76,7 +83,7 @@ def read(request: Request, store: Store) -> Head:
 
 def _read(request: Request, store: Store) -> Head:
     kind, pieces = request.format or format_of(request.name), Pieces()
-    with opened(request.place) as source:
+    with opened(request.s3 or request.place, request.authority) as source:
         for item in items_in(unpacked(source, request.name), kind):
             _keep(store, request.key, pieces, _added(pieces, item))
         _keep(store, request.key, pieces, pieces.rest())
@@ -119,7 +126,7 @@ def _client(url: str, certificates: str | None) -> "Redis":
 
 def main() -> None:
     """What the pod does."""
-    request = Request(**json.loads(os.environ[REQUEST]))
+    request = Request.of(json.loads(os.environ[REQUEST]))
     head = read(request, _client(os.environ[BROKER_URL], request.certificates))
     sys.stdout.write(head.error or f"{head.count} items were read.\n")
 
