@@ -170,7 +170,12 @@ def test_a_source_that_has_changed_is_not_mixed_with_what_was_read(bench: Bench,
     bench.operator.start()
     run_reader(bench, uid)
 
-    bench.until("mails", lambda status: "ItemsChanged" in json.dumps(status))
+    status = bench.finished("mails")
+    failed = bench.condition("mails", "Failed")
+    assert (status["state"], status["total"], status["cancelled"]) == ("Failed", 50, 50)
+    assert failed["reason"] == "SourceChanged"
+    assert "started with 50 items" in failed["message"]
+    assert "has 49 of digest" in failed["message"]
     assert notes(bench) == []
 
 

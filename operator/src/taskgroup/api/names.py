@@ -66,6 +66,7 @@ class Reason(StrEnum):
     CANCELLED = "Cancelled"
     BEFORE_FAILED = "BeforeFailed"
     CALLBACK_FAILED = "CallbackFailed"
+    SOURCE_CHANGED = "SourceChanged"
     # one item
     LOST = "Lost"
     REVOKED = "Revoked"

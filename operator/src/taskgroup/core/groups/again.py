@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.status import StageState, StageStatus
-from taskgroup.core.groups import demand
+from taskgroup.core.groups import changed_source, demand
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import judge
@@ -136,6 +136,8 @@ def _flaw(seen: Observed, books: Ledger, choice: Choice, work: Work, now: float)
         return "the broker remembers that this TaskGroup was deleted."
     if (seen.status.total or 0) > books.total:
         return "the record of its items is gone."
+    if other := changed_source.difference(seen):
+        return other
     if not choice:
         return "none of these items has failed or was cancelled."
     stages = {stage: one for stage in Stage if (one := stage_status(stage, books, work)) is not None}

@@ -1,6 +1,7 @@
 """What in the spec contradicts the group's own past."""
 
 from taskgroup.api.names import Reason
+from taskgroup.core.groups import changed_source
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.items.chunks import MAX_STARTS
 from taskgroup.core.items.work import Work
@@ -19,6 +20,8 @@ def trouble(seen: Observed) -> Trouble | None:
         return _too_many_starts(work)
     if work.found_items:
         return None
+    if other := changed_source.difference(seen):
+        return Trouble(Reason.SOURCE_CHANGED, other)
     return Trouble(
         Reason.ITEMS_CHANGED,
         f"The template or the first {known.count} items are not those that the group started with:"

@@ -14,6 +14,7 @@ from taskgroup.core.groups.unknown_task import sentence
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import find
+from taskgroup.core.trouble import Trouble
 
 CUT_SHORT = (Reason.DEADLINE_EXCEEDED, Reason.DEADLINE_REACHED, Reason.CANCELLED)
 """Reasons of an end that came before that of the work."""
@@ -74,6 +75,13 @@ def cut_short(ledger: Ledger, spec: TaskGroupSpec, now: float, last: str = "the 
     if spec.on_deadline is OnDeadline.PARTIAL:
         return Verdict(True, Reason.DEADLINE_REACHED, f"{_upper(text)} onDeadline is Partial.{why}")
     return Verdict(False, Reason.DEADLINE_EXCEEDED, _upper(text) + why)
+
+
+def source_changed(trouble: Trouble | None) -> Verdict | None:
+    """The outcome of a group whose items are others now, which nobody can put back."""
+    if trouble is None or trouble.reason != Reason.SOURCE_CHANGED:
+        return None
+    return Verdict(False, trouble.reason, trouble.message)
 
 
 def _left(ledger: Ledger, last: str) -> str:

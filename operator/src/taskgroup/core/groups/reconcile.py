@@ -14,7 +14,7 @@ from taskgroup.core.groups.accounting import certain, with_ends, with_total
 from taskgroup.core.groups.finishing import decide, reconcile_finished
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.on_failure import reconcile_decided
-from taskgroup.core.groups.outcome import cut_short, deadline_in
+from taskgroup.core.groups.outcome import cut_short, deadline_in, source_changed
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.recovery import adopt
@@ -77,14 +77,14 @@ def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:
     """Nothing is dispatched and nothing is forgotten until the cause is repaired; suspension and deadline hold.
 
-    What was running ends, and is counted.
+    What was running ends, and is counted. A source that has become another list cannot be repaired: the group fails.
     """
     ledger, counted = _counted_meanwhile(seen, phase, now)
     active, self_retried = _on_their_way(seen, ledger)
     shown = StatusInput(phase=phase, ledger=ledger, active=active, self_retried=self_retried, configuration=trouble)
     if phase is Phase.NEW or seen.spec is None:
         return plan_for(seen, shown, now, counted=counted)
-    verdict = cut_short(ledger, seen.spec, now)
+    verdict = source_changed(trouble) or cut_short(ledger, seen.spec, now)
     if verdict is not None:
         return decide(seen, shown, verdict, now)
     left = deadline_in(ledger, seen.spec, now)
