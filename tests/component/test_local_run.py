@@ -168,6 +168,17 @@ def test_a_task_may_retry_itself(tmp_path: Path) -> None:
     assert (code, run.lines()[0]["result"]) == (0, 2), run.errors
 
 
+def test_items_of_a_file_are_run(tmp_path: Path) -> None:
+    (tmp_path / "numbers.jsonl").write_text("".join(f"{number}\n" for number in range(30)))
+    source = {"configMap": {"name": "numbers", "key": "numbers.jsonl"}}
+    spec = {"itemsFrom": source, "template": {"task": "demo.echo", "args": ["$(item)"]}}
+    with running(tmp_path, spec, "--items", str(tmp_path / "numbers.jsonl")) as run:
+        code, status = run.ended()
+
+    assert (code, status["total"], status["items"]["count"]) == (0, 30, 30)
+    assert [line["result"] for line in run.lines()] == [[[number], {}] for number in range(30)]
+
+
 def test_a_killed_worker_is_replaced_and_loses_no_item(tmp_path: Path, redis_url: str) -> None:
     with running(tmp_path, gates("a", "b"), "--redis", redis_url) as run:
         until_noted(redis_url, run, ["a"])

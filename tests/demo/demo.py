@@ -55,24 +55,23 @@ def _output(command: list[str], given: str | None = None) -> str:
 
 
 def manifests(worker_image: str | None) -> list[Object]:
-    """Return the TaskGroups of examples/, with this worker image if there is one, and print what each one shows."""
-    groups = []
+    """Return what examples/ has, with this worker image if there is one, and print what each TaskGroup shows."""
+    found = []
     for path in sorted(EXAMPLES.glob("*.yaml")):
         text = path.read_text()
-        group = yaml.safe_load(text)
+        *others, group = yaml.safe_load_all(text)
         group["metadata"].pop("namespace", None)
         if worker_image:
             group["spec"]["workers"]["image"] = worker_image
         print(f"  {group['metadata']['name']}: {text.splitlines()[0].removeprefix('# ')}")
-        groups.append(group)
-    return groups
+        found += [*others, group]
+    return found
 
 
-def apply(cluster: Cluster, groups: list[Object]) -> None:
+def apply(cluster: Cluster, objects: list[Object], names: list[str]) -> None:
     """Delete the groups of an earlier run, since a group runs once, and create the new ones."""
-    names = [group["metadata"]["name"] for group in groups]
     cluster.kubectl("delete", "taskgroups", "--ignore-not-found", "--timeout=120s", *names)
-    cluster.kubectl("apply", "--filename", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": groups}))
+    cluster.kubectl("apply", "--filename", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
 
 def follow(cluster: Cluster, names: list[str]) -> dict[str, Object]:
@@ -112,9 +111,9 @@ def main() -> None:
     parser.add_argument("--worker-image", help="image that replaces the one in the examples")
     options = parser.parse_args()
     print(f"applying the examples in the namespace {NAMESPACE} …")
-    cluster, groups = Cluster(options.context), manifests(options.worker_image)
-    names = [group["metadata"]["name"] for group in groups]
-    apply(cluster, groups)
+    cluster, objects = Cluster(options.context), manifests(options.worker_image)
+    names = [found["metadata"]["name"] for found in objects if found["kind"] == "TaskGroup"]
+    apply(cluster, objects, names)
     for name, group in follow(cluster, names).items():
         print(story(name, group, cluster.results(name), SHOWN_RESULTS))
     print(f"\n$ kubectl --namespace {NAMESPACE} get taskgroups\n{cluster.kubectl('get', 'taskgroups')}", end="")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from support.crd.alternatives import SOURCES
 from support.crd.chain_cases import CHAIN_CASES
@@ -225,7 +224,7 @@ def test_merged_keys_are_no_duplicates(tmp_path: Path) -> None:
 
 def test_the_examples_are_those_of_the_folder() -> None:
     """A new example gets a plan."""
-    named = {yaml.safe_load(path.read_text())["metadata"]["name"] for path in EXAMPLES}
+    named = {group.name for path in EXAMPLES for group in read_manifests(str(path)).groups}
     assert named == {path.stem for path in PLANS.glob("*.txt")} - {"chain"}
 
 

@@ -33,6 +33,7 @@ is enough for this many."""
 Kubeconfig = Annotated[str | None, typer.Option(help="Kubeconfig file. Default: $KUBECONFIG, or the pod's own.")]
 Context = Annotated[str | None, typer.Option(help="Context in the kubeconfig.")]
 File = Annotated[str, typer.Option("--file", "-f", help="File with TaskGroups in YAML or JSON; - is standard input.")]
+Items = Annotated[Path | None, typer.Option(help="File with what spec.itemsFrom names.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of the TaskGroup.")]
 
 
@@ -91,9 +92,10 @@ def plan(
     file: File,
     messages: Annotated[int, typer.Option(min=0, help="How many of the first messages to show.")] = 3,
     output: Annotated[Output, typer.Option("--output", "-o", help="For people, or for programs.")] = Output.TEXT,
+    items: Items = None,
 ) -> None:
     """Print what TaskGroups would dispatch, without a cluster; exit code 1 when one cannot be run."""
-    _or_exit(lambda: print_plan(file, messages, output, sys.stdout))
+    _or_exit(lambda: print_plan(file, messages, output, sys.stdout, items))
 
 
 @app.command()
@@ -106,6 +108,7 @@ def run(
     results: Annotated[Path | None, typer.Option(help="File for what each item returned, as JSON lines.")] = None,
     worker_log: Annotated[Path | None, typer.Option(help="File for what the worker says.")] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Status as YAML (text), or as JSON.")] = Output.TEXT,
+    items: Items = None,
 ) -> None:
     """Run a TaskGroup on this machine, without a cluster.
 
@@ -121,6 +124,7 @@ def run(
         results=results,
         worker_log=worker_log,
         output=output,
+        items=items,
     )
     try:
         code = run_group(options, sys.stdout, Progress(sys.stderr))

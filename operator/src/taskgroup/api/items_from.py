@@ -56,13 +56,13 @@ class S3Source(Model):
     credentials_secret_ref: CredentialsRef | None = Field(None, description="Anonymous when absent.")
 
 
-_PLACES = ("before", "configMap", "secret", "url", "s3", "persistentVolumeClaim")
+PLACES = ("before", "configMap", "secret", "url", "s3", "persistentVolumeClaim")
 
 
 class ItemsFrom(Model):
     """One place where the items are."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [place]} for place in _PLACES]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [place]} for place in PLACES]})
 
     before: BeforeItems | None = Field(
         None, description="The list that spec.before returns: JSON values, one item each. Write before: {}."
@@ -86,3 +86,8 @@ class ItemsFrom(Model):
     def is_external(self) -> bool:
         """Whether a pod has to read them."""
         return self.before is None
+
+    @property
+    def places(self) -> list[str]:
+        """Those that are there, one unless nobody has checked it."""
+        return [place for place in PLACES if place in self.dump()]

@@ -58,7 +58,7 @@ class Compiler:
 
     async def with_source(self, compiled: Compiled, meta: Meta, head: Head, pieces: Sequence[bytes]) -> Compiled:
         """The same with the items that were read for spec.itemsFrom."""
-        return await self._compiled(_with_source(compiled, meta.name, self._max_message_bytes, head, pieces))
+        return await self._compiled(source_steps(compiled, meta.name, self._max_message_bytes, head, pieces))
 
     async def _compiled(self, steps: Generator[None, None, Compiled]) -> Compiled:
         # Most specs need less than a slice, and are not kept waiting by those that need many.
@@ -109,9 +109,10 @@ def compile_spec(
     return (yield from complete_spec(Compiled(generation, parsed), name, max_message_bytes))
 
 
-def _with_source(
+def source_steps(
     compiled: Compiled, name: str, max_message_bytes: int, head: Head, pieces: Sequence[bytes]
 ) -> Generator[None, None, Compiled]:
+    """The work of a spec whose items were read elsewhere; in small steps."""
     try:
         external = yield from external_items(head, pieces)
     except InvalidSpecError as error:

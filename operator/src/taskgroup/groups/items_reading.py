@@ -1,5 +1,7 @@
 """The items of `spec.itemsFrom` on their way from Redis, where a pod has put them, into a group's memory."""
 
+from typing import Protocol
+
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import BookKeys
 from taskgroup.broker.port import GroupBroker
@@ -16,12 +18,19 @@ from taskgroup.transport.errors import BrokerError
 
 NO_CLUSTER = Reading(
     error="it is read by a pod, and here nobody can start one: the chart sets the operator's image as"
-    " TASKGROUP_READER_IMAGE, and without a cluster there are none.",
+    " TASKGROUP_READER_IMAGE.",
     is_due=False,
 )
 _WAITING = Reading(pods=1)
 AGAIN_SECONDS = 30.0
 """Between two tries to read a source that could not be read."""
+
+
+class ItemsSource(Protocol):
+    """Who knows the items of a group."""
+
+    async def look(self, intake: Intake, meta: Meta, spec: TaskGroupSpec) -> Reading:
+        """What is known; the items are in `intake.source` once they are."""
 
 
 class ItemsReader:

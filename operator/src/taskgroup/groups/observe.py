@@ -28,7 +28,7 @@ from taskgroup.groups.before_result import BeforeReader, has_succeeded, result_o
 from taskgroup.groups.chunk_results import ChunkResults
 from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.inline_pool import inline_pool, route_of
-from taskgroup.groups.items_reading import NO_CLUSTER, ItemsReader
+from taskgroup.groups.items_reading import NO_CLUSTER, ItemsSource
 from taskgroup.groups.memory import BeforeResult, Intake, Memory
 from taskgroup.loops.clock import NEVER, Clock
 from taskgroup.loops.meeting import Meeting
@@ -60,7 +60,7 @@ class Observer:
         compiler: Compiler,
         clock: Clock,
         resync_seconds: float,
-        items: ItemsReader | None = None,
+        items: ItemsSource | None = None,
     ) -> None:
         """Without `items` nobody reads those of spec.itemsFrom."""
         self._items = items

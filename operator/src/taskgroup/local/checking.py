@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -11,8 +12,10 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work
 from taskgroup.core.text import shortened
-from taskgroup.groups.compiling import compile_spec, finished
+from taskgroup.groups.compiling import compile_spec, finished, source_steps
 from taskgroup.groups.success_when import checked
+from taskgroup.local.errors import LocalError
+from taskgroup.local.item_source import Found, read_source
 from taskgroup.local.manifests import Manifest, ManifestError
 from taskgroup.local.rules import broken_rule
 
@@ -31,10 +34,15 @@ class Checked:
     work: Work
     object_bytes: int
     """Of its JSON."""
+    source: Found | None = None
+    """The items of spec.itemsFrom."""
 
 
-def check(manifest: Manifest) -> Checked:
-    """ManifestError with a sentence when the TaskGroup would be refused, or would halt."""
+def check(manifest: Manifest, items: Path | None = None) -> Checked:
+    """ManifestError with a sentence when the TaskGroup would be refused, or would halt.
+
+    `items` is a file with what spec.itemsFrom names.
+    """
     text = _as_json(manifest)
     body = json.loads(text)
     if not isinstance(body.get("spec"), dict):
@@ -48,7 +56,19 @@ def check(manifest: Manifest) -> Checked:
         raise ManifestError(text) from None
     if rule := broken_rule(manifest.name, spec):
         raise ManifestError(f"{manifest.where}: {rule}.")
-    return Checked(manifest.name, body, spec, _compiled(manifest, body["spec"]), len(text.encode()))
+    source = _source(manifest, spec, items)
+    return Checked(manifest.name, body, spec, _compiled(manifest, body["spec"], source), len(text.encode()), source)
+
+
+def _source(manifest: Manifest, spec: TaskGroupSpec, items: Path | None) -> Found | None:
+    if spec.items_from is None or not spec.items_from.is_external:
+        if items is not None:
+            raise ManifestError(f"{manifest.where}: its items stand in it; leave --items out.")
+        return None
+    try:
+        return read_source(spec.items_from, manifest.beside, items)
+    except LocalError as error:
+        raise ManifestError(f"{manifest.where}: {error}") from None
 
 
 def _as_json(manifest: Manifest) -> str:
@@ -89,13 +109,13 @@ def _is_opaque(part: Any, location: tuple[int | str, ...]) -> bool:
     return False
 
 
-_EXTERNAL = "its items are read from spec.itemsFrom by a pod: without a cluster nobody knows them"
-
-
-def _compiled(manifest: Manifest, spec: dict[str, Any]) -> Work:
-    compiled = checked(finished(compile_spec(1, spec, manifest.name, MAX_MESSAGE_BYTES)))
+def _compiled(manifest: Manifest, spec: dict[str, Any], source: Found | None) -> Work:
+    compiled = finished(compile_spec(1, spec, manifest.name, MAX_MESSAGE_BYTES))
+    if source is not None and compiled.invalid is None:
+        compiled = finished(source_steps(compiled, manifest.name, MAX_MESSAGE_BYTES, *source))
+    compiled = checked(compiled)
     if compiled.work is None:
-        why = compiled.invalid.message if compiled.invalid else _EXTERNAL
+        why = compiled.invalid.message if compiled.invalid else "nobody knows its items"
         raise ManifestError(f"{manifest.where}: {why}")
     return compiled.work
 

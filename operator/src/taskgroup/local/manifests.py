@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Manifest:
     """File and document, as errors name it."""
     name: str
     body: dict[str, Any]
+    beside: Sequence[dict[str, Any]] = ()
+    """The other objects of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class _Loader(yaml.CSafeLoader):
 def read_manifests(path: str) -> Manifests:
     """The TaskGroups of a file; `-` is standard input. ManifestError when there is none, or one cannot be read."""
     title = "standard input" if path == STANDARD_INPUT else path
-    groups, left_out = list[Manifest](), list[str]()
+    groups, left_out, beside = list[Manifest](), list[str](), list[dict[str, Any]]()
     for number, document in enumerate(_documents(_text(path), title), start=1):
         where = f"{title}, document {number}"
         if document is None:
@@ -80,8 +83,9 @@ def read_manifests(path: str) -> Manifests:
         if not isinstance(document, dict) or "kind" not in document:
             raise ManifestError(f"{where}: it is no Kubernetes object; begin it with apiVersion, kind and metadata.")
         if document["kind"] == KIND:
-            groups.append(_manifest(where, document))
+            groups.append(_manifest(where, document, beside))
         else:
+            beside.append(document)
             left_out.append(f"{document['kind']}/{_name(document) or '?'}")
     if not groups:
         others = f" (only {', '.join(left_out)})" if left_out else ""
@@ -111,14 +115,14 @@ def _documents(text: str, title: str) -> list[Any]:
         raise ManifestError(f"{title}: it is no valid YAML ({problem}); correct it.") from None
 
 
-def _manifest(where: str, document: dict[Any, Any]) -> Manifest:
+def _manifest(where: str, document: dict[Any, Any], beside: Sequence[dict[str, Any]]) -> Manifest:
     if document.get("apiVersion") != API_VERSION:
         found = document.get("apiVersion", "missing")
         raise ManifestError(f"{where}: its apiVersion is {found}; write {API_VERSION}.")
     name = _name(document)
     if not name:
         raise ManifestError(f"{where}: it has no name; write one as metadata.name.")
-    return Manifest(f"{where} ({name})", name, document)
+    return Manifest(f"{where} ({name})", name, document, beside)
 
 
 def _name(document: dict[Any, Any]) -> str:

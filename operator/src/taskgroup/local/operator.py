@@ -16,6 +16,7 @@ from taskgroup.groups.compiling import Compiler
 from taskgroup.groups.deletion_report import DeletionReport
 from taskgroup.groups.loop import GroupLoop
 from taskgroup.groups.observe import Observer
+from taskgroup.local.item_source import Found, GivenItems
 from taskgroup.loops.budget import WriteBudget
 from taskgroup.loops.clock import SystemClock
 from taskgroup.loops.meeting import Meetings
@@ -33,12 +34,15 @@ _log = logging.getLogger("taskgroup")
 class LocalOperator:
     """Runs one group; everything outside its two arguments is the operator's own."""
 
-    def __init__(self, body: dict[str, Any], url: str, store: GroupStore, meetings: Meetings) -> None:
+    def __init__(
+        self, body: dict[str, Any], url: str, store: GroupStore, meetings: Meetings, source: Found | None = None
+    ) -> None:
         """`body` may be changed while it runs, as a user would change the object; wake both loops then."""
         self._body = body
         self._url = url
         self._store = store
         self._meetings = meetings
+        self._items = GivenItems(source) if source else None
         self._clock = SystemClock()
         self._connections = Connections(open_redis)
         namespace = body["metadata"]["namespace"]
@@ -51,7 +55,7 @@ class LocalOperator:
         """Until `stop`."""
         settings, clock, uid = self._settings, self._clock, self._body["metadata"]["uid"]
         compiler = Compiler(settings.max_message_bytes)
-        observer = Observer(self._linker, compiler, clock, settings.resync_seconds)
+        observer = Observer(self._linker, compiler, clock, settings.resync_seconds, self._items)
         applier = Applier(self._store, clock, _CLUSTER, WriteBudget(settings.writes_per_second))
         groups = GroupLoop(self._store, self._linker, compiler, observer, applier, workers, self._meetings, clock, _log)
         pool_observer = PoolObserver(workers, self._connections, clock, settings.resync_seconds)

@@ -1,6 +1,7 @@
 """`taskgroup plan`: what a file of TaskGroups would dispatch, told without a cluster."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TextIO
 
 from taskgroup.local.checking import check
@@ -16,10 +17,13 @@ class Output(StrEnum):
     JSON = "json"
 
 
-def print_plan(path: str, messages: int, output: Output, out: TextIO) -> None:
-    """Print the plan of each TaskGroup in the file. ManifestError with a sentence for the first that cannot be run."""
+def print_plan(path: str, messages: int, output: Output, out: TextIO, items: Path | None = None) -> None:
+    """Print the plan of each TaskGroup in the file. ManifestError with a sentence for the first that cannot be run.
+
+    `items` is a file with what their spec.itemsFrom names.
+    """
     manifests = read_manifests(path)
-    plans = [preview(check(manifest), messages) for manifest in manifests.groups]
+    plans = [preview(check(manifest, items), messages) for manifest in manifests.groups]
     if output is Output.JSON:
         print(as_json(plans, manifests.left_out), file=out)
         return

@@ -6,6 +6,7 @@ volumes are left to the API server.
 
 from collections.abc import Iterator
 
+from taskgroup.api.items_from import PLACES
 from taskgroup.api.names import NAME_MAX_LENGTH
 from taskgroup.api.signature import Signature, StepOptions, Template
 from taskgroup.api.spec import TaskGroupSpec
@@ -43,9 +44,9 @@ def _of_sources(spec: TaskGroupSpec) -> Iterator[str]:
             "spec: items, sequence, matrix and itemsFrom need a template, and tasks must have none: each of them is a"
             " signature itself"
         )
-    if spec.items_from is not None and spec.items_from.before is None:
-        yield "spec.itemsFrom: say where the items are: before"
-    if spec.items_from is not None and spec.before is None:
+    if spec.items_from is not None and len(spec.items_from.places) != 1:
+        yield f"spec.itemsFrom: give exactly one of {', '.join(PLACES)}"
+    if spec.items_from is not None and not spec.items_from.is_external and spec.before is None:
         yield "spec: itemsFrom.before needs spec.before, whose result is the list of items"
     if spec.chunk_size != 1 and spec.tasks is not None:
         yield "spec: chunkSize needs a template: tasks have one item each"

@@ -50,6 +50,8 @@ class RunOptions:
     """Where to write what each item returned."""
     worker_log: Path | None = None
     output: Output = Output.TEXT
+    items: Path | None = None
+    """What spec.itemsFrom names."""
 
 
 def run_group(options: RunOptions, out: TextIO, progress: Progress) -> int:
@@ -58,7 +60,7 @@ def run_group(options: RunOptions, out: TextIO, progress: Progress) -> int:
     ManifestError, LocalError or ValueError with a sentence when it cannot be run.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    checked = check(_chosen(read_manifests(options.file).groups, options.name))
+    checked = check(_chosen(read_manifests(options.file).groups, options.name), options.items)
     workers = checked.spec.workers
     if ignored := left_out(workers):
         progress.say(f"Without meaning here, and left out: workers.{', workers.'.join(ignored)}.")

@@ -46,7 +46,7 @@ class Session:
         """As last written while the group ran."""
         self._store = LocalStore(self._show, progress.tell)
         self._workers = LocalWorkers(starter.start, self._meeting.change_workers)
-        self._operator = LocalOperator(self._body, broker.url, self._store, meetings)
+        self._operator = LocalOperator(self._body, broker.url, self._store, meetings, checked.source)
         self._interrupts = 0
         self._is_cleaning = False
 
