@@ -71,7 +71,8 @@ def manifests(worker_image: str | None) -> list[Object]:
 def apply(cluster: Cluster, objects: list[Object], names: list[str]) -> None:
     """Delete the groups of an earlier run, since a group runs once, and create the new ones."""
     cluster.kubectl("delete", "taskgroups", "--ignore-not-found", "--timeout=120s", *names)
-    cluster.kubectl("apply", "--filename", "-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    whole = {"apiVersion": "v1", "kind": "List", "items": objects}
+    cluster.kubectl("apply", "--filename", "-", given=json.dumps(whole))
 
 
 def follow(cluster: Cluster, names: list[str]) -> dict[str, Object]:
