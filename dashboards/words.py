@@ -24,6 +24,8 @@ ITEM_COLORS = {
     "pending": "gray",
 }
 """In the order in which areas lie upon each other: what has ended below, what is left above."""
+LEFT = "pending|active|retrying"
+"""States of items that have not ended."""
 NOT_ENDED = "|".join((State.PENDING, State.RUNNING, State.SUSPENDED))
 WORKER_COLORS = {"wanted": "gray", "present": "yellow", "ready": "green", "busy": "blue"}
 _QUANTILES = {0.5: "half are below", 0.9: "90 % are below", 0.99: "99 % are below"}

@@ -6,7 +6,7 @@ from dashboards.promql import happened, highest, newest, or_zero, rate, select, 
 from dashboards.tables import Column, group_table
 from dashboards.variables import NAMED, NAMESPACES, datasource, namespaces
 from dashboards.view import Section, View
-from dashboards.words import ITEM_COLORS, NOT_ENDED, STATE_COLORS, WORKER_COLORS, of_state, of_states
+from dashboards.words import ITEM_COLORS, LEFT, NOT_ENDED, STATE_COLORS, WORKER_COLORS, of_state, of_states
 
 from taskgroup.api.names import State
 from taskgroup.serve.metrics.definitions import Metric
@@ -74,9 +74,8 @@ def _now() -> tuple[PanelBuilder, ...]:
         ),
         figure(
             "Items left",
-            "Items that are pending or active. When it does not fall, compare Items that end per second with Workers"
-            " below.",
-            _items("pending|active"),
+            "Items that have not ended. When it does not fall, compare Items that end per second with Workers below.",
+            _items(LEFT),
             Look(unit=COUNT),
         ),
         figure(
@@ -122,9 +121,9 @@ def _over_time() -> tuple[PanelBuilder, ...]:
         ),
         graph(
             "Items left, by state",
-            "Pending items wait for room in the queue, active ones are in the queue or run. Active at 0 with pending"
-            " above: nothing is dispatched; look at the dashboard Operator.",
-            (Query(total(select(ITEMS, NAMESPACES, of_states("pending|active")), "state"), "{{state}}"),),
+            "Pending items wait for room in the queue, active ones are in the queue or run, retrying ones failed and"
+            " run again later. Active at 0 with pending above: nothing is dispatched; look at the dashboard Operator.",
+            (Query(total(select(ITEMS, NAMESPACES, of_states(LEFT)), "state"), "{{state}}"),),
             Look(colors=ITEM_COLORS, lowest=0),
             stacked=True,
         ),
@@ -204,9 +203,7 @@ def _running() -> PanelBuilder:
         (
             Column("State", f"{_state(NOT_ENDED)} == 1", labels=("state",)),
             _progress(NOT_ENDED),
-            Column(
-                "Left", _in(NOT_ENDED, total(select(ITEMS, NAMESPACES, of_states("pending|active")), *GROUP_LABELS))
-            ),
+            Column("Left", _in(NOT_ENDED, total(select(ITEMS, NAMESPACES, of_states(LEFT)), *GROUP_LABELS))),
             Column(failed.name, failed.expression, limits=((1, "red"),)),
             Column("Per second", _in(NOT_ENDED, select(RATE, NAMESPACES)), "short"),
             Column("Ends in", _in(NOT_ENDED, f"{select(ESTIMATE, NAMESPACES)} - time()"), "dthms"),

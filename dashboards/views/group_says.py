@@ -5,8 +5,10 @@ from dashboards.panels import Look, PanelBuilder, Query, graph, note, ranking, r
 from dashboards.promql import happened, highest, or_zero, rate, select, total
 from dashboards.tables import renamed
 from dashboards.variables import OF_GROUP
+from dashboards.words import of_group, of_state
 
 from taskgroup.api.names import ConditionType
+from taskgroup.api.status import StageState
 from taskgroup.serve.metrics.group_metrics import (
     CONDITION,
     DISPATCHED,
@@ -14,8 +16,10 @@ from taskgroup.serve.metrics.group_metrics import (
     LOSSES,
     LOST,
     MISSING,
+    RATE_LIMIT,
     REDISPATCHED,
     RETRIED,
+    STAGE,
     WITHDRAWN,
     WORKER_TROUBLE,
 )
@@ -30,6 +34,14 @@ _STATUSES = {
     f"{_NEUTRAL}": ("False", "gray"),
     f"{_NEUTRAL - 1}": ("Unknown", "yellow"),
 }
+_STAGE_STATES = {
+    StageState.PENDING: "gray",
+    StageState.RUNNING: "blue",
+    StageState.SUCCEEDED: "green",
+    StageState.FAILED: "red",
+    StageState.CANCELLED: "orange",
+}
+"""By their places here the queries number them."""
 _WRONG_COLORS = {
     "sent again": "blue",
     "found nowhere": "purple",
@@ -78,10 +90,13 @@ def says() -> tuple[PanelBuilder, ...]:
         note("Look closer", "Commands and log links for this group.", _COMMANDS, width=8),
         graph(
             "Items sent for the first time",
-            "Per second. 0 while items are pending and the window has room: the operator does not dispatch; see the"
-            " dashboard Operator.",
-            (Query(total(rate(DISPATCHED, *OF_GROUP)), "sent"),),
-            Look(colors={"sent": "blue"}, lowest=0),
+            "Per second; steps of chains count each. At the grey line: `spec.rateLimit` holds items back, and workers"
+            " may idle. 0 far below it, with items pending and room in the window: see the dashboard Operator.",
+            (
+                Query(total(rate(DISPATCHED, *OF_GROUP)), "sent"),
+                Query(of_group(RATE_LIMIT), "rate limit"),
+            ),
+            Look(colors={"sent": "blue", "rate limit": "gray"}, lowest=0),
         ),
         graph(
             "Items that went wrong on the way",
@@ -92,6 +107,27 @@ def says() -> tuple[PanelBuilder, ...]:
             bars=True,
         ),
     )
+
+
+def stages() -> PanelBuilder:
+    """What comes before the items, after them, or in place of their success."""
+    numbered = (
+        f"{highest(select(STAGE, *OF_GROUP, of_state(state)), 'stage')} * {number}"
+        for number, state in enumerate(_STAGE_STATES, 1)
+    )
+    panel = rows(
+        "What runs once for the group",
+        "`spec.before`, `callback` and `onFailure`, as the status has them. Failed: `kubectl describe tg` has reason"
+        " and message; a failed before or callback fails the group. Running for long: look at the workers' logs.",
+        (Query(" or ".join(numbered)),),
+        Look(
+            texts={str(number): (state, color) for number, (state, color) in enumerate(_STAGE_STATES.items(), 1)},
+            nothing="the group has none",
+        ),
+        width=12,
+        height=8,
+    )
+    return renamed(panel, {"stage": "Stage", "Value": "Status"})
 
 
 def _condition(comparison: str) -> str:

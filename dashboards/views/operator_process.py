@@ -11,7 +11,7 @@ from dashboards.words import QUANTILE_COLORS, quantiles
 from taskgroup.serve.metrics.operator_metrics import (
     BUILD,
     COUNTS_AGE,
-    GROUPS,
+    HIDDEN,
     LEADER,
     LEASE_TRANSITIONS,
     LOOP_LAG,
@@ -164,12 +164,13 @@ def _process() -> tuple[PanelBuilder, ...]:
         ),
         graph(
             "Groups with series of their own",
-            "Beside all groups. Fewer than all: the others are added up as one; raise `metrics.maxGroups` to see them.",
+            "Any below them are without: they are added up as one, and no alert looks at a single one of them. Raise"
+            " `metrics.maxGroups` to see them.",
             (
                 Query(highest(select(SHOWN, JOBS)), "with series"),
-                Query(total(select(GROUPS, JOBS)), "all"),
+                Query(highest(select(HIDDEN, JOBS)), "without"),
             ),
-            Look(colors={"with series": "blue", "all": "gray"}, lowest=0),
+            Look(colors={"with series": "blue", "without": "orange"}, lowest=0),
             width=6,
         ),
     )

@@ -6,7 +6,7 @@ from dashboards.panels import COUNT, Look, PanelBuilder, Query, figure, graph, r
 from dashboards.promql import happened, highest, rate, select, total
 from dashboards.variables import OF_GROUP, datasource, logs_datasource, namespace, taskgroup
 from dashboards.view import Section, View
-from dashboards.views.group_says import PODS_LOGS, says
+from dashboards.views.group_says import PODS_LOGS, says, stages
 from dashboards.words import (
     ITEM_COLORS,
     QUANTILE_COLORS,
@@ -35,6 +35,7 @@ from taskgroup.serve.metrics.group_metrics import (
     RUN_SECONDS,
     START,
     STATE,
+    STEPS_PASSED,
     WINDOW,
     WORKER_RESTARTS,
     WORKER_SLOTS,
@@ -130,7 +131,7 @@ def _progress() -> tuple[PanelBuilder, ...]:
         graph(
             "In flight beside the window",
             "The window is how many items may be in flight. In the queue at 0 with busy workers: they wait for the"
-            " operator; see the dashboard Operator. Held at 0 with a full queue: no worker takes items; see Workers.",
+            " operator, or for `rateLimit`. Held at 0 with a full queue: no worker takes items; see Workers.",
             (
                 Query(of_group(WINDOW), "window"),
                 Query(of_group(ITEMS, of_state("active")), "in flight"),
@@ -149,6 +150,17 @@ def _progress() -> tuple[PanelBuilder, ...]:
             (Query(of_group_at_last(FAILURES, by=("reason",)), "{{reason}}"),),
             Look(unit=COUNT, base="red", nothing="no item has failed"),
         ),
+        graph(
+            "Steps of chains",
+            "Items that have each step of their chain behind them; steps count from 0. Two lines far apart: items wait"
+            " or fail between these two; see Failures by reason.",
+            (
+                Query(highest(select(STEPS_PASSED, *OF_GROUP), "step"), "past step {{step}}"),
+                Query(f"{of_group(ITEMS, of_state('succeeded'))} and {of_group(STEPS_PASSED)}", "past the last one"),
+            ),
+            Look(colors={"past the last one": "green"}, lowest=0, nothing="the items are no chains"),
+        ),
+        stages(),
     )
 
 

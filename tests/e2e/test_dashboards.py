@@ -20,11 +20,12 @@ from support.dashboard_story import Story, keep
 from support.groups import condition
 from support.kube import EVENTS, Kube
 from support.prometheus_server import SCRAPE_SECONDS, prometheus_server
+from support.quick_rules import firing, quick_rules
 from support.space import Space, chart_redis, new_space
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(1800)]
 
-GROUPS = ("archive", "catalogue", "exports", "invoices", "orders", "reports", "thumbnails")
+GROUPS = ("archive", "catalogue", "documents", "exports", "invoices", "newsletters", "orders", "reports", "thumbnails")
 COUNTS = ("pending", "active", "retrying", "succeeded", "failed", "cancelled")
 Seen = dict[tuple[str, str, str], list[float]]
 """Dashboard, panel and letter of a query to its values."""
@@ -35,9 +36,7 @@ ALWAYS_ZERO = {
     ("redis", "Keys removed", "A"): "no result is old enough to expire",
     ("redis", "Keys removed", "B"): "the policy is noeviction",
     ("redis", "Refused clients", "A"): "there are far fewer clients than maxclients",
-    ("taskgroup", "Items by state", "E"): "no group of the story has a retryPolicy, so none is retrying",
     ("taskgroup", "Items that went wrong on the way", "D"): "no item dies often enough to be given up",
-    ("taskgroup", "Items that went wrong on the way", "F"): "no group of the story has a retryPolicy",
 }
 """Dashboard, panel and letter of the queries that must show 0 all the time, and why."""
 MAYBE_ZERO = {
@@ -51,6 +50,27 @@ MAYBE_ZERO = {
     ("workers", "Idle pod hours", "A"): "it looks once a minute, and the story is short",
 }
 """Those that may, and why."""
+OPERATOR = frozenset({""})
+FIRED = {
+    "TaskGroupFailed": frozenset({"documents", "orders", "thumbnails"}),
+    "TaskGroupDeadlineAtRisk": frozenset({"orders"}),
+    "TaskGroupStandbyMissing": OPERATOR,
+    "TaskGroupRedisUnreachable": OPERATOR,
+    "TaskGroupRedisMemoryHigh": OPERATOR,
+}
+"""Alerts, when a minute of their rules is a second, and the groups that they are about."""
+SOME_FIRED = {
+    "TaskGroupStalled": "orders",
+    "TaskGroupWorkersUnavailable": "reports",
+    "TaskGroupBrokerUnreachable": "catalogue",
+}
+"""Those that fire for others, too, as workers of a few seconds are long in starting, and Redis hangs for all."""
+MAY_FIRE = {
+    "TaskGroupItemsMissing": "Redis hangs while messages are on their way",
+    "TaskGroupReconcileErrors": "within these seconds more than a few looks may fail while Redis hangs",
+    "TaskGroupAPIThrottled": "within these seconds a request may wait",
+    "TaskGroupEventLoopHeld": "within these seconds the machine may have no time for the operator",
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +85,10 @@ def story(system: Kube, space: Space, tmp_path_factory: pytest.TempPathFactory) 
     """It has been told; Prometheus runs."""
     kept = os.environ.get("DASHBOARDS_OUTPUT")
     folder = Path(kept) if kept else tmp_path_factory.mktemp("prometheus")
+    rules = quick_rules(folder / "rules", {system.namespace: 2})
     with (
         redis_target(system) as exporter,
-        prometheus_server(folder, [*operator_targets(system), exporter]) as prometheus,
+        prometheus_server(folder, [*operator_targets(system), exporter], rules=rules) as prometheus,
     ):
         story = Story(system, space, prometheus)
         story.tell()
@@ -188,6 +209,25 @@ def test_every_start_and_end_of_a_group_is_marked(story: Story) -> None:
     started, ended = (marks(mark, story.prometheus, shown.values) for mark in shown.dashboard.annotations)
     assert len(started) == len({status["startTime"] for status in statuses if "startTime" in status})
     assert len(ended) == len({status["completionTime"] for status in statuses if "completionTime" in status})
+
+
+@pytest.mark.parametrize(("alert", "groups"), FIRED.items(), ids=FIRED)
+def test_an_alert_fired_for_what_it_is_about_and_for_nothing_else(
+    story: Story, alert: str, groups: frozenset[str]
+) -> None:
+    fired = story.prometheus.over(firing(alert), story.start, story.rest, SCRAPE_SECONDS)
+    assert fired, f"{alert} never fired."
+    assert {series.labels.get("taskgroup", "") for series in fired} == groups
+
+
+@pytest.mark.parametrize(("alert", "group"), SOME_FIRED.items(), ids=SOME_FIRED)
+def test_an_alert_fired_for_its_group_at_least(story: Story, alert: str, group: str) -> None:
+    assert story.prometheus.over(firing(alert, taskgroup=group), story.start, story.rest, SCRAPE_SECONDS)
+
+
+def test_no_alert_fired_that_nothing_in_the_story_is_a_cause_of(story: Story) -> None:
+    fired = story.prometheus.over('ALERTS{alertstate="firing"}', story.start, story.rest, SCRAPE_SECONDS)
+    assert {series.labels["alertname"] for series in fired} <= FIRED.keys() | SOME_FIRED.keys() | MAY_FIRE.keys()
 
 
 def test_the_operator_leads_and_redis_is_back(story: Story) -> None:

@@ -1,7 +1,8 @@
 """A few minutes in the life of a shop: the story that the dashboards are tried on, and that their pictures show.
 
-Groups succeed, fail in several ways, run out of time, are suspended or cannot start; a worker is killed with its items,
-Redis hangs, and one group gets more workers, another one fewer. Steps wait until Prometheus has seen the last one.
+Groups succeed, fail in several ways, run out of time, are suspended or cannot start; one of chains has a callback that
+fails, one is paced and runs failed items again; a worker is killed with its items, Redis hangs and is nearly full, and
+one group gets more workers, another one fewer. Steps wait until Prometheus has seen the last one.
 """
 
 import json
@@ -16,13 +17,23 @@ from dashboards.prometheus import Prometheus
 from support.groups import Group, holding, probe_workers, workers
 from support.kube import PODS, Kube
 from support.node import frozen, kill_container
+from support.quick_rules import firing
 from support.space import Space
 from support.wait import eventually
 from taskgroup.api.names import WORKER_CONTAINER
 
 REDIS = "app.kubernetes.io/component=redis"
 _LOOK_SECONDS = 0.5
-_DEADLINE_SECONDS = 15
+_DEADLINE_SECONDS = 40
+_NEARLY_FULL = 1.1
+_ONCE_MORE = {"limit": 1, "backoff": {"initialSeconds": 3, "jitter": 0}}
+_ENDS = {
+    "invoices": "Complete",
+    "thumbnails": "Failed",
+    "orders": "Failed",
+    "documents": "Failed",
+    "newsletters": "Complete",
+}
 _WRITTEN_SECONDS = 2
 """A status is written a moment before the metrics tell it."""
 
@@ -48,10 +59,12 @@ class Story:
         # An object's times have no fractions.
         self.start = time.time() - 1
         self._open()
+        self._late_and_stalled()
         self._suspend_one()
         self._more_workers()
         self._kill_a_worker()
         self._redis_hangs()
+        self._redis_is_nearly_full()
         self._fewer_workers()
         self._until_settled()
         self.end = time.time()
@@ -89,6 +102,13 @@ class Story:
         self._create("orders", activeDeadlineSeconds=_DEADLINE_SECONDS, **holding(20))
         self._create("invoices", **_work(150, "shop.bill"))
 
+    def _late_and_stalled(self) -> None:
+        """Two items end, so that somebody can tell that the others will not in time."""
+        orders = self.groups["orders"]
+        orders.until_run(2)
+        orders.let_end(2)
+        self.until_seen(firing("TaskGroupDeadlineAtRisk", taskgroup="orders"))
+
     def _suspend_one(self) -> None:
         archive = self._create("archive", **holding(30))
         archive.let_end(8)
@@ -97,6 +117,8 @@ class Story:
         archive.open_gate()
         archive.until(lambda seen: seen["state"] == "Suspended" and not seen["active"])
         self._create("thumbnails", **_work(160, "shop.resize"))
+        self._create("documents", **_documents())
+        self._create("newsletters", **_work(60, "shop.send"), rateLimit="4/s", retryPolicy=_ONCE_MORE)
 
     def _more_workers(self) -> None:
         self.groups["catalogue"].change(workers={"maxReplicas": 3})
@@ -121,9 +143,21 @@ class Story:
                 "redis_up == 0",
                 "count_over_time((taskgroup_redis_servers_unreachable > 0)[1m:1s]) > 5",
                 f"{away} == 0",
+                firing("TaskGroupBrokerUnreachable", taskgroup="catalogue"),
+                firing("TaskGroupRedisUnreachable"),
             )
         back = self.of("taskgroup_condition", "catalogue", condition="BackendReachable", reason="Reachable")
         self.until_seen("redis_up == 1", "taskgroup_redis_servers_unreachable == 0", f"{back} == 1")
+
+    def _redis_is_nearly_full(self) -> None:
+        """Its limit comes down to little more than what it uses."""
+        redis = self.space.redis
+        before = redis.config_get("maxmemory")["maxmemory"]
+        redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] * _NEARLY_FULL))
+        try:
+            self.until_seen(firing("TaskGroupRedisMemoryHigh"))
+        finally:
+            redis.config_set("maxmemory", str(before))
 
     def _fewer_workers(self) -> None:
         exports = self._create("exports", **holding(8, concurrency=1, maxReplicas=3))
@@ -134,7 +168,7 @@ class Story:
         exports.until_finished()
 
     def _until_settled(self) -> None:
-        for name, state in {"invoices": "Complete", "thumbnails": "Failed", "orders": "Failed"}.items():
+        for name, state in _ENDS.items():
             self.groups[name].until_finished(state)
             self.groups[name].until_no_workers()
         self.until_seen(
@@ -150,6 +184,17 @@ def _work(count: int, task: str) -> dict[str, object]:
         "template": {"task": task, "args": ["$(item)"]},
         "workers": probe_workers(app="shop", concurrency=4),
     }
+
+
+def _documents() -> dict[str, object]:
+    """Chains with something before them, after them, and in place of what fails then."""
+    work = _work(60, "shop.bill")
+    steps = [{"task": "shop.bill", "args": ["$(item)"]}, {"task": "shop.bill"}, {"task": "shop.bill"}]
+    work["template"] = {"chain": steps}
+    work["before"] = {"task": "shop.bill", "args": [3]}
+    work["callback"] = {"task": "shop.bind", "args": [9]}
+    work["onFailure"] = {"task": "shop.bill", "args": [3], "options": {"immutable": True}}
+    return work
 
 
 def keep(folder: Path, story: Story) -> None:

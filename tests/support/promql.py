@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 _OPERATORS = {"and", "or", "unless", "offset", "sum", "max", "min", "avg", "count", "group"}
-_FUNCTIONS = {"rate", "increase", "absent", "time", "last_over_time", "min_over_time"}
+_FUNCTIONS = {"rate", "increase", "delta", "absent", "time", "last_over_time", "min_over_time"}
 _NAME = r"[a-zA-Z_][a-zA-Z0-9_:]*"
 _SELECTOR = re.compile(rf"({_NAME})\s*(\{{[^}}]*\}})?")
 _MATCHER = re.compile(rf'({_NAME})\s*((?:=~|!~|!=|=)\s*"[^"]*")')

@@ -7,12 +7,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from pyroaring import FrozenBitMap
 
-from support.builders import NOW, finished, ledger, look, queue, running, view
+from support.builders import NOW, chain_spec, finished, ledger, look, queue, running, spec, view
 from taskgroup.core.groups.figures import GroupFigures, figures_of
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.indexes import full
 from taskgroup.core.meta import Meta
+from taskgroup.core.units import unit_of, units_of
 from taskgroup.loops.metrics import Move
 from taskgroup.serve.metrics.group_entry import MAX_REASONS
 from taskgroup.serve.metrics.group_series import IDLE_SECONDS, GroupSeries
@@ -90,6 +92,37 @@ def test_a_group_shows_the_counts_of_its_status(series: GroupSeries) -> None:
     assert value(series, "completion_timestamp_seconds") is None
 
 
+def test_what_runs_once_for_the_group_has_a_series_with_its_state(series: GroupSeries) -> None:
+    series.show(meta("squares"), replace(going(), stages=(("before", "Succeeded"), ("callback", "Pending"))))
+
+    assert value(series, "stage", stage="before", state="Succeeded") == 1
+    assert value(series, "stage", stage="callback", state="Pending") == 1
+    assert len(scraped(series)["taskgroup_stage"]) == 2
+
+
+def test_a_group_of_chains_shows_how_many_items_are_past_each_step_but_the_last(series: GroupSeries) -> None:
+    passed = units_of(full(7), 1) | FrozenBitMap(unit_of(index, 1) for index in (0, 3))
+    books = replace(ledger(10, dispatched=8), steps=3, passed=passed)
+    series.show(meta("squares"), figures(running(chain_spec(3), ledger=books, queue=queue(4, 1), view=view(2))))
+
+    assert value(series, "items_past_step", step="0") == 7
+    assert value(series, "items_past_step", step="1") == 2
+    assert len(scraped(series)["taskgroup_items_past_step"]) == 2
+
+    series.show(meta("squares"), going())
+    assert "taskgroup_items_past_step" not in scraped(series), "its items are no chains"
+
+
+@pytest.mark.parametrize(("limit", "shown"), [("4/s", 4), ("90/m", 1.5), ("9/h", 0.0025), (None, None)])
+def test_the_rate_limit_is_shown_in_starts_a_second(
+    series: GroupSeries, limit: str | None, shown: float | None
+) -> None:
+    seen = running(spec(rateLimit=limit), ledger=ledger(10, dispatched=8), queue=queue(4, 1), view=view(2))
+    series.show(meta("squares"), figures(seen))
+
+    assert value(series, "rate_limit_per_second") == shown
+
+
 def test_what_was_moved_and_how_long_it_took_is_counted(series: GroupSeries) -> None:
     series.show(meta("squares"), going())
     series.moved(meta("squares"), Move.DISPATCHED, 8)
@@ -151,7 +184,7 @@ def test_more_groups_than_have_room_are_added_up(series: GroupSeries) -> None:
     assert value(series, "items", "other", state="active") == 10
     assert value(series, "queued_items", "other") == 8
     assert value(series, "state", "other", state="Running") is None
-    assert series.count == 2
+    assert (series.count, series.hidden_count) == (2, 2)
 
 
 def test_a_busy_group_takes_the_series_of_an_idle_or_ended_one(series: GroupSeries, clock: Time) -> None:

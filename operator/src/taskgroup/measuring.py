@@ -53,6 +53,7 @@ def measure_leader(metrics: Recorder, client: Cluster, connections: Connections,
     readings = metrics.readings
     readings.add_labelled(names.GROUPS, metrics.census.counts)
     readings.add(names.SHOWN, lambda: metrics.groups.count)
+    readings.add(names.HIDDEN, lambda: metrics.groups.hidden_count)
     readings.add(names.LEDGER_UNSAVED, metrics.unsaved_seconds)
     readings.add(names.BUDGET_WAITING, lambda: budget.waiting)
     readings.add(names.BUDGET_DELAYED, lambda: budget.delayed)

@@ -5,7 +5,7 @@
 
 import time
 
-from celery import Celery
+from celery import Celery, Task
 
 app = Celery("shop")
 _SECONDS = 0.06
@@ -36,3 +36,18 @@ def resize(number: int) -> int:
     if number % 14 == 13:
         raise ValueError("the picture is cut off")
     return number
+
+
+@app.task(name="shop.send", bind=True)
+def send(self: Task, number: int) -> int:
+    """As `bill`; the first attempt at some fails."""
+    bill.run(number)
+    if number % 5 == 4 and "~" not in self.request.id:
+        raise ConnectionError("the mail server is busy")
+    return number
+
+
+@app.task(name="shop.bind")
+def bind(*_: object) -> None:
+    """There is no paper."""
+    raise FileNotFoundError("there is no paper")

@@ -32,6 +32,12 @@ def read_rate(text: str) -> Rate:
     return Rate(batch, window / steps + max(_MARGIN_SECONDS, _RESERVE_SECONDS / steps))
 
 
+def per_second(text: str) -> float:
+    """The limit as somebody has written it, without what is held back of it."""
+    count, _, unit = text.partition("/")
+    return int(count) / _UNITS[unit]
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What the books know of the last token."""

@@ -13,8 +13,11 @@ from taskgroup.api.status import Condition, TaskGroupStatus
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import deadline_in
 from taskgroup.core.groups.plan import Plan
+from taskgroup.core.groups.stage_progress import written_stages
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import seconds
+from taskgroup.core.tokens import per_second
+from taskgroup.core.units import counts_by_step
 
 WATCHED_CONDITIONS = (
     ConditionType.READY,
@@ -69,6 +72,12 @@ class GroupFigures:
     slots: int = 0
     trouble: str = ""
     """Reason of what keeps workers from running."""
+    stages: tuple[tuple[str, str], ...] = ()
+    """What runs once for the group, each with its state."""
+    passed: tuple[int, ...] = ()
+    """Of a group with chains: how many items have each of their steps but the last one behind them."""
+    rate_limit: float | None = None
+    """Starts in a second that spec.rateLimit allows; None without one, and after the end."""
 
     @property
     def lost(self) -> int:
@@ -79,7 +88,8 @@ class GroupFigures:
 def figures_of(seen: Observed, plan: Plan, oldest: float, now: float) -> GroupFigures:
     """The figures of a look whose status was written; `oldest` see GroupFigures."""
     queue, view, ledger, carried = seen.queue, seen.view, plan.ledger, plan.carried
-    left = deadline_in(ledger, seen.spec, now) if seen.spec and not plan.status.completion_time else None
+    spec = None if plan.status.completion_time else seen.spec
+    left = deadline_in(ledger, spec, now) if spec else None
     is_told = plan.status.estimated_completion_time is not None
     return GroupFigures(
         **_shown(plan.status),
@@ -94,6 +104,8 @@ def figures_of(seen: Observed, plan: Plan, oldest: float, now: float) -> GroupFi
         wanted=view.wanted if view else 0,
         slots=view.slots if view else 0,
         trouble=view.trouble.reason if view and view.trouble else "",
+        passed=counts_by_step(ledger.passed, ledger.steps - 1),
+        rate_limit=per_second(spec.rate_limit) if spec and spec.rate_limit else None,
     )
 
 
@@ -105,6 +117,7 @@ def _shown(status: TaskGroupStatus) -> dict[str, Any]:
         "conditions": tuple(map(_condition, filter(_is_watched, status.conditions or ()))),
         "start": seconds(status.start_time) if status.start_time else None,
         "completion": seconds(status.completion_time) if status.completion_time else None,
+        "stages": tuple((str(stage), str(one.state)) for stage, one in written_stages(status).items()),
         **{name: getattr(status, name) or 0 for name in _COUNTS},
         **({"present": workers.replicas, "ready": workers.ready, "busy": workers.busy} if workers else {}),
     }

@@ -63,15 +63,20 @@ def gauges(figures: GroupFigures) -> Iterator[Value]:
     """What a group's own series show, besides what can be added up."""
     yield (names.STATE, (figures.state,)), 1
     yield from map(_condition, figures.conditions)
-    times = (
+    given = (
         (names.START, figures.start),
         (names.COMPLETION, figures.completion),
         (names.DEADLINE, figures.deadline),
         (names.ESTIMATE, figures.estimate),
+        (names.RATE_LIMIT, figures.rate_limit),
     )
-    for metric, time in times:
-        if time:
-            yield (metric, ()), float(time)
+    for metric, value in given:
+        if value:
+            yield (metric, ()), float(value)
+    for stage, state in figures.stages:
+        yield (names.STAGE, (stage, state)), 1
+    for step, count in enumerate(figures.passed):
+        yield (names.STEPS_PASSED, (str(step),)), count
     yield (names.OLDEST, ()), figures.oldest
     if figures.trouble:
         yield (names.WORKER_TROUBLE, (figures.trouble,)), 1

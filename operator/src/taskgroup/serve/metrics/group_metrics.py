@@ -41,6 +41,14 @@ ESTIMATE = _gauge(
     "When the last item ends if items go on ending as fast as in the last minute; absent when nobody can tell.",
 )
 
+STAGE = _gauge(
+    "stage",
+    "1 for the state of what runs once for the group: the stage is before, callback or onFailure; the state Pending,"
+    " Running, Succeeded, Failed or Cancelled.",
+    "stage",
+    "state",
+)
+
 # Items
 
 ITEMS = _gauge(
@@ -58,6 +66,15 @@ FAILURES = _counter(
     "item_failures_total",
     "Failed items by exception class, or Lost, Expired, Revoked; at most 10 classes of a group, the rest is `other`.",
     "reason",
+)
+STEPS_PASSED = _gauge(
+    "items_past_step",
+    "Items of which this step of their chain has succeeded; steps count from 0, and the last one is left out, as its"
+    " success is the item's.",
+    "step",
+)
+RATE_LIMIT = _gauge(
+    "rate_limit_per_second", "Starts in a second that spec.rateLimit allows; absent without one and after the end."
 )
 RATE = _gauge("items_ended_per_second", "Items that ended in a second, over the last minute.")
 QUEUED = _gauge("queued_items", "Messages in the group's queue that no worker has taken.")

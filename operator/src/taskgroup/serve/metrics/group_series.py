@@ -49,6 +49,11 @@ class GroupSeries(Collector):
         """How many groups have series of their own."""
         return len(self._shown)
 
+    @property
+    def hidden_count(self) -> int:
+        """How many are a part of `other`."""
+        return len(self._hidden)
+
     # What the loops tell
 
     def show(self, meta: Meta, figures: GroupFigures) -> None:

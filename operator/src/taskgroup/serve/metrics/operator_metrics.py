@@ -10,6 +10,10 @@ _LOOPS = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 GROUPS = gauge("groups", "TaskGroups by state.", "namespace", "state")
 FINISHED = counter("groups_finished_total", "TaskGroups that ended as Complete or Failed.", "namespace", "outcome")
 SHOWN = gauge("groups_with_series", "TaskGroups that have series of their own.")
+HIDDEN = gauge(
+    "groups_without_series",
+    "TaskGroups that are added up as `other`, as there are more than metrics.maxGroups; no alert looks at them.",
+)
 
 # Dispatch, results, ledgers
 
