@@ -115,6 +115,7 @@ cluster-check: cluster-up ## try on the running cluster what the tests take for 
 
 images: product-images ## build the images and load them into the local cluster when it runs
 	@$(CLUSTER) image localhost/postgres:15 tests/cluster/images/postgres
+	@$(CLUSTER) image localhost/redis-exporter:1 tests/cluster/images/redis-exporter
 	@for directory in $(wildcard tests/images/*/); do \
 		$(CLUSTER) image localhost/test-$$(basename $$directory):dev $$directory tests/images/Dockerfile; done
 

@@ -6,7 +6,7 @@ Prometheus runs, because Debian's knows no Kubernetes.
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,12 +38,19 @@ class Target:
 
 @contextmanager
 def prometheus_server(
-    folder: Path, targets: Sequence[Target] = (), port: int = 0, rules: Sequence[Path] = ()
+    folder: Path,
+    targets: Sequence[Target] = (),
+    port: int = 0,
+    rules: Sequence[Path] = (),
+    jobs: Sequence[Mapping[str, object]] = (),
 ) -> Iterator[Prometheus]:
-    """The server, ready; its data is kept in the folder. Without targets it only answers from data that is there."""
+    """The server, ready; its data is kept in the folder. Without targets it only answers from data that is there.
+
+    `jobs` are configurations of scrapes that need more than an address.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_targets(folder, targets)
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(_configuration(folder, rules)))
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(_configuration(folder, rules, jobs)))
     server = Prometheus(f"http://127.0.0.1:{port or free_port()}")
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(_command(folder, server), stdout=log, stderr=subprocess.STDOUT)
@@ -63,12 +70,12 @@ def write_targets(folder: Path, targets: Sequence[Target]) -> None:
     new.replace(folder / "targets.json")
 
 
-def _configuration(folder: Path, rules: Sequence[Path]) -> dict[str, object]:
+def _configuration(folder: Path, rules: Sequence[Path], jobs: Sequence[Mapping[str, object]]) -> dict[str, object]:
     found = [{"files": [str((folder / "targets.json").resolve())]}]
     job = {"job_name": "chart", "honor_labels": True, "file_sd_configs": found}
     interval = {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_SECONDS}s"}
     every = {**interval, "evaluation_interval": interval["scrape_interval"]}
-    return {"global": every, "scrape_configs": [job], "rule_files": [str(path.resolve()) for path in rules]}
+    return {"global": every, "scrape_configs": [job, *jobs], "rule_files": [str(path.resolve()) for path in rules]}
 
 
 def _command(folder: Path, server: Prometheus) -> list[str]:

@@ -141,9 +141,12 @@ class Applier:
         return left if left > 0 else self._budget.wait(_ledger_of(meta), now)
 
     async def _forget(self, seen: Observed, memory: Memory) -> None:
-        """Values that nobody wants go once they are counted for good."""
+        """Values that nobody wants go once they are counted for good.
+
+        Not while the servers do not answer: the status, which comes later, has to say that.
+        """
         record, link = memory.record, memory.intake.link
-        if not record.forget or link is None:
+        if not record.forget or link is None or seen.queue is None or seen.backend_trouble is not None:
             return
         attempts = record.ledger.attempts
         ids = [newest_id(seen.meta.uid, unit, attempts) for unit in record.forget]
