@@ -46,6 +46,7 @@ MAYBE_ZERO = {
     ("operator", "What waits for a turn", "C"): "these few groups write less than writesPerSecond",
     ("taskgroup", "Items that went wrong on the way", "A"): "nothing is sent again unless a message is lost",
     ("taskgroup", "Items that went wrong on the way", "B"): "no message is lost unless Redis hangs at that very moment",
+    ("taskgroup", "Items that went wrong on the way", "C"): "no loss is counted when Redis is slow as the worker dies",
     ("taskgroup", "Items that went wrong on the way", "E"): "no worker needs to give up as long as Redis comes back",
     ("workers", "Idle pod hours", "A"): "it looks once a minute, and the story is short",
 }

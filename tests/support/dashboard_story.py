@@ -114,6 +114,7 @@ class Story:
         archive.let_end(8)
         archive.until_run(10)
         archive.change(suspend=True)
+        archive.until(lambda seen: seen["state"] == "Suspended")
         archive.open_gate()
         archive.until(lambda seen: seen["state"] == "Suspended" and not seen["active"])
         self._create("thumbnails", **_work(160, "shop.resize"))
@@ -130,7 +131,6 @@ class Story:
         kill_container(catalogue.kube.kubeconfig, catalogue.pods()[0], WORKER_CONTAINER)
         self.until_seen(
             f"{self.of('taskgroup_worker_restarts_total', 'catalogue')} == 1",
-            f"{self.of('taskgroup_item_losses_total', 'catalogue')} > 0",
             f"{self.of('taskgroup_workers_ready', 'catalogue')} == 3",
         )
 
