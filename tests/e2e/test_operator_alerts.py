@@ -38,7 +38,7 @@ def until_seen(prometheus: Prometheus, expression: str) -> None:
 
 def test_an_operator_that_may_not_lead_is_told(system: Kube, prometheus: Prometheus) -> None:
     """Somebody else holds the Lease: it gives up, and its next process stands by."""
-    assert not prometheus.at(firing("TaskGroupOperatorWithoutLeader"), time.time())
+    until_seen(prometheus, f"absent({firing('TaskGroupOperatorWithoutLeader')})")
     system.patch("lease", OPERATOR, {"spec": {"holderIdentity": "somebody-else"}})
     try:
         until_seen(prometheus, firing("TaskGroupOperatorWithoutLeader", namespace=system.namespace))
@@ -49,7 +49,8 @@ def test_an_operator_that_may_not_lead_is_told(system: Kube, prometheus: Prometh
 
 
 def test_an_operator_that_is_gone_is_told(system: Kube, prometheus: Prometheus) -> None:
-    assert not prometheus.at(firing("TaskGroupOperatorDown"), time.time())
+    """It was told before Prometheus had first seen one, too."""
+    until_seen(prometheus, f"absent({firing('TaskGroupOperatorDown')})")
     system.run("scale", f"deployment/{OPERATOR}", "--replicas=0")
     try:
         until_seen(prometheus, firing("TaskGroupOperatorDown", namespace=system.namespace))
