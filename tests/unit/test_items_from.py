@@ -1,5 +1,7 @@
 """Items from outside: when a pod is started for them, what it is made of, and what is told while they are not known."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -157,6 +159,11 @@ def test_another_source_is_told_from_this_one() -> None:
 
     assert source_of(ItemsFrom.model_validate(one)) == source_of(ItemsFrom.model_validate(one))
     assert source_of(ItemsFrom.model_validate(one)) != source_of(ItemsFrom.model_validate(other))
+
+
+def test_the_operator_does_not_load_the_client_of_s3() -> None:
+    text = "import sys, taskgroup.command_line; sys.exit('obstore' in sys.modules)"
+    subprocess.run([sys.executable, "-c", text], check=True)
 
 
 def pod_in(status: dict[str, Any], age: float = PATIENCE_SECONDS) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from taskgroup.sources.formats import UnreadableError
-from taskgroup.sources.s3 import S3Place, opened_object
+from taskgroup.sources.places import S3Place
 
 _SECONDS = 60.0
 """Longest silence of a server."""
@@ -81,6 +81,9 @@ def opened(place: str | S3Place, authority: str | None = None) -> Iterator[Diges
 @contextmanager
 def _source(place: str | S3Place, authority: str | None) -> Iterator[Source]:
     if isinstance(place, S3Place):
+        # Everybody who can read a source loads this module, the operator as well: the client alone takes 5 MB.
+        from taskgroup.sources.s3 import opened_object
+
         with opened_object(place, _SECONDS, authority) as source:
             yield source
     elif place.startswith(("http://", "https://")):

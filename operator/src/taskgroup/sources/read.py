@@ -19,7 +19,7 @@ from taskgroup.api.spec import MAX_COUNT
 from taskgroup.core.items.handover import HEAD, MAX_BYTES, Head, Pieces
 from taskgroup.sources.formats import UnreadableError, format_of, items_in
 from taskgroup.sources.opening import opened, unpacked
-from taskgroup.sources.s3 import S3Place
+from taskgroup.sources.places import S3Place
 
 REQUEST = "TASKGROUP_ITEMS"
 """Variable with the request, as JSON."""

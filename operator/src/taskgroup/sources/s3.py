@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import S3Store
 
 from taskgroup.sources.formats import UnreadableError
+from taskgroup.sources.places import S3Place
 
 _PART = 256 * 1024
 """Bytes that are asked for at once."""
@@ -27,16 +27,6 @@ _SENTENCES = {
     "InvalidAccessKeyId": "The S3 server does not know AWS_ACCESS_KEY_ID.",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY does not belong to AWS_ACCESS_KEY_ID, as the S3 server says.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class S3Place:
-    """Which object of which server."""
-
-    endpoint: str
-    bucket: str
-    key: str
-    region: str
 
 
 class _Stream:
