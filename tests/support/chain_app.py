@@ -45,6 +45,13 @@ def describe(self: Task, *args: Any) -> dict[str, Any]:
     return {"args": list(args), "id": self.request.id, "parent": self.request.parent_id}
 
 
+@app.task(name="chains.when", bind=True)
+def when(self: Task, before: list[Any] | None = None) -> list[Any]:
+    """Return what was given, and when this is run with which ETA."""
+    _note(self)
+    return [*(before or []), {"time": time.time(), "eta": self.request.eta}]
+
+
 @app.task(name="chains.give", bind=True)
 def give(self: Task, kind: str) -> Any:
     """Return one of VALUES."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from taskgroup.loops.clock import SystemClock
 
 UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
 Change = Callable[..., None]
+Restart = Callable[[], Awaitable[None]]
 
 
 class LiveGroup:
@@ -37,12 +38,15 @@ class LiveGroup:
         runs: Path,
         change: Change,
         started: list[CeleryWorker],
+        restart: Restart,
     ) -> None:
         self._store = store
         self.workers = workers
         self._runs = runs
         self.change = change
         """Gives the spec these fields."""
+        self.restart = restart
+        """Ends the operator, and starts another one."""
         self._started = started
 
     @property
@@ -87,6 +91,25 @@ class LiveGroup:
         await eventually_async(check, state=self.state)
 
 
+class _Life:
+    """One operator: its two loops, until it is told to end."""
+
+    def __init__(self, operator: Operator, body: dict[str, Any]) -> None:
+        self.meeting = operator.meeting
+        self._is_over = asyncio.Event()
+        self._loops = [
+            asyncio.create_task(operator.groups.run(body, self._is_over.is_set)),
+            asyncio.create_task(operator.pools.run(UID, self._is_over.is_set)),
+        ]
+
+    async def end(self) -> None:
+        """The loops end by themselves: redis-py may lose a cancellation (see Sweeper.run)."""
+        self._is_over.set()
+        self.meeting.group.wake()
+        self.meeting.pool.wake()
+        await asyncio.gather(*self._loops)
+
+
 @asynccontextmanager
 async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, version: str) -> AsyncIterator[LiveGroup]:
     """The group's and its pool's loops run until the block ends."""
@@ -116,24 +139,26 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
     def change(**fields: Any) -> None:
         metadata["generation"] += 1
         body["spec"] = body["spec"] | fields
-        operator.meeting.group.wake()
+        life.meeting.group.wake()
 
-    workers = LocalWorkers(start, lambda: operator.meeting.change_workers())
-    operator = Operator(UID, store, workers, SystemClock(), open_redis, read_url)
-    is_over = asyncio.Event()
-    loops = [
-        asyncio.create_task(operator.groups.run(body, is_over.is_set)),
-        asyncio.create_task(operator.pools.run(UID, is_over.is_set)),
-    ]
+    def begin() -> _Life:
+        metadata["resourceVersion"] = store.version
+        body["status"] = store.status.dump()
+        return _Life(Operator(UID, store, workers, SystemClock(), open_redis, read_url), body)
+
+    workers = LocalWorkers(start, lambda: life.meeting.change_workers())
+    life = begin()
+
+    async def restart() -> None:
+        nonlocal life
+        await life.end()
+        life = begin()
+
     kubelet = asyncio.create_task(workers.kubelet())
     try:
-        yield LiveGroup(store, workers, runs, change, started)
+        yield LiveGroup(store, workers, runs, change, started, restart)
     finally:
-        # They end by themselves: redis-py may lose a cancellation (see Sweeper.run).
-        is_over.set()
-        operator.meeting.group.wake()
-        operator.meeting.pool.wake()
-        await asyncio.gather(*loops)
+        await life.end()
         kubelet.cancel()
         with suppress(asyncio.CancelledError):
             await kubelet

@@ -6,6 +6,17 @@ from hypothesis import strategies as st
 
 from support.builders import chain_spec, chunk_spec, spec
 from taskgroup.api.policies import Backoff, RetryAction, RetryPolicy, RetryRule, SuccessPolicy
+from taskgroup.api.spec import TaskGroupSpec
+
+
+def with_countdown(wanted: TaskGroupSpec, number: int) -> TaskGroupSpec:
+    """The same whose items end with a task that waits so many seconds."""
+    dumped = wanted.dump()
+    template = dumped["template"]
+    last = template["chain"][-1] if "chain" in template else template
+    last["options"] = {"countdownSeconds": number}
+    return TaskGroupSpec.model_validate(dumped)
+
 
 CALLBACK = {"task": "shop.gather"}
 _workers: st.SearchStrategy[dict[str, int]] = st.builds(
@@ -51,6 +62,18 @@ retried_specs = st.builds(
     retry_policy=retry_policies,
     success_when=st.none() | st.just("index % 5 != 3"),
 )
+late_specs = st.builds(
+    with_countdown,
+    specs | retried_specs,
+    st.sampled_from([1, 20]),
+)
+"""Their items' last task is not sent before its time."""
+paced_specs = st.builds(
+    lambda wanted, limit: wanted.model_copy(update={"rate_limit": limit}),
+    specs | retried_specs | late_specs,
+    st.sampled_from(["1/s", "9/s", "60/m"]),
+)
+"""Their items are sent one by one, or few at once."""
 lenient_specs = st.builds(
     lambda wanted, **fields: wanted.model_copy(update=fields),
     specs | retried_specs,

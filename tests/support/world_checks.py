@@ -9,6 +9,7 @@ from taskgroup.core.groups.plan import Again, Dispatch, MarkMissing, Plan, Redis
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import STAGE_UNITS
+from taskgroup.core.status.conditions import seconds
 from taskgroup.core.status.phase import phase_of
 from taskgroup.core.units import items_of
 
@@ -23,6 +24,7 @@ def check_plan(world: "World", plan: Plan) -> None:
     """The figures add up, the status is young, and nothing is missing that is there."""
     world.actions.extend(plan.actions)
     _check_missing(world, plan)
+    _check_early(world, plan)
     status, memory = plan.status, world.operator.following.memory
     parts = (status.pending, status.active, status.retrying, status.succeeded, status.failed, status.cancelled)
     if sum(part or 0 for part in parts) != (status.total or 0):
@@ -52,6 +54,18 @@ def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
     if gone := counted - ledger.ended:
         world.flaws.append(f"{set(gone)} had been counted")
     counted |= ledger.succeeded | ledger.failed
+
+
+def _check_early(world: "World", plan: Plan) -> None:
+    """The first task of an item is not sent before its countdown, which begins with the group, is over."""
+    start = world.status.start_time
+    for action in plan.actions:
+        sent = action.indexes if isinstance(action, Dispatch) else NONE
+        sent = action.units if isinstance(action, Redispatch) else sent
+        for unit in items_of(sent - STAGE_UNITS) & sent:
+            wait = world.work.leaf(unit).options.countdown_seconds
+            if wait and (start is None or world.now < seconds(start) + wait):
+                world.flaws.append(f"{unit} is sent too early")
 
 
 def _check_missing(world: "World", plan: Plan) -> None:
