@@ -55,8 +55,9 @@ clean: cluster-down ## stop the clusters and remove what was made in this folder
 ##### Stages of the tests
 
 .PHONY: build lint types generate verify unit component long e2e
-build: ## build the local cluster's binaries (minutes the first time)
+build: ## build the local cluster's binaries, and the S3 server of the tests (minutes the first time)
 	@$(CLUSTER) build
+	@tests/s3/server.sh > /dev/null
 
 lint: setup build ## ruff, shellcheck, import layers, helm lint, Grafana's linter of dashboards
 	@$(CLUSTER) need shellcheck=shellcheck
