@@ -236,3 +236,20 @@ def test_an_erased_state_is_said_and_nothing_is_tried_each_second() -> None:
     assert (plan.actions, plan.save, plan.ledger.attempts) == ((), False, {})
     assert plan.wake_after == seen.resync_seconds
     assert said(plan.status, ConditionType.CONFIGURATION_VALID) == ("False", Reason.STATE_ERASED)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [({"cancel": True}, Reason.CANCELLED), ({"activeDeadlineSeconds": 60}, Reason.DEADLINE_EXCEEDED)],
+)
+def test_a_group_whose_state_was_erased_can_be_ended(fields: dict[str, Any], reason: str) -> None:
+    books = ledger(10, dispatched=4, succeeded=indexes(0), running_since=NOW - 100)
+    erased = queue(4, 2, nonce=TOMBSTONE)
+
+    decision = look(running(spec(**fields), books, queue=erased))
+    assert said(decision.status, ConditionType.FAILURE_TARGET) == ("True", reason)
+    assert decision.actions == (), "the broker would refuse every one"
+    end = look(after(running(spec(**fields), books, queue=erased), decision, queue=erased))
+
+    assert (end.status.state, end.status.succeeded, end.status.cancelled) == ("Failed", 1, 9)
+    assert end.actions == ()

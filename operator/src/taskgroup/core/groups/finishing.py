@@ -104,7 +104,7 @@ def reconcile_finished(seen: Observed, now: float) -> Plan:
 
 def withdraw_all(seen: Observed) -> tuple[Action, ...]:
     """Nothing is left on the queue, or in the hands of workers."""
-    if seen.queue is None or seen.state is None or not seen.queue.messages:
+    if seen.queue is None or seen.state is None or seen.state.deleted or not seen.queue.messages:
         return ()
     return (Withdraw(running=True, reason="The group has ended."),)
 

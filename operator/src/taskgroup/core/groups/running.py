@@ -17,7 +17,7 @@ from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches
 from taskgroup.core.groups.finishing import decide
 from taskgroup.core.groups.observed import GroupState, Observed
-from taskgroup.core.groups.outcome import deadline_in, judge
+from taskgroup.core.groups.outcome import cut_short, deadline_in, judge
 from taskgroup.core.groups.pace import Pace, later
 from taskgroup.core.groups.plan import Event, Open, Plan, Renew, Retry
 from taskgroup.core.groups.planning import FOLLOW_SECONDS, TROUBLE_SECONDS, plan_for
@@ -88,11 +88,14 @@ def _clocked(ledger: Ledger, seen: Observed, spec: TaskGroupSpec, now: float) ->
 
 
 def _erased(context: Context) -> Plan:
-    """An operator has cleaned up after this group as after a deleted one: only a new object can go on."""
+    """An operator has cleaned up after this group as after a deleted one: it can end, but not go on."""
+    verdict = cut_short(context.ledger, context.spec, context.now)
+    if verdict is not None:
+        return decide(context.seen, _shown(context), verdict, context.now)
     trouble = Trouble(
         Reason.STATE_ERASED,
         "The broker remembers that this TaskGroup was deleted, and runs nothing of it for a day:"
-        " create a new TaskGroup under another name.",
+        " create a new TaskGroup under another name, and end this one with spec.cancel.",
     )
     shown = replace(_shown(context), configuration=trouble, needs_workers=False)
     return plan_for(context.seen, shown, context.now, counted=_counted(context))
