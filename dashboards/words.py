@@ -24,7 +24,7 @@ ITEM_COLORS = {
     "pending": "gray",
 }
 """In the order in which areas lie upon each other: what has ended below, what is left above."""
-LEFT = "pending|active|retrying"
+LEFT = "active|retrying|pending"
 """States of items that have not ended."""
 NOT_ENDED = "|".join((State.PENDING, State.RUNNING, State.SUSPENDED))
 WORKER_COLORS = {"wanted": "gray", "present": "yellow", "ready": "green", "busy": "blue"}

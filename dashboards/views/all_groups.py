@@ -19,6 +19,7 @@ from taskgroup.serve.metrics.group_metrics import (
     ITEMS,
     OLDEST,
     RATE,
+    STAGE,
     START,
     STATE,
     WORKER_TROUBLE,
@@ -123,7 +124,7 @@ def _over_time() -> tuple[PanelBuilder, ...]:
             "Items left, by state",
             "Pending items wait for room in the queue, active ones are in the queue or run, retrying ones failed and"
             " run again later. Active at 0 with pending above: nothing is dispatched; look at the dashboard Operator.",
-            (Query(total(select(ITEMS, NAMESPACES, of_states(LEFT)), "state"), "{{state}}"),),
+            tuple(Query(total(select(ITEMS, NAMESPACES, of_state(state))), state) for state in LEFT.split("|")),
             Look(colors=ITEM_COLORS, lowest=0),
             stacked=True,
         ),
@@ -215,6 +216,9 @@ def _running() -> PanelBuilder:
     )
 
 
+_FAILED_STAGE = 'stage=~"before|callback", state="Failed"'
+
+
 def _failed_groups() -> PanelBuilder:
     failed = newest(STATE, NAMESPACES, NAMED, of_state(State.FAILED))
     again = select(STATE, NAMESPACES, NAMED, f'state!="{State.FAILED}"')
@@ -225,12 +229,13 @@ def _failed_groups() -> PanelBuilder:
 
     return group_table(
         "Groups that failed",
-        "TaskGroups that ended as Failed in the time shown, the last ones first. Open one for the reasons; `kubectl"
-        " describe tg` says which items.",
+        "TaskGroups that ended as Failed in the time shown, the last ones first. Beside items: its before or callback"
+        " failed. Open one for the reasons; `kubectl describe tg` says which items.",
         (
             Column("Items failed", of_failed(_at_last(ITEMS, of_state("failed"))), limits=((1, "red"),)),
             Column("Items succeeded", of_failed(_at_last(ITEMS, of_state("succeeded")))),
             Column("Items cancelled", of_failed(_at_last(ITEMS, of_state("cancelled")))),
+            Column("Beside items", of_failed(_at_last(STAGE, _FAILED_STAGE, by=("stage",))), labels=("stage",)),
             Column("Ended", of_failed(f"{_at_last(COMPLETION)} * 1000"), "dateTimeAsIso"),
             Column("Took", of_failed(f"{_at_last(COMPLETION)} - {_at_last(START)}"), "dthms"),
         ),

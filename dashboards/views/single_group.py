@@ -150,6 +150,11 @@ def _progress() -> tuple[PanelBuilder, ...]:
             (Query(of_group_at_last(FAILURES, by=("reason",)), "{{reason}}"),),
             Look(unit=COUNT, base="red", nothing="no item has failed"),
         ),
+    )
+
+
+def _around_items() -> tuple[PanelBuilder, ...]:
+    return (
         graph(
             "Steps of chains",
             "Items that have each step of their chain behind them; steps count from 0. Two lines far apart: items wait"
@@ -158,7 +163,7 @@ def _progress() -> tuple[PanelBuilder, ...]:
                 Query(highest(select(STEPS_PASSED, *OF_GROUP), "step"), "past step {{step}}"),
                 Query(f"{of_group(ITEMS, of_state('succeeded'))} and {of_group(STEPS_PASSED)}", "past the last one"),
             ),
-            Look(colors={"past the last one": "green"}, lowest=0, nothing="the items are no chains"),
+            Look(colors={"past the last one": "text"}, lowest=0, nothing="the items are no chains"),
         ),
         stages(),
     )
@@ -226,6 +231,7 @@ def view() -> View:
             Section("$namespace/$taskgroup now", _now()),
             Section("Progress", _progress()),
             Section("Workers and times", _workers()),
+            Section("Chains, and what runs once", _around_items()),
             Section("What it says about itself", says()),
         ),
         annotations=starts_and_ends(*OF_GROUP),

@@ -31,6 +31,7 @@ Seen = dict[tuple[str, str, str], list[float]]
 """Dashboard, panel and letter of a query to its values."""
 ALWAYS_ZERO = {
     ("operator", "Bugs", "A"): "the operator has none that this story meets",
+    ("operator", "Groups with series of their own", "B"): "there are far fewer groups than metrics.maxGroups",
     ("operator", "Lease transitions", "A"): "one operator leads all the time",
     ("redis", "Evictions", "A"): "the policy is noeviction",
     ("redis", "Keys removed", "A"): "no result is old enough to expire",

@@ -10,7 +10,7 @@ from support.prometheus_server import prometheus_server
 
 SCRAPE_SECONDS = 5
 """Rates over 20 s are calm enough to be read, and the story is short."""
-SHOWN = "catalogue"
+SHOWN, OF_CHAINS = "catalogue", "documents"
 
 
 def draw(data: Path, pictures: Path) -> int:
@@ -21,7 +21,8 @@ def draw(data: Path, pictures: Path) -> int:
         common += ["--start", str(told["start"]), "--end", str(told["end"]), "--var", f"namespace={told['namespace']}"]
         all_groups = [part for name in ("overview", "workers", "operator", "redis") for part in ("--only", name)]
         one_group = ["--only", "taskgroup", "--var", f"taskgroup={SHOWN}"]
-        return render([*common, *all_groups]) or render([*common, *one_group])
+        chains = ["--only", "taskgroup", "--var", f"taskgroup={OF_CHAINS}", "--output", str(pictures / "chains")]
+        return render([*common, *all_groups]) or render([*common, *one_group]) or render([*common, *chains])
 
 
 if __name__ == "__main__":
