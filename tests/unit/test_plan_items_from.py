@@ -32,7 +32,9 @@ def plan(folder: Path, source: dict[str, Any], *beside: dict[str, Any], items: P
     group = {**GROUP, "spec": {**GROUP["spec"], "itemsFrom": source}}
     path.write_text(yaml.safe_dump_all([*beside, group]))
     print_plan(str(path), 3, Output.JSON, out, items)
-    found: dict[str, Any] = json.loads(out.getvalue())["groups"][0]
+    whole = json.loads(out.getvalue())
+    assert whole["leftOut"] == [], "what was read is not left out"
+    found: dict[str, Any] = whole["groups"][0]
     return found
 
 

@@ -54,6 +54,13 @@ class GivenItems:
         return Reading(is_read=True)
 
 
+def object_of(source: ItemsFrom | None) -> str | None:
+    """The object that has the items, as `ConfigMap/people`."""
+    if source is None:
+        return None
+    return next((f"{kind}/{key.name}" for kind, key in _keys(source)), None)
+
+
 def read_source(source: ItemsFrom, beside: Sequence[Mapping[str, Any]], file: Path | None) -> Found:
     """The items: of the file when one is given, of an object beside the TaskGroup, or of a server.
 
@@ -83,9 +90,7 @@ def _request(source: ItemsFrom, beside: Sequence[Mapping[str, Any]], file: Path 
 
 
 def _content(source: ItemsFrom, beside: Sequence[Mapping[str, Any]]) -> bytes:
-    for kind, key in (("ConfigMap", source.config_map), ("Secret", source.secret)):
-        if key is None:
-            continue
+    for kind, key in _keys(source):
         for found in beside:
             if found.get("kind") == kind and (found.get("metadata") or {}).get("name") == key.name:
                 return _value(found, kind, key)
@@ -93,6 +98,12 @@ def _content(source: ItemsFrom, beside: Sequence[Mapping[str, Any]]) -> bytes:
             f"spec.itemsFrom: the {kind} {key.name} does not stand in the same file, and here is no cluster: {_OPTION}."
         )
     raise LocalError(f"spec.itemsFrom: a volume is known to a cluster alone: {_OPTION}.")
+
+
+def _keys(source: ItemsFrom) -> Iterator[tuple[str, KeySource]]:
+    for kind, key in (("ConfigMap", source.config_map), ("Secret", source.secret)):
+        if key is not None:
+            yield kind, key
 
 
 def _value(found: Mapping[str, Any], kind: str, key: KeySource) -> bytes:
