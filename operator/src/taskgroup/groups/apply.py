@@ -15,6 +15,7 @@ from taskgroup.core.status.conditions import with_hindrance
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import Units
+from taskgroup.groups import searching
 from taskgroup.groups.actions import Actions
 from taskgroup.groups.items_reading import ItemsReader
 from taskgroup.groups.memory import NOT_ADOPTED, Memory, Record
@@ -61,6 +62,9 @@ class Applier:
             self._budget.spend(_status_of(seen.meta), self._clock.monotonic())
             await self._write(plan, seen.meta, record)
         self._tell(plan, seen.meta, memory, meeting)
+        if searching.told_strays(memory.searches):
+            meeting.strays_changed = meeting.workers_changed = True
+            meeting.pool.wake()
         await self._act(plan, seen, memory)
         self._follow(plan, seen, memory)
         unwritten = 0.0 if plan.transition else await self._write_in_turn(plan, seen.meta, record)

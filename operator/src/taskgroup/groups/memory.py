@@ -122,6 +122,10 @@ class Searches:
     """The last two results at most, the older first."""
     task: asyncio.Task[None] | None = None
     """The search under way."""
+    strangers: frozenset[str] = frozenset()
+    """Pods that held messages at the last search, and that the pool did not know of."""
+    strays: bool = False
+    """Some of them were there at two searches, and nobody has told the pool yet."""
 
 
 @dataclass(slots=True)

@@ -30,6 +30,12 @@ def reset(searches: Searches) -> None:
     searches.suspicions = ()
 
 
+def told_strays(searches: Searches) -> bool:
+    """Whether the pool has to be told of pods that it does not know of; it is told once."""
+    found, searches.strays = searches.strays, False
+    return found
+
+
 async def _search(memory: Memory, seen: Observed, link: Link, work: Work, now: float) -> None:
     searches, view = memory.searches, seen.view or View()
     before = searches.suspicions
@@ -41,7 +47,7 @@ async def _search(memory: Memory, seen: Observed, link: Link, work: Work, now: f
     # Items that were dispatched again meanwhile were absent before that, not after.
     if searches.suspicions is before:
         searches.suspicions = (*before[-1:], Suspicion(now, absent))
-    if absent:
+    if absent or searches.strays:
         link.subscription.wake()
 
 
@@ -56,7 +62,22 @@ async def _absent(memory: Memory, seen: Observed, view: View, link: Link, work: 
     absent = await _without_result(link, ids.keys() - present)
     claimed = await _claimed(link, view.live_pods) if absent else set[str]()
     absent = await _without_result(link, absent - claimed)
+    if absent:
+        absent -= await _held_by_strays(memory.searches, view, link, route_of(uid).pool)
     return FrozenBitMap(ids[name] for name in absent)
+
+
+async def _held_by_strays(searches: Searches, view: View, link: Link, pool: str) -> set[str]:
+    """Held by pods that came, took messages and went between two looks of the pool, which then gives these back.
+
+    A pod may also be so new that the pool does not know it yet: by the next search it does.
+    """
+    pods = (await link.connection.pools.unacked_pods()).get(pool, set()) - set(view.pods)
+    strays, searches.strangers = pods & searches.strangers, frozenset(pods)
+    if strays:
+        await link.connection.pools.remember_pods(pool, strays)
+        searches.strays = True
+    return await link.connection.groups.present(pool, sorted(pods)) if pods else set()
 
 
 async def _without_result(link: Link, ids: Iterable[str]) -> set[str]:
