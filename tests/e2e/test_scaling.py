@@ -51,12 +51,8 @@ def test_fewer_workers_while_all_are_busy_stop_none_that_holds_an_item(space: Sp
     group = space.create(**holding(40, concurrency=1, maxReplicas=3))
     group.until_run(3)
     group.change(workers={"maxReplicas": 1})
-
-    def is_smaller() -> bool:
-        group.let_pass(1)
-        return group.replicas() == 1
-
-    space.kube.until(is_smaller, state=group.status)
+    group.let_end(39)
+    group.until_replicas(1)
     group.open_gate()
     group.until_finished()
     assert group.runs() == dict.fromkeys(range(40), 1), "no pod that held an item was stopped"
