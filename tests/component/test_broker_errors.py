@@ -9,8 +9,8 @@ import redis
 
 from support.redis_server import RedisServer, redis_server
 from support.wait import eventually_async
+from taskgroup.api.backend import TransportOptions
 from taskgroup.api.names import Reason
-from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.keys import BookKeys
 from taskgroup.broker.port import Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker

@@ -5,7 +5,7 @@ import redis
 from pyroaring import BitMap, FrozenBitMap
 
 from support.wait import eventually_async
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.connections.shared import Address, Connections, open_redis
 from taskgroup.core.completions import Completions
 from taskgroup.core.task_id import task_id

@@ -10,8 +10,9 @@ from support.contract_steps import FENCE, ROUTE, UID, messages, opened, queued, 
 from support.contract_steps import each_broker as each_broker
 from taskgroup.broker.port import Opening, Owner, UnitMessage
 from taskgroup.core.groups.observed import Fence
+from taskgroup.core.hooks import EVERY_STEP
 from taskgroup.core.indexes import NONE, full
-from taskgroup.core.stages import EVERY_STEP, Stage, stage_unit
+from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import Units, unit_of, units_of
 

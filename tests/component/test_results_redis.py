@@ -8,8 +8,8 @@ import redis
 from celery import Celery
 from celery.exceptions import TaskRevokedError
 
+from taskgroup.api.backend import TransportOptions
 from taskgroup.api.names import Reason
-from taskgroup.api.spec import TransportOptions
 from taskgroup.core.completions import Failure
 from taskgroup.results.failures import UNREADABLE
 from taskgroup.results.redis_results import RedisResults

@@ -14,9 +14,9 @@ from support.authority import Authority
 from support.celery_worker import celery_worker
 from support.operator_process import free_port
 from support.wait import eventually
+from taskgroup.api.backend import Backend, ClientCertificateRef
 from taskgroup.api.secret_keys import CertificateKeyRef, SecretKeyRef
 from taskgroup.api.signature import Leaf
-from taskgroup.api.spec import Backend, ClientCertificateRef
 from taskgroup.api.workers import Workers
 from taskgroup.broker.port import Opening, Route
 from taskgroup.broker.redis_broker import RedisBroker

@@ -14,7 +14,7 @@ from pyroaring import FrozenBitMap
 
 from support.hostile.servers import Behaviour, answering, deaf, dripping, flooding, serving, silent
 from support.redis_wire import wire
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.broker.port import Opening, Route, UnitMessage
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.core.groups.observed import Fence

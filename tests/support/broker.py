@@ -14,8 +14,8 @@ import redis
 from kombu.connection import Connection
 from kombu.transport.virtual import Message
 
+from taskgroup.api.backend import TransportOptions
 from taskgroup.api.signature import Leaf, Options
-from taskgroup.api.spec import TransportOptions
 from taskgroup.broker.envelope import MessageTemplate
 from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.broker.port import Opening, Route

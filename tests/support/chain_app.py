@@ -3,6 +3,7 @@
 # Celery publishes no types, so its decorator hides those of every task.
 # mypy: disable-error-code="untyped-decorator"
 
+import json
 import os
 import time
 import urllib.request
@@ -25,6 +26,11 @@ VALUES: dict[str, Any] = {
 }
 
 
+def _tell(task: Task, args: list[Any]) -> None:
+    with Path(os.environ["RUNS_FILE"]).with_name("told").open("a") as told:
+        told.write(f"{json.dumps([task.request.id, *args])}\n")
+
+
 def _note(task: Task) -> None:
     """One line for each run; short appends do not mix."""
     with Path(os.environ["RUNS_FILE"]).open("a") as runs:
@@ -36,6 +42,20 @@ def echo(self: Task, *args: Any, **kwargs: Any) -> list[Any]:
     """Return the arguments as they were received."""
     _note(self)
     return [list(args), kwargs]
+
+
+@app.task(name="chains.tell", bind=True)
+def tell(self: Task, *args: Any) -> None:
+    """Write the arguments down beside the runs, as they were received."""
+    _note(self)
+    _tell(self, list(args))
+
+
+@app.task(name="chains.tell_id", bind=True)
+def tell_id(self: Task, name: str) -> None:
+    """The same with the one argument that Celery sends to an errback."""
+    _note(self)
+    _tell(self, [name])
 
 
 @app.task(name="chains.describe", bind=True)

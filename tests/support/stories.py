@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from support.story_ends import called_back, has_items, is_good, is_partial, was_told
+from support.story_ends import called_back, has_items, hooks_ended, is_good, is_partial, was_told
 from support.world import AWAY, UID, World
 from taskgroup.api.control import Retry, SuspendMode
 from taskgroup.api.names import ConditionType, EventReason
@@ -268,6 +268,7 @@ def check_end(world: World) -> None:
     assert len(bad) == status.failed
     assert status.total == len(good) + len(bad) + (status.cancelled or 0)
     assert (status.pending, status.active, status.retrying) == (0, 0, 0)
+    assert hooks_ended(world, good, bad)
     is_whole = is_good(world, good, bad) and called_back(world)
     assert is_true(status, ConditionType.COMPLETE) == (is_whole or is_partial(world))
     for name, failure in world.results.ends.items():

@@ -3,6 +3,8 @@
 from support.world import World
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import StageState
+from taskgroup.core.groups.item_hooks import STATUS_FIELDS
+from taskgroup.core.hooks import Hook
 from taskgroup.core.indexes import Indexes
 from taskgroup.core.status.conditions import find, is_true
 
@@ -38,6 +40,21 @@ def was_told(world: World) -> bool:
     if world.spec.on_failure is None or not is_failed:
         return hook is None
     return hook is not None and hook.state in (StageState.SUCCEEDED, StageState.FAILED)
+
+
+def hooks_ended(world: World, good: Indexes, bad: Indexes) -> bool:
+    """Whether what runs once for an item has run to an end for each that ended so, unless the group was cut short."""
+    ends = {Hook.ON_ITEM_SUCCESS: good, Hook.ON_ITEM_FAILURE: bad}
+    return all(_hook_ended(world, hook, ends[hook] & world.work.entries) for hook in world.work.hooks)
+
+
+def _hook_ended(world: World, hook: Hook, items: Indexes) -> bool:
+    status = getattr(world.status, STATUS_FIELDS[hook])
+    if status is None:
+        return not items
+    is_cut = world.spec.cancel or world.spec.active_deadline_seconds is not None
+    is_whole = status.succeeded + status.failed + status.cancelled >= len(items)
+    return status.pending == 0 and is_whole and (status.cancelled == 0 or is_cut)
 
 
 def called_back(world: World) -> bool:

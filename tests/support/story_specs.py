@@ -22,6 +22,10 @@ CALLBACK = {"task": "shop.gather"}
 _workers: st.SearchStrategy[dict[str, int]] = st.builds(
     dict, concurrency=st.integers(1, 3), maxReplicas=st.integers(1, 3)
 )
+_hooks: dict[str, st.SearchStrategy[Any]] = {
+    "onItemSuccess": st.none() | st.none() | st.just({"task": "shop.note"}),
+    "onItemFailure": st.none() | st.none() | st.just({"task": "shop.note", "options": {"immutable": True}}),
+}
 chunk_specs = st.builds(
     chunk_spec,
     st.integers(1, 5),
@@ -30,6 +34,7 @@ chunk_specs = st.builds(
     parallelism=st.none() | st.integers(1, 6),
     chunkResult=st.sampled_from(["Flatten", "Whole"]),
     workers=_workers,
+    **_hooks,
 )
 BEFORE = {"task": "shop.list"}
 FROM_BEFORE: dict[str, Any] = {"itemsFrom": {"before": {}}}
@@ -45,6 +50,7 @@ item_specs = st.builds(
     workers=_workers,
     callback=st.none() | st.sampled_from([CALLBACK, {"chain": [CALLBACK, CALLBACK], "input": "Summary"}]),
     onFailure=st.none() | st.just({"task": "shop.complain"}),
+    **_hooks,
 )
 specs = item_specs | chunk_specs
 retry_policies = st.builds(

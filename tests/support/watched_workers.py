@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from support.wait import eventually_async
+from taskgroup.api.backend import Backend
 from taskgroup.api.secret_keys import SecretKeyRef
-from taskgroup.api.spec import Backend
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.resources import PODS

@@ -10,8 +10,8 @@ from typing import Any
 from support.celery_versions import celery_python
 from support.celery_worker import CeleryWorker
 from support.wait import eventually
+from taskgroup.api.backend import Backend
 from taskgroup.api.secret_keys import SecretKeyRef
-from taskgroup.api.spec import Backend
 from taskgroup.api.workers import Workers
 from taskgroup.broker.keys import PoolKeys
 from taskgroup.cluster.workers.manifest import worker_deployment

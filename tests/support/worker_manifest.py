@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from taskgroup.api.backend import Backend, TransportOptions
 from taskgroup.api.secret_keys import SecretKeyRef
-from taskgroup.api.spec import Backend, TransportOptions
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.workers.manifest import worker_deployment
 from taskgroup.core.meta import Meta

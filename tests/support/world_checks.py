@@ -8,10 +8,9 @@ from taskgroup.core.groups.figures import GroupFigures
 from taskgroup.core.groups.plan import Again, Dispatch, MarkMissing, Plan, Redispatch
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.status.conditions import seconds
 from taskgroup.core.status.phase import phase_of
-from taskgroup.core.units import items_of
+from taskgroup.core.units import ITEM_UNITS, items_of
 
 if TYPE_CHECKING:
     from support.world import World
@@ -47,7 +46,7 @@ def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
     for action in plan.actions:
         sent = action.indexes if isinstance(action, Dispatch) else NONE
         sent = action.units if isinstance(action, Redispatch) else sent
-        if again := counted & items_of(sent - STAGE_UNITS):
+        if again := counted & items_of(sent & ITEM_UNITS):
             world.flaws.append(f"{set(again)} had been counted and are sent again")
         if passed := ledger.passed & sent:
             world.flaws.append(f"{set(passed)} had succeeded and are sent again")
@@ -62,7 +61,7 @@ def _check_early(world: "World", plan: Plan) -> None:
     for action in plan.actions:
         sent = action.indexes if isinstance(action, Dispatch) else NONE
         sent = action.units if isinstance(action, Redispatch) else sent
-        for unit in items_of(sent - STAGE_UNITS) & sent:
+        for unit in items_of(sent & ITEM_UNITS) & sent:
             wait = world.work.leaf(unit).options.countdown_seconds
             if wait and (start is None or world.now < seconds(start) + wait):
                 world.flaws.append(f"{unit} is sent too early")

@@ -3,9 +3,9 @@
 from typing import Any
 
 from taskgroup.core.items.work import Work
-from taskgroup.core.stages import STAGE_UNITS, Stage, stage_units
+from taskgroup.core.stages import Stage, stage_units
 from taskgroup.core.task_id import TaskId
-from taskgroup.core.units import index_of
+from taskgroup.core.units import ITEM_UNITS, index_of
 
 FOUND: list[Any] = [{"name": "a"}, None, 2, "three", [4]]
 """What a task before the items returns."""
@@ -17,7 +17,7 @@ def returned(work: Work, name: str, short_chunks: frozenset[int], found: list[An
     item = TaskId.parse(name)
     if item is not None and item.unit in _BEFORE:
         return found
-    if item is None or not work.chunking.takes_items or item.unit in STAGE_UNITS:
+    if item is None or not work.chunking.takes_items or item.unit not in ITEM_UNITS:
         return None
     first, end = work.chunks.span(index_of(item.unit), work.total)
     return list(range(first, end - (first in short_chunks)))

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from support.builders import NAME
 from support.crd.objects import SPECS
+from taskgroup.api.backend import Backend
 from taskgroup.api.names import Reason
-from taskgroup.api.spec import Backend, TaskGroupSpec
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES
 from taskgroup.core.meta import Meta
 from taskgroup.groups.compiling import Compiler, compile_spec
@@ -132,11 +133,12 @@ def with_unknown_fields(value: Any) -> Any:
 @pytest.mark.parametrize("source", ["items", "sequence", "matrix", "tasks"])
 def test_fields_of_a_newer_definition_do_not_halt_a_group(source: str) -> None:
     """They were refused at any depth: after a rollback of the operator every group stood still."""
-    own = ("items", "template", "tasks", "before", "callback", "onFailure", "chunkSize")
+    around = ("before", "callback", "onFailure", "onItemSuccess", "onItemFailure")
+    own = ("items", "template", "tasks", "chunkSize", *around)
     spec = {key: value for key, value in SPECS[source].items() if key not in own}
     work = {key: SPECS[source][key] for key in ("items",) if key in SPECS[source]}
     signature = {"task": "t", "options": {"priority": 1, "fromTheFuture": 1}, "fromTheFuture": 1}
-    signatures = dict.fromkeys(("template", "before", "callback", "onFailure"), signature)
+    signatures = dict.fromkeys(("template", *around), signature)
     work |= {"tasks": [signature]} if source == "tasks" else signatures
 
     read = compiled(**with_unknown_fields(spec), **work)

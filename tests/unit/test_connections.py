@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.connections.shared import Address, Connection, Connections, open_redis
 
 URL = "redis://:s3cr3t@127.0.0.1:1/0"

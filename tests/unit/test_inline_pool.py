@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.broker.port import Route
 from taskgroup.connections.shared import Address
 from taskgroup.groups.inline_pool import backend_hash, route_of

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from support.builders import NOW, meta, observed, only, said, spec
+from taskgroup.api.backend import Backend
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.names import ConditionType
-from taskgroup.api.spec import Backend
 from taskgroup.cluster.item_places import place_of, request_of, source_of
 from taskgroup.cluster.item_readers import PATIENCE_SECONDS, hindrance_of, reader_pod
 from taskgroup.core.groups.plan import Plan, ReadItems, StopReading

@@ -9,9 +9,10 @@ from pyroaring import FrozenBitMap
 
 from support.builders import BAD, NOW, indexes, ledger
 from taskgroup.core.completions import Failure
+from taskgroup.core.failure_groups import MAX_FAILURE_GROUPS, MAX_REASONS, OTHER, FailureGroup
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.items.lanes import Lane
-from taskgroup.core.ledger import MAX_FAILURE_GROUPS, MAX_REASONS, OTHER, FailureGroup, Ledger
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.snapshot import decode, encode
 
 TOTAL = 12

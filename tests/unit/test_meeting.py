@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from taskgroup.api.backend import Backend, TransportOptions
 from taskgroup.api.secret_keys import SecretKeyRef
-from taskgroup.api.spec import Backend, TransportOptions
 from taskgroup.api.workers import Workers
 from taskgroup.connections.shared import Address
 from taskgroup.core.exchange import Demand, View

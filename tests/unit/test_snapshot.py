@@ -12,8 +12,9 @@ from pyroaring import BitMap, FrozenBitMap
 
 from support.builders import indexes, ledger
 from taskgroup.core.completions import Failure
+from taskgroup.core.failure_groups import FailureGroup
 from taskgroup.core.indexes import full
-from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.snapshot import MAX_BYTES, decode, encode
 from taskgroup.core.tokens import Tokens
 

@@ -45,7 +45,7 @@ async def test_each_step_is_sent_with_its_own_result_and_named_after_its_parent(
     [part] = await parts(results)
 
     assert part.units == STEPS
-    assert dict(part.results) == dict.fromkeys(STEPS)
+    assert part.results == {step: [None] for step in STEPS}
     assert [results.parent(unit) for unit in STEPS] == [task_id(UID, index) for index in range(4)]
 
 
@@ -62,7 +62,7 @@ def test_a_result_that_fits_into_no_message_leaves_the_others_alone(value: objec
     small.most_message_bytes = 2_500
     messages = Messages(RedisBroker("redis://127.0.0.1:1/0").groups, Route(UID, UID), small)
     first, *others = STEPS
-    values = dict.fromkeys(STEPS, "small") | {first: value}
+    values = {step: [value if step == first else "small"] for step in STEPS}
     sent = [unit for part in messages.slices(STEPS, {}, step_results(), values) for unit, _, _ in part]
 
     assert sent == others

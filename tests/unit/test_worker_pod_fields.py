@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from support.worker_manifest import META, backend, build, container, pod, setting
-from taskgroup.api.spec import Backend
+from taskgroup.api.backend import Backend
 
 SIDE = {"name": "fetch", "image": "fetch:1", "command": ["sh"], "env": [{"name": "A", "value": "1"}]}
 

@@ -55,6 +55,12 @@ def complain(summary: dict[str, object]) -> str:
     return f"{summary['failed']} of {summary['total']} numbers were refused: {summary['failedIndexes']}"
 
 
+@app.task(name="numbers.explain")
+def explain(task_id: str, index: int, error: dict[str, str]) -> str:
+    """What somebody should hear of one number that was refused."""
+    return f"number {index} was refused, task {task_id}: {error['message']}"
+
+
 @app.task(name="numbers.sleep")
 def sleep(seconds: float) -> float:
     """Take this long, and return it."""

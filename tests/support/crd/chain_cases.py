@@ -110,13 +110,16 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
             ({}, {stage: CHAIN}),
         )
     ),
-    Case(
-        "",
-        FIXED,
-        before={"spec.onFailure": {"task": "a"}},
-        status={"startTime": TIME},
-        accepted={"spec.onFailure": {"task": "a"}, "spec.suspend": True},
-        refused={"spec.onFailure": {"task": "b"}},
+    *(
+        Case(
+            "",
+            FIXED,
+            before={f"spec.{hook}": {"task": "a"}},
+            status={"startTime": TIME},
+            accepted={f"spec.{hook}": {"task": "a"}, "spec.suspend": True},
+            refused={f"spec.{hook}": {"task": "b"}},
+        )
+        for hook in ("onFailure", "onItemSuccess", "onItemFailure")
     ),
     *(
         Case(

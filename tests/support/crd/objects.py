@@ -153,6 +153,8 @@ SPECS: Final[dict[str, dict[str, Json]]] = {
         "before": {**deepcopy(SIGNATURE), "args": [1], "prependResult": True},
         "callback": {**deepcopy(SIGNATURE), "args": [1], "input": "Summary"},
         "onFailure": {**deepcopy(SIGNATURE), "args": [1]},
+        "onItemSuccess": {**deepcopy(SIGNATURE), "args": [1]},
+        "onItemFailure": {**deepcopy(SIGNATURE), "args": [1]},
     },
     "sequence": {
         **COMMON,
@@ -235,6 +237,8 @@ STATUS: Final[dict[str, Json]] = {
     ],
     "before": {"state": "Succeeded", "reason": "", "message": "", "result": "[1]"},
     "onFailure": {"state": "Running", "reason": "", "message": "", "result": "[1]"},
+    "onItemSuccess": {"pending": 1, "succeeded": 2, "failed": 3, "cancelled": 4},
+    "onItemFailure": {"pending": 1, "succeeded": 2, "failed": 3, "cancelled": 4},
     "callback": {"state": "Failed", "reason": "ValueError", "message": "bad", "result": "[1]"},
     "workers": {"replicas": 1, "ready": 1, "busy": 1},
     "lastRetryId": "again-1",

@@ -53,8 +53,8 @@ def task_options(**content: object) -> Edits:
 
 KEY: Final = {"name": "settings", "key": "a"}
 FIXED: Final = (
-    "template, matrix, itemsFrom, before, callback and onFailure cannot change once the group has started: create a new"
-    " TaskGroup instead"
+    "template, matrix, itemsFrom, before, callback, onFailure, onItemSuccess and onItemFailure cannot change once the"
+    " group has started: create a new TaskGroup instead"
 )
 FROM_BEFORE: Final[Edits] = {
     "spec.items": ABSENT,

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from taskgroup.api.base import Model, ObjectName, rules
+from taskgroup.api.backend import Backend
+from taskgroup.api.base import Model, rules
 from taskgroup.api.control import OnDeadline, RateLimit, Retry, SuspendMode
 from taskgroup.api.items_from import ItemsFrom
 from taskgroup.api.matrix import Matrix
 from taskgroup.api.policies import RetryPolicy, SuccessPolicy
-from taskgroup.api.secret_keys import CertificateKeyRef, SecretKeyRef
 from taskgroup.api.signature import SOFT_BELOW_HARD, Before, Callback, Leaf, Signature, Template
 from taskgroup.api.workers import POOLS_BY_LIMIT, Workers
 
@@ -52,45 +52,6 @@ class Sequence(Model):
     start: Annotated[int, Field(ge=-(2**53), le=2**53)] = Field(0, description="First integer.")
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = Field(description="How many items.")
     step: Annotated[int, Field(ge=-(2**31), le=2**31)] = Field(1, description="Difference of two neighbours.")
-
-
-class ClientCertificateRef(Model):
-    """A Secret of type kubernetes.io/tls in the TaskGroup's namespace."""
-
-    name: ObjectName = Field(description="Name of the Secret; its keys are tls.crt and tls.key.")
-
-
-class TransportOptions(Model):
-    """Options of the connection; they drive the operator and the workers alike."""
-
-    global_key_prefix: Annotated[str, Field(max_length=128)] | None = Field(
-        None, description="Put before every key, for Redis users that may only touch some keys."
-    )
-    socket_timeout_seconds: Annotated[int, Field(ge=1, le=600)] | None = Field(
-        None, description="How long to wait for an answer."
-    )
-    socket_connect_timeout_seconds: Annotated[int, Field(ge=1, le=600)] | None = Field(
-        None, description="How long to wait for a connection; 5 when absent."
-    )
-    socket_keepalive: bool | None = Field(None, description="TCP keep-alive.")
-    health_check_interval_seconds: Annotated[int, Field(ge=1, le=3600)] | None = Field(
-        None, description="Ping a connection that was idle this long before it is used."
-    )
-
-
-class Backend(Model):
-    """A broker or result backend, by the Secret that holds its URL."""
-
-    secret_key_ref: SecretKeyRef = Field(description="Secret and key that hold the URL.")
-    ca_secret_key_ref: CertificateKeyRef | None = Field(
-        None, description="Who signs the server's certificate, for a rediss URL; the public authorities when absent."
-    )
-    client_certificate_secret_ref: ClientCertificateRef | None = Field(
-        None, description="Certificate that operator and workers present to the server, for a rediss URL."
-    )
-    transport_options: TransportOptions = Field(
-        default_factory=TransportOptions, description="Options of the connection."
-    )
 
 
 class OnUnknownTask(StrEnum):
@@ -235,6 +196,20 @@ class TaskGroupSpec(Model):
         description=(
             "A task that runs once, when the group fails, and gets a summary as its first argument. Fixed once the"
             " group has started."
+        ),
+    )
+    on_item_success: Leaf | None = Field(
+        None,
+        description=(
+            "A task that runs once for each item that has succeeded, and gets its result as first argument. Fixed once"
+            " the group has started."
+        ),
+    )
+    on_item_failure: Leaf | None = Field(
+        None,
+        description=(
+            "A task that runs once for each item that has failed, and gets its task id, its index and the error as"
+            " first arguments. Fixed once the group has started."
         ),
     )
     parallelism: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(

@@ -78,6 +78,15 @@ class StageStatus(Model):
     )
 
 
+class HooksStatus(Model):
+    """How many runs of a task there were that runs once for an item."""
+
+    pending: Count = Field(0, description="Their item has ended, and they have not.")
+    succeeded: Count = Field(0, description="Ended well.")
+    failed: Count = Field(0, description="Ended with an error, or lost.")
+    cancelled: Count = Field(0, description="The group ended before they did.")
+
+
 class ItemsStatus(Model):
     """Fingerprint of the items already taken over."""
 
@@ -128,6 +137,8 @@ class TaskGroupStatus(Model):
     before: StageStatus | None = Field(None, description="State and result of spec.before, if there is one.")
     callback: StageStatus | None = Field(None, description="The same of spec.callback.")
     on_failure: StageStatus | None = Field(None, description="The same of spec.onFailure, once the group has failed.")
+    on_item_success: HooksStatus | None = Field(None, description="Runs of spec.onItemSuccess.")
+    on_item_failure: HooksStatus | None = Field(None, description="Runs of spec.onItemFailure.")
     workers: WorkersStatus | None = Field(None, description="Worker pods.")
     items: ItemsStatus | None = Field(None, description="Fingerprint of the items; appended ones must keep it.")
     last_retry_id: Annotated[str, Field(max_length=63)] | None = Field(

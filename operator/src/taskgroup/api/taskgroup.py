@@ -7,7 +7,7 @@ from taskgroup.api.names import NAME_MAX_LENGTH
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 
-_FIXED = ("template", "matrix", "itemsFrom", "before", "callback", "onFailure")
+_FIXED = ("template", "matrix", "itemsFrom", "before", "callback", "onFailure", "onItemSuccess", "onItemFailure")
 """Fields of the spec that say what is run."""
 
 

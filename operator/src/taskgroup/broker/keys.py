@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from taskgroup.core.stages import ALL_STEPS
+from taskgroup.core.hooks import ALL_STEPS
 
 PRIORITIES = 10
 """Priorities 0 to 9; 9 is the most urgent."""

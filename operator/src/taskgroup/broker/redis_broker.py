@@ -1,6 +1,6 @@
 """One Redis as the broker of groups and pools."""
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.broker.inspection import RedisInspection
 from taskgroup.broker.redis_groups import RedisGroups
 from taskgroup.broker.redis_pools import RedisPools

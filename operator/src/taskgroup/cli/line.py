@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.failure_groups import FailureGroup
+from taskgroup.core.ledger import Ledger
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.failures import failure
 

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from taskgroup.api.backend import TransportOptions
 from taskgroup.api.secret_keys import SecretKeyRef
-from taskgroup.api.spec import ChunkResult, TaskGroupSpec, TransportOptions
+from taskgroup.api.spec import ChunkResult, TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.api.taskgroup import TaskGroup
 from taskgroup.broker.redis_broker import RedisBroker

@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
+from taskgroup.api.backend import Backend
 from taskgroup.api.names import LABEL_NAME
-from taskgroup.api.spec import Backend, TaskGroupSpec
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.children import child_metadata, child_name
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ConflictError

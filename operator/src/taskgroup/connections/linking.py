@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from taskgroup.api.backend import Backend, TransportOptions
 from taskgroup.api.names import Reason
 from taskgroup.api.secret_keys import CertificateKeyRef, SecretKeyRef
-from taskgroup.api.spec import Backend, TaskGroupSpec, TransportOptions
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.errors import ForbiddenError, SecretMissingError
 from taskgroup.connections.shared import Address, Connection, Connections
 from taskgroup.core.meta import Meta

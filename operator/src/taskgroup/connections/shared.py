@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.broker.port import GroupBroker, Inspection, PoolBroker
 from taskgroup.broker.redis_broker import RedisBroker
 from taskgroup.results.port import UNMEASURED, Results, SweepMetrics

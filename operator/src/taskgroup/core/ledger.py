@@ -12,27 +12,19 @@ from types import MappingProxyType
 from pyroaring import BitMap, FrozenBitMap
 
 from taskgroup.core.completions import Failure
+from taskgroup.core.failure_groups import FailureGroup, added, without
+from taskgroup.core.hooks import HOOK_UNITS, all_hooks
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.lanes import Lane
 from taskgroup.core.retries import NO_RETRIES, Retries
 from taskgroup.core.stages import FIRST_UNITS, STAGE_UNITS
 from taskgroup.core.tokens import Tokens
-from taskgroup.core.units import Units, after, items_of, units_of, without_items
+from taskgroup.core.units import ITEM_UNITS, Units, after, items_of, units_of, without_items
 
 Attempts = Mapping[int, int]
 """A number for each unit that has one."""
 _NO_ATTEMPTS: Attempts = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Failed items with the same reason and message."""
-
-    failure: Failure
-    indexes: Indexes
-    last_time: float
-    """Seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +43,7 @@ class Ledger:
     released: Units = field(default=NONE, compare=False)
     """Later steps whose turn has come, as the broker knows them: asked for at each start, never saved."""
     passed: Units = NONE
-    """Steps that succeeded and are not the last one of their item."""
+    """Steps that succeeded and are not the last one of their item, and hooks that succeeded."""
     succeeded: Indexes = NONE
     failed: Indexes = NONE
     cancelled: Indexes = NONE
@@ -67,6 +59,7 @@ class Ledger:
     retries: Retries = NO_RETRIES
     stage_failures: Mapping[int, Failure] = field(default_factory=lambda: MappingProxyType({}))
     """Unit of a stage to why it failed."""
+    failed_hooks: Units = NONE
     ran_seconds: float = 0.0
     """Running time up to the last suspension."""
     running_since: float | None = None
@@ -99,40 +92,42 @@ class Ledger:
         return len(self.chunks.entries(self.total) - self.ended)
 
     def items_of(self, units: Units) -> Indexes:
-        """All items that are in the messages of these units, none of which is a stage's."""
+        """All items that are in the messages of these units, all of which are items'."""
         return self.chunks.members(items_of(units), self.total)
 
     def count_items(self, units: Units) -> int:
-        """How many items are in the messages of these units of different items; stages have none."""
+        """How many items are in the messages of these units of different items; stages and hooks have none."""
         if self.chunks.size == 1:
-            return len(units - STAGE_UNITS)
-        return self.chunks.count(items_of(units - STAGE_UNITS), self.total)
+            return units.intersection_cardinality(ITEM_UNITS)
+        return self.chunks.count(items_of(units & ITEM_UNITS), self.total)
 
     @property
     def over(self) -> Units:
         """Units that will not run again: what workers still hold of them is a remainder."""
-        return (self.passed | units_of(self.ended, self.steps)) | self._failed_stages
+        return (self.passed | units_of(self.ended, self.steps)) | self._failed_others
 
     @property
-    def _failed_stages(self) -> Units:
-        return FrozenBitMap(list(self.stage_failures)) if self.stage_failures else NONE
+    def _failed_others(self) -> Units:
+        """Stages and hooks."""
+        return self.failed_hooks | FrozenBitMap(list(self.stage_failures)) if self.stage_failures else self.failed_hooks
 
     @property
     def units(self) -> Units:
         """All units that there can be."""
-        return units_of(full(self.total), self.steps) | STAGE_UNITS
+        items = full(self.total)
+        return units_of(items, self.steps) | STAGE_UNITS | all_hooks(items)
 
     @property
     def due(self) -> Units:
         """Steps whose turn has come, if there are such, and the broker does not know it yet."""
-        return without_items(after(self.passed) - self.released - FIRST_UNITS, self.ended)
+        return without_items(after(self.passed - HOOK_UNITS) - self.released - FIRST_UNITS, self.ended)
 
     @property
     def retrying(self) -> Units:
         """Units that failed and wait for another attempt."""
         if not self.retries.due:
             return NONE
-        return without_items(self.retries.waiting - self.passed - self._failed_stages, self.ended)
+        return without_items(self.retries.waiting - self.passed - self._failed_others, self.ended)
 
     def ever_dispatched(self, lanes: Iterable[Lane]) -> Indexes:
         """Items whose first message was put on the queue at least once."""
@@ -144,7 +139,7 @@ class Ledger:
     def in_flight(self, lanes: Iterable[Lane]) -> Units:
         """Units that are on the queue or with a worker."""
         begun = self.ever_dispatched(lanes) | self.released
-        there = begun - self.returned - self.passed - self._failed_stages - self.retries.waiting
+        there = begun - self.returned - self.passed - self._failed_others - self.retries.waiting
         return without_items(there, self.ended)
 
     def is_dispatched(self) -> bool:
@@ -169,7 +164,7 @@ class Ledger:
 
     def withdrawn(self, units: Units) -> "Ledger":
         """Units whose message left the broker without an end wait for another dispatch."""
-        waiting = (self.returned | units) - self.passed - self._failed_stages - self.retries.waiting
+        waiting = (self.returned | units) - self.passed - self._failed_others - self.retries.waiting
         return replace(self, returned=without_items(waiting, self.ended))
 
     def marked_missing(self, units: Units) -> "Ledger":
@@ -198,7 +193,11 @@ class Ledger:
         fresh = without_items(units & self.units, self.ended)
         others = {unit: failure for unit, failure in self.stage_failures.items() if unit not in fresh}
         return replace(
-            self, passed=self.passed | fresh, returned=self.returned - fresh, stage_failures=MappingProxyType(others)
+            self,
+            passed=self.passed | fresh,
+            returned=self.returned - fresh,
+            stage_failures=MappingProxyType(others),
+            failed_hooks=self.failed_hooks - fresh,
         )
 
     def released_with(self, units: Units) -> "Ledger":
@@ -214,17 +213,25 @@ class Ledger:
             failed=self.failed - fresh,
             cancelled=self.cancelled - fresh,
             returned=without_items(self.returned, fresh),
-            failures=tuple(kept for group in self.failures if (kept := _without(group, fresh)).indexes),
+            failures=tuple(kept for group in self.failures if (kept := without(group, fresh)).indexes),
         )
 
     def units_failed_with(self, failure: Failure, units: Units, now: float) -> "Ledger":
-        """Failures of one kind: of items by any of their units, and of stages."""
-        stages = (units & STAGE_UNITS) - self.passed - self._failed_stages
-        if stages:
-            failures = {**self.stage_failures, **dict.fromkeys(stages, failure)}
-            books = replace(self, stage_failures=MappingProxyType(failures), returned=self.returned - stages)
-            return books.failed_with(failure, self.items_of(units - STAGE_UNITS), now)
-        return self.failed_with(failure, self.items_of(units - STAGE_UNITS), now)
+        """Failures of one kind: of items by any of their units, of stages and of hooks."""
+        items, others = units & ITEM_UNITS, units - ITEM_UNITS
+        return self._others_failed_with(failure, others).failed_with(failure, self.items_of(items), now)
+
+    def _others_failed_with(self, failure: Failure, units: Units) -> "Ledger":
+        fresh = units - self.passed - self._failed_others
+        if not fresh:
+            return self
+        failures = {**self.stage_failures, **dict.fromkeys(fresh & STAGE_UNITS, failure)}
+        return replace(
+            self,
+            stage_failures=MappingProxyType(failures),
+            failed_hooks=self.failed_hooks | (fresh & HOOK_UNITS),
+            returned=self.returned - fresh,
+        )
 
     def failed_with(self, failure: Failure, indexes: Indexes, now: float) -> "Ledger":
         """Failures of one kind; items that ended before are left alone."""
@@ -237,12 +244,12 @@ class Ledger:
             self,
             failed=self.failed | fresh,
             returned=without_items(self.returned, fresh),
-            failures=_added(self.failures, FailureGroup(failure, fresh, now)),
+            failures=added(self.failures, FailureGroup(failure, fresh, now)),
         )
 
     def reopened(self, indexes: Indexes) -> "Ledger":
         """Items that have not ended after all."""
-        failures = tuple(kept for group in self.failures if (kept := _without(group, indexes)).indexes)
+        failures = tuple(kept for group in self.failures if (kept := without(group, indexes)).indexes)
         return replace(self, failed=self.failed - indexes, cancelled=self.cancelled - indexes, failures=failures)
 
     def failure_of(self, index: int) -> FailureGroup | None:
@@ -253,34 +260,3 @@ class Ledger:
         """The group ends now: whatever has not ended is cancelled."""
         rest = full(self.total) - self.ended
         return replace(self, cancelled=self.cancelled | rest, returned=NONE)
-
-
-MAX_FAILURE_GROUPS = 100
-"""Distinct failures kept apart; later ones are put together under the reason alone."""
-MAX_REASONS = 200
-"""Most failure groups at all: reasons are class names, of which an app can make any number."""
-OTHER = Failure("Other", "(further reasons, put together because there are too many different ones)")
-
-
-def _without(group: FailureGroup, indexes: Indexes) -> FailureGroup:
-    return replace(group, indexes=group.indexes - indexes) if group.indexes.intersect(indexes) else group
-
-
-def _added(groups: tuple[FailureGroup, ...], new: FailureGroup) -> tuple[FailureGroup, ...]:
-    """With the failure among the first of the forms below that has a group already, or still gets one."""
-    rest = Failure(new.failure.reason, "(further messages, put together because there are too many different ones)")
-    for failure, limit in ((new.failure, MAX_FAILURE_GROUPS), (rest, MAX_REASONS)):
-        added = _joined(groups, replace(new, failure=failure))
-        if added is not None or len(groups) < limit:
-            return added or (*groups, replace(new, failure=failure))
-    other = replace(new, failure=OTHER)
-    return _joined(groups, other) or (*groups, other)
-
-
-def _joined(groups: tuple[FailureGroup, ...], new: FailureGroup) -> tuple[FailureGroup, ...] | None:
-    """With `new` in the group of the same failure; None when there is none."""
-    for position, group in enumerate(groups):
-        if group.failure == new.failure:
-            merged = replace(group, indexes=group.indexes | new.indexes, last_time=new.last_time)
-            return (*groups[:position], merged, *groups[position + 1 :])
-    return None

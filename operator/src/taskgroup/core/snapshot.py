@@ -10,12 +10,14 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.spec import MAX_COUNT
 from taskgroup.core.completions import Failure
+from taskgroup.core.failure_groups import FailureGroup
+from taskgroup.core.hooks import HOOK_UNITS
 from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.retries import NO_RETRIES, Retries
 from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.tokens import Tokens
-from taskgroup.core.units import MAX_STEPS, index_of, steps_in
+from taskgroup.core.units import ITEM_UNITS, MAX_STEPS, index_of, steps_in
 
 FORMAT = 1
 MAX_BYTES = 32 * 1024 * 1024
@@ -37,6 +39,7 @@ _LATER_MAPPINGS = (
 )
 """Absent from snapshots of older versions, which knew of none."""
 _RETRIES = ("due", "counted", "ignored")
+_ALL_UNITS = ITEM_UNITS | STAGE_UNITS | HOOK_UNITS
 
 
 def encode(ledger: Ledger) -> bytes:
@@ -53,6 +56,9 @@ def encode(ledger: Ledger) -> bytes:
         # Absent where no item is a chain, so that the version before chains can read it, too.
         blobs.append(ledger.passed.serialize())
         head |= {"steps": ledger.steps, "passed_size": len(blobs[-1])}
+    if ledger.failed_hooks:
+        blobs.append(ledger.failed_hooks.serialize())
+        head["failed_hooks_size"] = len(blobs[-1])
     if ledger.again_id:
         head["again_id"] = ledger.again_id
     if ledger.tokens.at:
@@ -85,7 +91,9 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
     if (known := _number(head["format"])) != FORMAT:
         raise ValueError(f"ledger format {known} is not known to this version: run a newer operator")
     steps = _steps(head.get("steps", 1))
-    *bitmaps, passed = _bitmaps(blobs, [*head["sizes"], head.get("passed_size", 0)], steps)
+    sizes = [*head["sizes"], head.get("passed_size", 0), head.get("failed_hooks_size", 0)]
+    *bitmaps, passed, failed_hooks = _bitmaps(blobs, sizes, steps)
+    _require(failed_hooks <= HOOK_UNITS, "a failure of no hook")
     fields: dict[str, Any] = {name: _PLAIN[name](head[name]) for name in _PLAIN}
     fields |= {name: _texts(head.get(name, [])) for name in _LISTS}
     fields |= {name: _numbers(head[name]) for name in _MAPPINGS}
@@ -106,7 +114,7 @@ def _filled(head: Any, blobs: memoryview) -> Ledger:
     fields["tokens"] = Tokens(_seconds(at), waits is True)
     fields["retries"] = _retries(head.get("retries"))
     fields["stage_failures"] = MappingProxyType(stage_failures)
-    ledger = Ledger(failures=failures, steps=steps, passed=passed, **fields)
+    ledger = Ledger(failures=failures, steps=steps, passed=passed, failed_hooks=failed_hooks, **fields)
     _require(not ledger.ended or ledger.ended.max() < ledger.total, "an item beyond its end")
     return ledger
 
@@ -150,7 +158,8 @@ def _bitmaps(data: memoryview, sizes: list[int], steps: int) -> list[Indexes]:
     for size in sizes:
         bitmap = FrozenBitMap.deserialize(bytes(data[: _number(size)])) if size else NONE
         _require(not bitmap or index_of(bitmap.max()) < MAX_COUNT, "an index that no group has")
-        _require(steps_in(bitmap - STAGE_UNITS) <= steps, "a step that no item has")
+        _require(steps_in(bitmap & ITEM_UNITS) <= steps, "a step that no item has")
+        _require(bitmap <= _ALL_UNITS, "a unit that there cannot be")
         bitmaps.append(bitmap)
         data = data[size:]
     return bitmaps

@@ -20,18 +20,16 @@ class Stage(StrEnum):
 
 _FIRST_STEP = {stage: MAX_STEPS * (number + 1) for number, stage in enumerate(Stage)}
 """A new stage comes last, so that the units of the others stay what books say they are."""
+_STEPS = {Stage.CALLBACK: MAX_STEPS, Stage.BEFORE: MAX_STEPS, Stage.ON_FAILURE: 1}
+"""How many steps each can have."""
 _NUMBER = {stage: unit_of(0, step) for stage, step in _FIRST_STEP.items()}
 
-ALL_STEPS = MAX_STEPS * (len(Stage) + 1)
-"""Steps of items and of stages."""
-STAGE_UNITS: Units = FrozenBitMap(unit_of(0, step) for step in range(MAX_STEPS, ALL_STEPS))
+STAGES_END = max(_FIRST_STEP[stage] + steps for stage, steps in _STEPS.items())
+"""The first step behind those of stages."""
+STAGE_UNITS: Units = FrozenBitMap(unit_of(0, step) for step in range(MAX_STEPS, STAGES_END))
 """All units that stages can have."""
-
-
 FIRST_UNITS: Units = FrozenBitMap(_NUMBER.values())
 """Those with which stages begin."""
-EVERY_STEP: Units = FrozenBitMap(unit_of(0, step) for step in range(ALL_STEPS))
-"""One unit of each step that there can be."""
 
 
 def stage_unit(stage: Stage, step: int = 0) -> int:
@@ -41,7 +39,7 @@ def stage_unit(stage: Stage, step: int = 0) -> int:
 
 def stage_units(stage: Stage) -> Units:
     """All units that a stage can have."""
-    return FrozenBitMap(stage_unit(stage, step) for step in range(MAX_STEPS))
+    return FrozenBitMap(stage_unit(stage, step) for step in range(_STEPS[stage]))
 
 
 def stage_of(unit: int) -> tuple[Stage, int] | None:

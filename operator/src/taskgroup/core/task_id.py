@@ -1,5 +1,6 @@
 """The ids of Celery's tasks: `<uid>.<index>`, `<uid>.<index>.<step>` for a later step of a chain, `<uid>.callback` for
-what runs once for the group, and `~<n>` behind it for the n-th counted new attempt.
+what runs once for the group, `<uid>.<index>.onItemFailure` for what runs once for an item, and `~<n>` behind it for the
+n-th counted new attempt.
 
 This is the only place that knows the grammar; the Lua scripts get LUA_PATTERN and LUA_NUMBERS as arguments.
 """
@@ -9,15 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from taskgroup.core.stages import Stage, first_units, stage_of, stage_unit
+from taskgroup.core.hooks import Hook, first_hooks, hook_of, hook_unit
+from taskgroup.core.stages import Stage, first_units, stage_of, stage_unit, stage_units
 from taskgroup.core.units import MAX_STEPS, STEP_SIZE, index_of, step_of, unit_of
 
-LUA_PATTERN = "^([^.]+)%.(%w+)%.?(%d*)~?(%d*)$"
-"""Captures uid, index or name of a stage, step and attempt; an empty step or attempt is 0."""
-LUA_NUMBERS = (STEP_SIZE, *(part for pair in first_units().items() for part in pair))
-"""Distance between two steps, then for each stage its name and its first unit."""
-_STAGES = "|".join(Stage)
-_PATTERN = re.compile(rf"([^.]+)\.(?:([0-9]{{1,8}})|({_STAGES}))(?:\.([1-9][0-9]?))?(?:~([1-9][0-9]{{0,9}}))?")
+LUA_PATTERN = "^([^.]+)%.(%w+)%.?(%w*)~?(%d*)$"
+"""Captures uid, index or name of a stage, step or name of a hook, and attempt; an empty step or attempt is 0."""
+LUA_NUMBERS = (STEP_SIZE, *(part for pair in (first_units() | first_hooks()).items() for part in pair))
+"""Distance between two steps, then for each stage and hook its name and its first unit."""
+_STEP = r"\.([1-9][0-9]?)"
+_PLACES = rf"([0-9]{{1,8}})(?:{_STEP}|\.({'|'.join(Hook)}))?|({'|'.join(Stage)})(?:{_STEP})?"
+_PATTERN = re.compile(rf"([^.]+)\.(?:{_PLACES})(?:~([1-9][0-9]{{0,9}}))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,12 +40,21 @@ class TaskId:
         match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             return None
-        uid, index, stage, step, attempt = match.groups()
-        # Who writes ids into the broker may choose any numbers: no unit may be taken for another one.
-        if int(index or 0) >= STEP_SIZE or int(step or 0) >= MAX_STEPS:
-            return None
-        unit = stage_unit(Stage(stage), int(step or 0)) if stage else unit_of(int(index), int(step or 0))
-        return cls(uid, unit, int(attempt or 0))
+        uid, index, step, hook, stage, later, attempt = match.groups()
+        unit = _stage_unit(stage, int(later or 0)) if stage else _item_unit(int(index), int(step or 0), hook)
+        return None if unit is None else cls(uid, unit, int(attempt or 0))
+
+
+def _stage_unit(stage: str, step: int) -> int | None:
+    """Who writes ids into the broker may choose any numbers: no unit may be taken for another one."""
+    unit = stage_unit(Stage(stage), step)
+    return unit if unit in stage_units(Stage(stage)) else None
+
+
+def _item_unit(index: int, step: int, hook: str | None) -> int | None:
+    if index >= STEP_SIZE or step >= MAX_STEPS:
+        return None
+    return hook_unit(Hook(hook), index) if hook else unit_of(index, step)
 
 
 def task_id(uid: str, unit: int, attempt: int = 0) -> str:
@@ -59,5 +71,5 @@ def newest_id(uid: str, unit: int, attempts: Mapping[int, int]) -> str:
 def _later(uid: str, unit: int) -> str:
     stage = stage_of(unit)
     if stage is None:
-        return f"{uid}.{index_of(unit)}.{step_of(unit)}"
+        return f"{uid}.{index_of(unit)}.{hook_of(unit) or step_of(unit)}"
     return f"{uid}.{stage[0]}.{stage[1]}" if stage[1] else f"{uid}.{stage[0]}"

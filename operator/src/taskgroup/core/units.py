@@ -16,11 +16,13 @@ STEP_SIZE = 2**24
 MAX_STEPS = 32
 """Of one chain."""
 LIMIT = 2**31
-"""No unit has such a number: behind those of items there are those of stages (see `stages`)."""
+"""No unit has such a number: behind those of items there are those of stages and hooks (see `stages`, `hooks`)."""
 
 Units = FrozenBitMap
 _FIRST = full(STEP_SIZE)
 """All units that can be the first one of an item."""
+ITEM_UNITS = full(MAX_STEPS * STEP_SIZE)
+"""All units that items can have."""
 
 
 def units_from(numbers: Iterable[int]) -> Units:
@@ -58,7 +60,7 @@ def steps_of(units: Units) -> list[int]:
 
 
 def items_of(units: Units) -> Indexes:
-    """The items that these units, none of which is a stage's, belong to."""
+    """The items that these units, all of which are items', belong to."""
     if steps_in(units) <= 1:
         return units
     return FrozenBitMap.union(*(at_step(units, step) for step in steps_of(units)))
@@ -72,7 +74,7 @@ def units_of(items: Indexes, steps: int) -> Units:
 
 
 def without_items(units: Units, items: Indexes) -> Units:
-    """The units of all other items, and of stages."""
+    """The units of all other items, and of stages and hooks."""
     if steps_in(units) <= 1:
         return units - items
     own = (items.shift(unit_of(0, step)) for step in steps_of(units) if step < MAX_STEPS)

@@ -10,8 +10,8 @@ from typing import Any
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.errors import ApiError
 from taskgroup.connections.linking import Link, Linker, LinkError
+from taskgroup.core.hooks import EVERY_STEP
 from taskgroup.core.meta import Meta
-from taskgroup.core.stages import EVERY_STEP
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import STEP_SIZE
 from taskgroup.groups.deletion_report import DeletionReport

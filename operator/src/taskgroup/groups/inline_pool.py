@@ -2,7 +2,8 @@
 
 import hashlib
 
-from taskgroup.api.spec import Backend, TaskGroupSpec
+from taskgroup.api.backend import Backend
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.port import Route
 from taskgroup.connections.linking import Link
 from taskgroup.connections.shared import Address

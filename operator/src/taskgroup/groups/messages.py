@@ -17,7 +17,7 @@ _SLICE_BYTES = 1024 * 1024
 _SLICE_PLACEHOLDERS = 20_000
 """Most placeholders that are filled before others have their turn: some milliseconds."""
 
-Values = Mapping[int, Any]
+Values = Mapping[int, list[Any]]
 NO_VALUES: Values = MappingProxyType({})
 
 
@@ -38,7 +38,8 @@ class Messages:
     ) -> Iterator[list[tuple[int, int, bytes]]]:
         """Unit, attempt and message of each unit; a part may be in memory twice.
 
-        `values` are the results that go in front of the arguments; a message that becomes too long by one is left out.
+        `values` are the results, or what tells of a failure, that go in front of the arguments; a message that becomes
+        too long by one is left out.
         """
         part, size = [], 0
         most = min(_SLICE, max(1, _SLICE_PLACEHOLDERS // max(self._work.placeholders, 1)))
@@ -71,7 +72,7 @@ class Messages:
 
     def _message(self, unit: int, attempt: int, results: StepResults | None, values: Values) -> bytes:
         call = self._work.call(unit)
-        args = [values[unit], *call.args] if unit in values else call.args
+        args = [*values[unit], *call.args] if unit in values else call.args
         parent = results.parent(unit) if results else None
         return self._template(call.leaf).render(unit, attempt, args, call.kwargs, parent)
 

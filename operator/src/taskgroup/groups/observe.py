@@ -13,6 +13,7 @@ from taskgroup.core.completions import Completions
 from taskgroup.core.groups.cutting import cut_now
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState
 from taskgroup.core.groups.recovery import needs_books
+from taskgroup.core.hooks import EVERY_STEP
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.nulls import dropped_nulls
 from taskgroup.core.items.work import Work
@@ -20,7 +21,7 @@ from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta
 from taskgroup.core.reading import Reading
 from taskgroup.core.reading import trouble as trouble_of
-from taskgroup.core.stages import EVERY_STEP, Stage
+from taskgroup.core.stages import Stage
 from taskgroup.core.status.phase import Phase, phase_of
 from taskgroup.core.task_id import newest_id
 from taskgroup.core.trouble import Trouble

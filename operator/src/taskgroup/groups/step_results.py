@@ -13,6 +13,7 @@ from pyroaring import FrozenBitMap
 from taskgroup.api.names import Reason
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.completions import Failure
+from taskgroup.core.hooks import hook_of
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -21,6 +22,7 @@ from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import STEP_SIZE, Units, steps_in
 from taskgroup.groups.callback_input import ResultsGoneError, TooManyResultsError, callback_input
 from taskgroup.groups.failure_input import failure_input
+from taskgroup.groups.hook_input import after, failed_hooks, failure_arguments
 from taskgroup.results.failures import UNREADABLE, expired
 from taskgroup.results.port import Results
 
@@ -47,8 +49,8 @@ class Part:
     """Some units with the results that they are sent with."""
 
     units: Units
-    results: Mapping[int, Any] = field(default_factory=dict)
-    """By unit, for those that take one."""
+    results: Mapping[int, list[Any]] = field(default_factory=dict)
+    """By unit, for those that take one: what goes in front of the arguments."""
     unsendable: Mapping[int, Failure] = field(default_factory=dict)
     """Others, which can never be sent."""
 
@@ -72,12 +74,24 @@ class StepResults:
             for unit in batch & _TOLD:
                 yield await self._begun(unit)
             batch -= _TOLD
+            for part in await self._after_failures(batch):
+                yield part
+            batch -= failed_hooks(batch)
             taking = self._taking(batch)
             if batch != taking:
                 yield Part(batch - taking)
             if taking:
                 async for part in self._with_results(list(taking)):
                     yield part
+
+    async def _after_failures(self, units: Units) -> list[Part]:
+        hooks = failed_hooks(units)
+        if not hooks:
+            return []
+        own = list(hooks)
+        if not self._work.takes_result(own[0]):
+            return [Part(hooks)]
+        return [Part(hooks, await failure_arguments(own, self._results, self._uid, self._work, self._ledger))]
 
     async def _begun(self, unit: int) -> Part:
         try:
@@ -90,7 +104,7 @@ class StepResults:
         except TooManyResultsError:
             text = "The results are too long for a message, and too many have ids of their own: use input: Summary."
             return Part(NONE, unsendable={unit: Failure(Reason.RESULT_TOO_LARGE, text)})
-        return Part(FrozenBitMap([unit]), {unit: values[0]} if values else {})
+        return Part(FrozenBitMap([unit]), {unit: values} if values else {})
 
     async def _input(self, unit: int) -> list[Any]:
         if unit != _ON_FAILURE:
@@ -100,17 +114,21 @@ class StepResults:
 
     def parent(self, unit: int) -> str | None:
         """Id of the task whose result releases the unit; None for a first step."""
-        before = unit - STEP_SIZE
-        if before < 0 or unit in FIRST_UNITS:
-            return None
-        return newest_id(self._uid, before, self._ledger.attempts)
+        before = self._before(unit)
+        return None if before is None else newest_id(self._uid, before, self._ledger.attempts)
+
+    def _before(self, unit: int) -> int | None:
+        if hook_of(unit) is not None:
+            return after(unit, self._work, self._ledger)
+        return None if unit < STEP_SIZE or unit in FIRST_UNITS else unit - STEP_SIZE
 
     def unfit(self, unit: int, size: int | None) -> Failure:
         """Why a unit cannot be sent whose message has `size` bytes; None where its result is nested too deeply."""
         if size is None:
             return NESTED
         limit = self._work.most_message_bytes
-        task = "the items" if unit in FIRST_UNITS else self._work.leaf(unit - STEP_SIZE).task
+        before = self._before(unit)
+        task = "the items" if before is None else self._work.leaf(before).task
         return Failure(
             Reason.RESULT_TOO_LARGE,
             f"The result of {task} makes a message of {size:,} bytes for the next step, and {limit:,} are allowed:"
@@ -140,7 +158,7 @@ class StepResults:
         ids = [str(self.parent(unit)) for unit in units]
         stored = await self._results.values(ids, self._work.most_message_bytes)
         pairs = list(zip(units, stored, strict=True))
-        values = {unit: one.value for unit, one in pairs if one is not None and one.status == "SUCCESS"}
+        values = {unit: [one.value] for unit, one in pairs if one is not None and one.status == "SUCCESS"}
         # It was there a moment ago: what is no value now cannot be read, or was not a success.
         gone = {unit: EXPIRED if one else UNREADABLE for unit, one in pairs if unit not in values}
         return Part(FrozenBitMap(list(values)), values, gone)

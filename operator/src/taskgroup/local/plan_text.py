@@ -72,8 +72,17 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
             "worst case",
             f"{plan.runs:,} times (max_retries of the task + 1) runs; max_retries is 3 by Celery's default",
         )
+    yield from _around(plan)
+
+
+def _around(plan: Preview) -> Iterator[tuple[str, str]]:
+    """What runs besides the items' own tasks."""
     if plan.callback:
         yield "callback", f"{' | '.join(plan.callback)}, once, when all items have succeeded"
+    if plan.on_item_success:
+        yield "hook", f"{' | '.join(plan.on_item_success)}, once for each item that has succeeded"
+    if plan.on_item_failure:
+        yield "hook", f"{' | '.join(plan.on_item_failure)}, once for each item that has failed"
     if plan.on_failure:
         yield "on failure", f"{' | '.join(plan.on_failure)}, once, when the group has failed"
 

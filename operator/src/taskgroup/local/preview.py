@@ -13,9 +13,8 @@ from taskgroup.core.groups.advice import Advice, advise, advise_on_size
 from taskgroup.core.items.work import Work
 from taskgroup.core.pools.pool_spec import grace_seconds
 from taskgroup.core.pools.scaling import pods_for
-from taskgroup.core.stages import STAGE_UNITS
 from taskgroup.core.task_id import task_id
-from taskgroup.core.units import STEP_SIZE, unit_of
+from taskgroup.core.units import ITEM_UNITS, STEP_SIZE, unit_of
 from taskgroup.local.checking import Checked
 
 UID = "<uid>"
@@ -93,6 +92,10 @@ class Preview:
     """Names of the tasks that run once all items have succeeded."""
     on_failure: tuple[str, ...]
     """The same when the group has failed."""
+    on_item_success: tuple[str, ...]
+    """The same for each item that has succeeded."""
+    on_item_failure: tuple[str, ...]
+    """The same for each item that has failed."""
     first: tuple[PlannedMessage, ...] = field(repr=False)
     """In the order of their dispatch; the steps of a chain stand together."""
     warnings: tuple[Advice, ...] = ()
@@ -101,7 +104,7 @@ class Preview:
 def preview(checked: Checked, messages: int) -> Preview:
     """The plan, with so many of the first messages."""
     spec, work = checked.spec, checked.work
-    priorities = {lane.priority: len(lane.units - STAGE_UNITS) for lane in work.lanes}
+    priorities = {lane.priority: len(lane.units & ITEM_UNITS) for lane in work.lanes}
     priorities = {priority: count for priority, count in priorities.items() if count}
     return Preview(
         name=checked.name,
@@ -119,6 +122,8 @@ def preview(checked: Checked, messages: int) -> Preview:
         finds_items=work.awaits_items,
         callback=_names(spec.callback),
         on_failure=_names(spec.on_failure),
+        on_item_success=_names(spec.on_item_success),
+        on_item_failure=_names(spec.on_item_failure),
         first=tuple(_planned(work, unit) for unit in itertools.islice(_in_order(work), messages)),
         warnings=(*advise(spec, work), *advise_on_size(checked.object_bytes)),
     )

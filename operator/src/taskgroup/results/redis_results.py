@@ -5,7 +5,7 @@ from typing import Any
 
 from redis.exceptions import InvalidResponse
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.core.completions import Failure
 from taskgroup.results.decode import ENDED, HEAD_BYTES, MAX_BYTES, StoredResult, decode, ending
 from taskgroup.results.failures import UNREADABLE, failure

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import InvalidResponse, NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.transport.bounded import BoundedConnection, BoundedPool, BoundedRedis
 from taskgroup.transport.call_metrics import timed
 from taskgroup.transport.errors import broker_errors

@@ -1,7 +1,7 @@
 -- Raises the epoch and takes the group's units out of the lists; to stop them also out of the unacked hashes.
 -- KEYS state, returned, attempts, list 1..4, (unacked hash, its index)...; ARGV nonce, epoch, uid,
 -- '0': what waits, '1': everything, subtasks too, '2': all units, of which those that have begun get a new attempt,
--- pattern of a task id, units between two steps, (name of a stage, its first unit)...
+-- pattern of a task id, units between two steps, (name of a stage or hook, its first unit)...
 -- Returns {epoch, units from the lists, units from the unacked hashes or with a new attempt}, or nil when fenced.
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
@@ -10,9 +10,9 @@ end
 -- Redis lets a script that has written go on when memory is full: this one frees memory, so it begins with a write.
 redis.call('SREM', KEYS[2], '')
 local take_all, anew = ARGV[4] == '1', ARGV[4] == '2'
-local stages = {}
+local named = {}
 for i = 7, #ARGV, 2 do
-  stages[ARGV[i]] = ARGV[i + 1]
+  named[ARGV[i]] = ARGV[i + 1]
 end
 
 local function unit_of(message)
@@ -27,11 +27,12 @@ local function unit_of(message)
   if uid ~= ARGV[3] then
     return nil
   end
-  local first = place:match('^%d+$') or stages[place]
+  local first = place:match('^%d+$') or named[place]
   if not first then
     return nil
   end
-  local number = string.format('%.0f', tonumber(first) + (tonumber(step) or 0) * tonumber(ARGV[6]))
+  local later = tonumber(named[step]) or tonumber(step:match('^%d+$') or 0) * tonumber(ARGV[6])
+  local number = string.format('%.0f', tonumber(first) + later)
   return number, attempt ~= '' and attempt or '0', tonumber(message.headers.retries) or 0
 end
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from taskgroup.api.spec import Backend
+from taskgroup.api.backend import Backend
 from taskgroup.core.pools.pool_spec import PoolSpec
 
 _FOLDER = "/etc/taskgroup/certificates"

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from taskgroup.api.spec import TransportOptions
+from taskgroup.api.backend import TransportOptions
 from taskgroup.api.workers import Pool
 from taskgroup.cluster.workers.certificates import tls_settings
 from taskgroup.core.pools.pool_spec import POD_NAME, VISIBILITY_SECONDS, PoolSpec

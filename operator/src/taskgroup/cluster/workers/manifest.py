@@ -5,9 +5,9 @@ pods is replaced at a time. Workers have no probes, so a pod counts as available
 be imported has ended by then, and a broken template stops the rollout at its first quarter.
 """
 
+from taskgroup.api.backend import Backend
 from taskgroup.api.environment import EnvironmentVariable
 from taskgroup.api.names import ANNOTATION_BACKEND_HASH, LABEL_UID, WORKER_CONTAINER
-from taskgroup.api.spec import Backend
 from taskgroup.api.volumes import Volume
 from taskgroup.api.workers import Workers
 from taskgroup.cluster.children import child_labels, child_metadata, child_name

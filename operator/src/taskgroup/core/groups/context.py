@@ -27,5 +27,7 @@ class Context:
     """Units that came back because no worker knows their task."""
     interrupted: Units = NONE
     """Units whose attempt the broker's absence has ended."""
+    is_ending: bool = False
+    """The outcome is known, and hooks are left."""
     late: Trouble | None = None
     """Items that were appended when the callback had begun."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.exchange import Demand
-from taskgroup.core.groups import before
+from taskgroup.core.groups import before, item_hooks
 from taskgroup.core.groups.callback import is_open
 from taskgroup.core.groups.outcome import Verdict, is_cut_off
 from taskgroup.core.groups.retrying import far
@@ -25,11 +25,14 @@ def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec, now: float) -
     items = max(0, ledger.open_entries - max(0, len(one_by_one) - 1) - far(ledger, now))
     chunks = f" in {ledger.open_entries} messages" if ledger.chunks.size > 1 else ""
     reason = f"{ledger.unfinished} items are left{chunks}, {spec.workers.concurrency} at once in a pod."
+    hooks = len(item_hooks.pending(ledger, work))
+    if hooks and not ledger.unfinished:
+        reason = f"{hooks} hooks of items are left."
     if before.is_open(ledger, work):
         items, reason = 1, "spec.before comes first."
     elif not ledger.unfinished and is_open(ledger, work, spec):
         items, reason = 1, "The callback is left."
-    return Demand(items=items, over=ledger.over, anew=spec.rate_limit is not None, reason=reason)
+    return Demand(items=items + hooks, over=ledger.over, anew=spec.rate_limit is not None, reason=reason)
 
 
 def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger) -> Demand:

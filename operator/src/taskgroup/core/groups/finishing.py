@@ -3,21 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from taskgroup.api.status import StageStatus
+from taskgroup.api.status import HooksStatus, StageStatus
 from taskgroup.core.action import Action
-from taskgroup.core.groups import again, configuration, demand, unknown_task
+from taskgroup.core.groups import again, configuration, demand, item_hooks, unknown_task
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.outcome import CUT_SHORT, Verdict, decided, is_cut_off
 from taskgroup.core.groups.plan import DeleteObject, Plan, Withdraw
 from taskgroup.core.groups.planning import plan_for
 from taskgroup.core.groups.resting import FOREVER, can_rest
 from taskgroup.core.groups.stage_progress import at_end, written_stages
+from taskgroup.core.hooks import Hook
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage
 from taskgroup.core.status.conditions import seconds, timestamp
 from taskgroup.core.status.phase import Phase
-from taskgroup.core.status.status_input import StatusInput
+from taskgroup.core.status.status_input import NO_HOOKS, StatusInput
 from taskgroup.core.units import Units
 
 
@@ -29,10 +30,11 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
     """
     goes_on = not verdict.success and seen.work is not None and bool(seen.work.stage(Stage.ON_FAILURE))
     if not shown.ledger.unfinished and not goes_on:
-        finished = _finished(seen, shown.ledger, verdict, now, shown.stages)
+        finished = _finished(seen, shown.ledger, verdict, now, shown.stages, shown.hooks)
         return replace(finished, save=True, forget=forget)
     ledger = shown.ledger.cancelled_rest()
-    shown = replace(shown, active=0, self_retried=0, stages=at_end(shown.stages))
+    stages, hooks = at_end(shown.stages), item_hooks.at_end(shown.hooks)
+    shown = replace(shown, active=0, self_retried=0, stages=stages, hooks=hooks)
     ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger)
     # At once, and not with the second transition: until then workers would go on taking items that count as cancelled.
     actions = withdraw_all(seen) if ledger.cancelled or verdict.reason in CUT_SHORT else ()
@@ -52,8 +54,10 @@ def _finished(
     verdict: Verdict | None,
     now: float,
     stages: Mapping[Stage, StageStatus] | None = None,
+    hooks: Mapping[Hook, HooksStatus] = NO_HOOKS,
 ) -> Plan:
     shown = StatusInput(
+        hooks=item_hooks.at_end(hooks),
         stages=at_end({**written_stages(seen.status), **(stages or {})}),
         phase=Phase.FINISHED,
         ledger=ledger,

@@ -117,6 +117,8 @@ class Carried:
     """When running items were last stopped; seconds since the epoch."""
     cut_to: int | None = None
     """The parallelism for which the queue was last emptied of what is too much."""
+    cleared: bool = False
+    """Items were taken off the queue because nothing but hooks is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,7 @@ def _counted_meanwhile(seen: Observed, phase: Phase, now: float) -> tuple[Ledger
     ledger, work = seen.ledger, seen.work
     if phase is Phase.NEW and work is not None:
         return with_total(ledger, work), _NOTHING_COUNTED
-    if phase is not Phase.RUNNING or work is None or work.ignores_results or max(ledger.steps, work.steps) > 1:
+    if phase is not Phase.RUNNING or work is None or work.forgets or ledger.steps > 1:
         return ledger, _NOTHING_COUNTED
     counted = certain(seen.completions, seen.servers)
     ledger, final = rules_of(seen.spec, seen.meta.uid).apply(ledger, counted.failed, now)

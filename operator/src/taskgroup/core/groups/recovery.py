@@ -12,6 +12,7 @@ from taskgroup.core.completions import Failure
 from taskgroup.core.exchange import MAX_LOSSES
 from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
 from taskgroup.core.groups.plan import MarkMissing, Search
+from taskgroup.core.hooks import HOOK_UNITS
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.pool_spec import loss_limit
@@ -55,7 +56,7 @@ def adopt(
     if state is None or books is None or ledger.nonce not in ("", state.nonce):
         return ledger
     lost = (unit for unit, losses in books.losses.items() if losses > limit)
-    passed = ledger.passed | before(books.released - FIRST_UNITS)
+    passed = ledger.passed | before(books.released - FIRST_UNITS - HOOK_UNITS)
     retries = ledger.retries.without(_renewed(ledger, books))
     return replace(
         ledger,
@@ -129,18 +130,18 @@ def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:
     """The broker lost the group's state: whatever has not ended gets a new task id and waits for a dispatch.
 
     A chain begins anew, because the results of its steps may be lost, too; so does what comes before the items, while
-    some of them need its result.
+    some of them need its result. A hook is let go anew.
     """
     again = dispatched - ledger.ended
-    used = ledger.released | after(ledger.passed)
-    stages = STAGE_UNITS - _BEFORE if ledger.unfinished or not ledger.total else STAGE_UNITS
-    later = without_items(used - (ledger.passed & stages), ledger.ended)
+    used = ledger.released | after(ledger.passed - HOOK_UNITS)
+    kept = HOOK_UNITS | (STAGE_UNITS - _BEFORE if ledger.unfinished or not ledger.total else STAGE_UNITS)
+    later = without_items(used - (ledger.passed & kept) - ledger.failed_hooks, ledger.ended)
     attempts = {unit: ledger.attempts.get(unit, 0) + 1 for unit in again | later}
     retries = ledger.retries.without(ledger.retries.waiting)
     anew = replace(
         ledger,
         retries=retries,
         released=NONE,
-        passed=ledger.passed & (units_of(ledger.ended, ledger.steps) | stages),
+        passed=ledger.passed & (units_of(ledger.ended, ledger.steps) | kept),
     )
     return replace(anew.renewed(attempts), returned=(ledger.returned - later) | again, nonce=nonce)

@@ -12,6 +12,7 @@ import re2
 from taskgroup.api.policies import Backoff, RetryAction, RetryPolicy, RetryRule
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.completions import Failure
+from taskgroup.core.hooks import hook_of
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import STAGE_UNITS
@@ -52,7 +53,7 @@ class RetryRules:
 
     def _action(self, ledger: Ledger, unit: int, failure: Failure) -> RetryAction:
         """What is to be done; FailItem as well where no attempt is left."""
-        if not failure.kind:
+        if not failure.kind or hook_of(unit) is not None:
             return RetryAction.FAIL_ITEM
         rule = next((rule for rule in self.policy.rules or () if _fits(rule, failure)), None)
         action = rule.action if rule else RetryAction.RETRY

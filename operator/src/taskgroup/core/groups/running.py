@@ -2,20 +2,29 @@
 
 from dataclasses import replace
 
-from pyroaring import FrozenBitMap
-
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.spec import OnUnknownTask, TaskGroupSpec
 from taskgroup.api.status import StageStatus
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
-from taskgroup.core.groups import again, before, countdown, demand, rate_limit, recovery, retrying, unknown_task
+from taskgroup.core.groups import (
+    again,
+    before,
+    countdown,
+    demand,
+    item_hooks,
+    rate_limit,
+    recovery,
+    retrying,
+    unknown_task,
+)
 from taskgroup.core.groups.accounting import account, with_total
 from taskgroup.core.groups.callback import has_begun, is_open
 from taskgroup.core.groups.configuration import too_late
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches
 from taskgroup.core.groups.finishing import decide
+from taskgroup.core.groups.forgetting import forgotten
 from taskgroup.core.groups.observed import GroupState, Observed
 from taskgroup.core.groups.outcome import cut_short, deadline_in, judge
 from taskgroup.core.groups.pace import Pace, later
@@ -33,7 +42,7 @@ from taskgroup.core.status.conditions import find, seconds
 from taskgroup.core.status.phase import Phase, is_suspended
 from taskgroup.core.status.status_input import StatusInput
 from taskgroup.core.trouble import Trouble
-from taskgroup.core.units import Units, units_of, without_items
+from taskgroup.core.units import without_items
 
 NEAR_END_SECONDS = 0.8
 """A status within this time of the end would put off the one that tells the end: there is one a second."""
@@ -69,8 +78,10 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     ledger, missing = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
     context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
     verdict = judge(ledger, spec, now, stages_shown(seen, ledger, work))
-    if verdict is not None:
-        return decide(seen, _shown(context), verdict, now, forget=_ignored(context))
+    if verdict is not None and not item_hooks.are_awaited(ledger, work, spec, now):
+        plan = decide(seen, _shown(context), verdict, now, forget=forgotten(context))
+        return replace(plan, extra_events=(*plan.extra_events, *item_hooks.told(context)))
+    context = replace(context, is_ending=verdict is not None)
     ledger = without_rest(ledger, spec)
     return _work(replace(context, ledger=ledger, in_flight=without_items(context.in_flight, ledger.ended)), missing)
 
@@ -139,6 +150,7 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
     theirs is refused from then on. The end of a suspension is a transition, too: what is dispatched before the status
     says so would stay on the queue if the group were suspended again.
     """
+    told = item_hooks.told(context)
     context, extra_events = _interrupted(countdown.noted(rate_limit.looked(context)))
     seen, ledger, now = context.seen, context.ledger, context.now
     carried, dispatches = sending(context)
@@ -164,10 +176,10 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
         transition=is_resumed or _has_new_chunks(context) or before.is_result_new(seen, context.work),
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
-        forget=_ignored(context),
+        forget=forgotten(context),
         demand=demand.while_running(ledger, context.work, context.spec, context.now),
         carried=carried,
-        extra_events=extra_events,
+        extra_events=(*extra_events, *told),
         rests=rests,
         wake_after=None if rests else _wake_after(context, carried.canary_at),
     )
@@ -196,13 +208,15 @@ def _interrupted(context: Context) -> tuple[Context, tuple[Event, ...]]:
 
 def _shown(context: Context) -> StatusInput:
     ledger, work = context.ledger, context.work
-    is_left = bool(ledger.unfinished) or before.is_open(ledger, work) or is_open(ledger, work, context.spec)
+    is_left = bool(ledger.unfinished or item_hooks.pending(ledger, work))
+    is_left = is_left or before.is_open(ledger, work) or is_open(ledger, work, context.spec)
     return StatusInput(
         phase=Phase.RUNNING,
         ledger=context.ledger,
         active=context.ledger.count_items(context.in_flight),
         self_retried=context.ledger.count_items(context.in_flight & context.seen.self_retried),
         stages=stages_shown(context.seen, ledger, work),
+        hooks=item_hooks.statuses(ledger, work),
         needs_workers=not context.spec.suspend and is_left,
         configuration=context.late or unknown_task.block(context.ledger),
     )
@@ -215,15 +229,6 @@ def stages_shown(seen: Observed, ledger: Ledger, work: Work) -> dict[Stage, Stag
         Stage.CALLBACK: stage_status(Stage.CALLBACK, ledger, work, seen.results.get(Stage.CALLBACK)),
     }
     return {stage: status for stage, status in found.items() if status is not None}
-
-
-def _ignored(context: Context) -> Units:
-    """Units of newly succeeded items whose values nobody wants any more: steps before the last, and ignored ones."""
-    work, fresh = context.work, context.ledger.succeeded - context.seen.ledger.succeeded
-    units = units_of(fresh, work.steps) & (context.ledger.passed | work.last)
-    if not work.ignores_results:
-        return units - work.last
-    return FrozenBitMap(unit for unit in units if unit not in work.last or work.leaf(unit).options.ignore_result)
 
 
 def _counted(context: Context) -> Completions:

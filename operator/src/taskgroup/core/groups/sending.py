@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from taskgroup.core.action import Action
-from taskgroup.core.groups import before, callback, countdown, rate_limit, unknown_task
+from taskgroup.core.groups import before, callback, countdown, item_hooks, rate_limit, unknown_task
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches, dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
@@ -35,6 +35,9 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
     if _is_over(context, queue):
         withdraw = Withdraw(running=False, reason="spec.parallelism was lowered.")
         return replace(carried, cut_to=context.spec.parallelism), (withdraw,)
+    carried, cleared = item_hooks.cleared(context, carried, queue)
+    if cleared:
+        return carried, cleared
     return _filled(context, carried, queue, slots) if slots else (carried, ())
 
 
@@ -54,7 +57,7 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     taken = occupied(len(in_flight), held=queue.held, slots=slots)
     free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
     free = rate_limit.allowed(context, queue, free)
-    waits = before.held_items(ledger, work) | countdown.held_back(context)
+    waits = before.held_items(ledger, work) | countdown.held_back(context) | item_hooks.held_back(context)
     carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits | _LATER)
     held, suspected = unknown_task.held_back(ledger, work) | waits, suspects(ledger, context.spec)
     suspect = next_suspect(ledger, suspected, in_flight, held) if free else NONE
@@ -74,9 +77,13 @@ def _released(context: Context, queue: QueueState) -> tuple[Ledger, tuple[Action
     actions: list[Action] = [Release(part, reason="The step before has succeeded.") for part in batches(due)]
     if begins:
         if ledger.cancelled and queue.messages:
-            actions.append(Withdraw(running=True, reason="Enough items have succeeded."))
+            # A hook that runs goes on: taken from its worker, it would run twice.
+            actions.append(Withdraw(running=not work.hooks, reason="Enough items have succeeded."))
         actions.append(Release(begins, reason="Its turn has come: it runs before the items, or enough have succeeded."))
         due |= begins
+    hooks = item_hooks.to_begin(ledger, work)
+    actions += [Release(part, reason="Their items have ended.") for part in batches(hooks)]
+    due |= hooks
     return ledger.released_with(due) if due else ledger, tuple(actions)
 
 

@@ -8,10 +8,10 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.items.chunking import chunking_of
 from taskgroup.core.items.placeholders import NO_BEFORE, NOT_YET
-from taskgroup.core.items.signatures import chains_of, chains_of_template, check_callback, stages_of
+from taskgroup.core.items.signatures import chains_of, chains_of_template, check_callback, hooks_of, stages_of
 from taskgroup.core.items.sources import Items, items_of
 from taskgroup.core.items.tasks import compile_signature, kinds_of
-from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work
+from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Once, Work
 
 
 def compile_work(
@@ -43,13 +43,15 @@ def compile_steps(
     else:
         raise InvalidSpecError("Give spec.template, or spec.tasks with one signature for each item.")
     stages = {stage: compile_signature(signature, f"spec.{stage}") for stage, signature in stages_of(spec).items()}
+    hooks = hooks_of(spec)
     check_callback(spec, chains)
     chunking = chunking_of(spec, takes_items=any(task.takes_items for chain in chains for task in chain))
-    kinds = yield from kinds_of([*chains, *stages.values()])
+    kinds = yield from kinds_of([*chains, *stages.values(), tuple(hooks.values())])
     callback_input = spec.callback.input if spec.callback else CallbackInput.NONE
     from_before = spec.items_from is not None and spec.items_from.before is not None
+    once = Once(stages, hooks)
     work = Work(
-        group_name, items, signatures, chains, kinds, stages, callback_input, chunking, before, from_before=from_before
+        group_name, items, signatures, chains, kinds, once, callback_input, chunking, before, from_before=from_before
     )
     yield from work.check(max_message_bytes)
     return work

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap, FrozenBitMap
 
+from taskgroup.core.hooks import Hook, hook_units
 from taskgroup.core.indexes import NONE, Indexes, full
-from taskgroup.core.items.tasks import Chain
+from taskgroup.core.items.tasks import Chain, CompiledTask
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.units import Units, unit_of
 
@@ -29,6 +30,8 @@ class Lane:
 
 Stages = Mapping[Stage, Chain]
 """What runs once for the group."""
+Hooks = Mapping[Hook, CompiledTask]
+"""What runs once for each item that has ended."""
 
 
 def lanes_of_template(chains: list[Chain], entries: Indexes) -> tuple[Lane, ...]:
@@ -107,13 +110,29 @@ def running(chains: list[Chain], task: str, entries: Indexes) -> Units:
 
 def with_stages(lanes: tuple[Lane, ...], stages: Stages) -> tuple[Lane, ...]:
     """The lanes with the units of stages among the later steps; the most urgent one first."""
-    found = {lane.priority: lane for lane in lanes}
     for stage, chain in stages.items():
         for step, task in enumerate(chain):
-            lane = found.get(task.leaf.options.priority) or Lane(task.leaf.options.priority, NONE)
-            unit = Units([stage_unit(stage, step)])
-            found[lane.priority] = Lane(lane.priority, lane.indexes, lane.later | unit)
-    return tuple(found[priority] for priority in sorted(found, reverse=True))
+            lanes = _with_later(lanes, task, Units([stage_unit(stage, step)]))
+    return lanes
+
+
+def with_hooks(lanes: tuple[Lane, ...], hooks: Hooks, entries: Indexes) -> tuple[Lane, ...]:
+    """The lanes with the hooks of these items among the later steps; the most urgent one first."""
+    for hook, task in hooks.items():
+        lanes = _with_later(lanes, task, hook_units(hook, entries))
+    return lanes
+
+
+def _with_later(lanes: tuple[Lane, ...], task: CompiledTask, units: Units) -> tuple[Lane, ...]:
+    priority, found = task.leaf.options.priority, {lane.priority: lane for lane in lanes}
+    lane = found.get(priority) or Lane(priority, NONE)
+    found[priority] = Lane(priority, lane.indexes, lane.later | units)
+    return tuple(found[key] for key in sorted(found, reverse=True))
+
+
+def running_in_hooks(hooks: Hooks, task: str, entries: Indexes) -> Units:
+    """The units of hooks that run this task."""
+    return Units.union(NONE, *(hook_units(hook, entries) for hook, one in hooks.items() if one.leaf.task == task))
 
 
 def running_in_stages(stages: Stages, task: str) -> Units:

@@ -1,13 +1,15 @@
 """The signatures of a spec: those of `tasks`, and those that run once for the group."""
 
 from collections.abc import Generator
+from dataclasses import replace
 
 import orjson
 
 from taskgroup.api.signature import CallbackInput, Leaf, Signature, Template
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.tasks import Chain, compile_signature
+from taskgroup.core.hooks import Hook
+from taskgroup.core.items.tasks import Chain, CompiledTask, compile_signature
 from taskgroup.core.stages import Stage
 
 
@@ -26,6 +28,16 @@ def stages_of(spec: TaskGroupSpec) -> dict[Stage, Signature | Leaf]:
     """What the spec runs once for the group."""
     given = {Stage.BEFORE: spec.before, Stage.CALLBACK: spec.callback, Stage.ON_FAILURE: spec.on_failure}
     return {stage: signature for stage, signature in given.items() if signature is not None}
+
+
+def hooks_of(spec: TaskGroupSpec) -> dict[Hook, CompiledTask]:
+    """What the spec runs once for each item that has ended. The one after a success takes its result."""
+    given = {Hook.ON_ITEM_SUCCESS: spec.on_item_success, Hook.ON_ITEM_FAILURE: spec.on_item_failure}
+    return {hook: _hook(hook, leaf) for hook, leaf in given.items() if leaf is not None}
+
+
+def _hook(hook: Hook, leaf: Leaf) -> CompiledTask:
+    return replace(compile_signature(leaf, f"spec.{hook}")[0], takes_result=not leaf.options.immutable)
 
 
 def chains_of(signatures: list[Signature], *, takes_before: bool) -> Generator[None, None, list[Chain]]:

@@ -2,18 +2,21 @@
 
 from collections.abc import Generator, Iterable, Iterator
 from copy import copy
+from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 from taskgroup.api.signature import CallbackInput, Leaf, Signature
 from taskgroup.core.errors import InvalidSpecError
+from taskgroup.core.hooks import Hook, all_hooks, hook_of
 from taskgroup.core.indexes import NONE, Indexes, full
 from taskgroup.core.items.before import encoded_bytes
 from taskgroup.core.items.chunking import ALONE, Chunking, sample_spans
 from taskgroup.core.items.chunks import Chunks
 from taskgroup.core.items.fingerprint import Fingerprint
 from taskgroup.core.items.lanes import (
+    Hooks,
     Lane,
     Stages,
     countdowns,
@@ -21,7 +24,9 @@ from taskgroup.core.items.lanes import (
     lanes_of_template,
     last_units,
     running,
+    running_in_hooks,
     running_in_stages,
+    with_hooks,
     with_stages,
 )
 from taskgroup.core.items.matrix import MatrixItems
@@ -30,7 +35,7 @@ from taskgroup.core.items.signatures import signature_bytes
 from taskgroup.core.items.sources import Items
 from taskgroup.core.items.tasks import Call, Chain, CompiledTask
 from taskgroup.core.stages import STAGE_UNITS, Stage, stage_of, stage_unit
-from taskgroup.core.units import STEP_SIZE, Units, index_of, step_of, unit_of, units_of
+from taskgroup.core.units import ITEM_UNITS, STEP_SIZE, Units, index_of, step_of, unit_of, units_of
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Longest message of an item, unless the operator is set otherwise."""
@@ -38,6 +43,19 @@ _LEAST_BYTES = 1_024
 
 Steps = Generator[None, None, None]
 """Work that may be interrupted wherever it yields: at 100,000 items it takes a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What runs besides the items' own tasks."""
+
+    stages: Stages = field(default_factory=lambda: MappingProxyType({}))
+    """Once for the group."""
+    hooks: Hooks = field(default_factory=lambda: MappingProxyType({}))
+    """Once for each item that has ended."""
+
+
+NOTHING = Once()
 
 
 class Work:
@@ -50,7 +68,7 @@ class Work:
         signatures: list[Signature],
         chains: list[Chain],
         kinds: tuple[Leaf, ...],
-        stages: Stages = MappingProxyType({}),
+        once: Once = NOTHING,
         callback_input: CallbackInput = CallbackInput.NONE,
         chunking: Chunking = ALONE,
         before: Any = NO_BEFORE,
@@ -67,8 +85,8 @@ class Work:
         self._signatures = signatures
         self._chains = chains
         self.total = len(chains) if items is None else len(items) * len(chains)
-        self.stages = stages
-        """What runs once for the group."""
+        self.stages = once.stages
+        self.hooks = once.hooks
         self.chunking = chunking
         """Whether the task takes lists, and what becomes of what it returns."""
         self._cut(Chunks(chunking.size))
@@ -77,10 +95,16 @@ class Work:
         self.kinds = kinds
         """One task for each different pair of name and options."""
         self.ignores_results = any(leaf.options.ignore_result for leaf in kinds)
+        self.forgets = self.ignores_results or self.steps > 1 or bool(self.hooks)
+        """Some values are deleted as soon as they are counted."""
+        succeeded = self.hooks.get(Hook.ON_ITEM_SUCCESS)
+        self.hooks_take_results = succeeded is not None and succeeded.takes_result
+        """The results of items are wanted until the hooks after them have ended."""
         self.has_countdowns = any(leaf.options.countdown_seconds for leaf in kinds)
         self.message_bytes = _LEAST_BYTES
         """About how long a message is, on average; known once the work is validated."""
-        self.placeholders = max((task.size.placeholders for chain in chains for task in chain), default=0)
+        own = chain.from_iterable([*chains, self.hooks.values()])
+        self.placeholders = max((task.size.placeholders for task in own), default=0)
         """Most values that one message is filled with."""
         self.most_message_bytes = MAX_MESSAGE_BYTES
         """How long a message may be."""
@@ -95,7 +119,7 @@ class Work:
         """The first item of each message: the one that its units are named after."""
         is_template = self._items is not None
         lanes = lanes_of_template(self._chains, self.entries) if is_template else lanes_of_tasks(self._chains)
-        self.lanes: tuple[Lane, ...] = with_stages(lanes, self.stages)
+        self.lanes: tuple[Lane, ...] = with_hooks(with_stages(lanes, self.stages), self.hooks, self.entries)
         self.units: Units = Units.union(NONE, *(lane.units for lane in self.lanes))
         """All units that there are."""
         self.last: Units = last_units(self._chains, self.entries)
@@ -132,6 +156,8 @@ class Work:
         stage = stage_of(unit)
         if stage is not None:
             return stage[1], len(self.stages[stage[0]])
+        if hook_of(unit) is not None:
+            return 0, 1
         return step_of(unit), len(self._chain(index_of(unit)))
 
     def stage(self, stage: Stage) -> Units:
@@ -141,8 +167,8 @@ class Work:
     def running(self, task: str) -> Units:
         """The units that run this task."""
         if task not in self._running:
-            stages = running_in_stages(self.stages, task)
-            self._running[task] = running(self._chains, task, self.entries) | stages
+            others = running_in_stages(self.stages, task) | running_in_hooks(self.hooks, task, self.entries)
+            self._running[task] = running(self._chains, task, self.entries) | others
         return self._running[task]
 
     def steps_of(self, index: int) -> int:
@@ -152,7 +178,7 @@ class Work:
     def first(self, count: int) -> "Work":
         """The same without the items from `count` on, which were appended too late."""
         items = full(count)
-        kept = units_of(items, self.steps) | STAGE_UNITS
+        kept = units_of(items, self.steps) | STAGE_UNITS | all_hooks(items)
         work = copy(self)
         work.total, work.last, work.units = count, self.last & kept, self.units & kept
         work.entries = self.entries & items
@@ -171,8 +197,13 @@ class Work:
         return self._chains[index % len(self._chains)]
 
     def _task(self, unit: int) -> CompiledTask:
-        stage = stage_of(unit) if unit >= STEP_SIZE else None
-        return self.stages[stage[0]][stage[1]] if stage else self._chain(index_of(unit))[step_of(unit)]
+        if unit >= STEP_SIZE and unit not in ITEM_UNITS:
+            stage, hook = stage_of(unit), hook_of(unit)
+            if hook is not None:
+                return self.hooks[hook]
+            if stage is not None:
+                return self.stages[stage[0]][stage[1]]
+        return self._chain(index_of(unit))[step_of(unit)]
 
     def _scope(self, unit: int) -> Scope:
         stage = stage_of(unit)
@@ -206,8 +237,8 @@ class Work:
         self.most_message_bytes = max_message_bytes
         count, total, taken = 0, 0, encoded_bytes(self._before) * 4 // 3
         for scope in self._samples():
-            tasks = self._chain(scope.index or 0)
-            size = max(task.message_bytes(scope) + taken * task.takes_before for task in tasks)
+            own = (*self._chain(scope.index or 0), *self.hooks.values())
+            size = max(task.message_bytes(scope) + taken * task.takes_before for task in own)
             _check_length(f"item {scope.index}", size, max_message_bytes)
             count, total = count + 1, total + size
             yield
@@ -215,7 +246,7 @@ class Work:
             size = max(task.message_bytes(self._stage_scope(stage)) for task in tasks)
             _check_length(f"spec.{stage}", size, max_message_bytes)
         if isinstance(self._items, MatrixItems):
-            for task in chain.from_iterable(self._chains):
+            for task in chain.from_iterable([*self._chains, self.hooks.values()]):
                 yield from self._check_combined(self._items, task, max_message_bytes - taken * task.takes_before)
         if count:
             self.message_bytes = total // count

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from taskgroup.api.spec import Backend, TaskGroupSpec
+from taskgroup.api.backend import Backend
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.workers import Workers
 from taskgroup.core.exchange import MAX_LOSSES
 from taskgroup.core.items.work import Work

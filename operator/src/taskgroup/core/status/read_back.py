@@ -5,8 +5,9 @@ from pyroaring import FrozenBitMap
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.status import FailureStatus, TaskGroupStatus
 from taskgroup.core.completions import Failure
+from taskgroup.core.failure_groups import FailureGroup
 from taskgroup.core.indexes import NONE, parse_indexes
-from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import is_true, seconds
 
 _UNSAID = Failure(Reason.UNKNOWN, "It failed; the status had no room to say why.")

@@ -1,5 +1,6 @@
 """The status as its readers see it: counts, index lists, failures and conditions, all made in one place."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from taskgroup.api.names import ConditionType, Reason
@@ -8,15 +9,19 @@ from taskgroup.api.status import (
     MAX_FAILURES_BYTES,
     MAX_INDEXES_BYTES,
     FailureStatus,
+    HooksStatus,
     ItemsStatus,
     TaskGroupStatus,
     WorkersStatus,
 )
+from taskgroup.core.failure_groups import FailureGroup
+from taskgroup.core.groups import item_hooks
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.pace import rate_text
 from taskgroup.core.groups.stage_progress import STATUS_FIELDS, written_stages
+from taskgroup.core.hooks import Hook
 from taskgroup.core.indexes import format_indexes
-from taskgroup.core.ledger import FailureGroup, Ledger
+from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage
 from taskgroup.core.status.condition_texts import condition_texts
 from taskgroup.core.status.conditions import merged, timestamp
@@ -65,6 +70,7 @@ def _figures(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[str
         "failures": _digest(ledger.failures, tracebacks=seen.spec is None or seen.spec.failure_tracebacks) or None,
         "items": _items(seen, shown),
         **_stages(seen, shown),
+        **_hooks({**item_hooks.written(seen.status), **shown.hooks}),
         **_pace(shown),
     }
 
@@ -73,6 +79,11 @@ def _stages(seen: Observed, shown: StatusInput) -> dict[str, Any]:
     """What runs once for the group."""
     known = {**written_stages(seen.status), **shown.stages}
     return {STATUS_FIELDS[stage]: known.get(stage) for stage in Stage}
+
+
+def _hooks(shown: Mapping[Hook, HooksStatus]) -> dict[str, Any]:
+    """What runs once for an item."""
+    return {item_hooks.STATUS_FIELDS[hook]: one for hook, one in shown.items()}
 
 
 def _pace(shown: StatusInput) -> dict[str, Any]:
@@ -109,6 +120,7 @@ def _as_shown(seen: Observed, shown: StatusInput, *, suspended: bool) -> dict[st
         "progress": f"{ended}/{total}",
         "percent": 100 * ended // total if total else 0,
         **_stages(seen, shown),
+        **_hooks(item_hooks.written(seen.status)),
         "items": _items(seen, shown),
     }
 

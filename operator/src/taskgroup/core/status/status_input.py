@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from taskgroup.api.status import StageStatus
+from taskgroup.api.status import HooksStatus, StageStatus
 from taskgroup.core.groups.outcome import Verdict
 from taskgroup.core.groups.pace import Pace
+from taskgroup.core.hooks import Hook
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage
 from taskgroup.core.status.phase import Phase
 from taskgroup.core.trouble import Trouble
+
+NO_HOOKS: Mapping[Hook, HooksStatus] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,8 @@ class StatusInput:
     verdict: Verdict | None = None
     stages: Mapping[Stage, StageStatus] = field(default_factory=dict)
     """What became of what runs once for the group; where one is absent, what was written is kept."""
+    hooks: Mapping[Hook, HooksStatus] = field(default_factory=lambda: NO_HOOKS)
+    """What became of what runs once for an item; where one is absent, what was written is kept."""
     configuration: Trouble | None = None
     start_time: str | None = None
     """RFC 3339; None keeps the written one."""

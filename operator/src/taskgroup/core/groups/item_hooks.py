@@ -1,0 +1,112 @@
+"""Hooks of items: each is let go once, when its item has ended, and the group ends when they have, too.
+
+They change no outcome. Once that is known nothing but hooks is sent any more, and only the group's deadline or its
+cancellation ends it before them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from taskgroup.api.names import EventReason
+from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.api.status import HooksStatus, TaskGroupStatus
+from taskgroup.core.groups.context import Context
+from taskgroup.core.groups.observed import Carried, QueueState
+from taskgroup.core.groups.outcome import cut_short
+from taskgroup.core.groups.plan import Event, Withdraw
+from taskgroup.core.hooks import HOOK_UNITS, Hook, hook_units
+from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.text import shortened
+from taskgroup.core.units import Units, index_of
+
+STATUS_FIELDS = {Hook.ON_ITEM_SUCCESS: "on_item_success", Hook.ON_ITEM_FAILURE: "on_item_failure"}
+"""Where the status tells of each."""
+_MESSAGE_LENGTH = 256
+
+
+def pending(ledger: Ledger, work: Work) -> Units:
+    """Those whose item has ended, and that have not; an item that runs again may have one that was let go before."""
+    if not work.hooks:
+        return NONE
+    return (_wanted(ledger, work) | (ledger.released & HOOK_UNITS)) - ledger.passed - ledger.failed_hooks
+
+
+def to_begin(ledger: Ledger, work: Work) -> Units:
+    """Those that were not let go."""
+    return pending(ledger, work) - ledger.released
+
+
+def _wanted(ledger: Ledger, work: Work) -> Units:
+    return Units.union(NONE, *(hook_units(hook, _ended(hook, ledger) & work.entries) for hook in work.hooks))
+
+
+def _ended(hook: Hook, ledger: Ledger) -> Indexes:
+    return ledger.succeeded if hook is Hook.ON_ITEM_SUCCESS else ledger.failed
+
+
+def are_awaited(ledger: Ledger, work: Work, spec: TaskGroupSpec, now: float) -> bool:
+    """Whether a group whose outcome is known goes on for them."""
+    return bool(pending(ledger, work)) and cut_short(ledger, spec, now) is None
+
+
+def cleared(context: Context, carried: Carried, queue: QueueState) -> tuple[Carried, tuple[Withdraw, ...]]:
+    """Items that wait on the queue leave it once, when the outcome is known and some of them have not ended."""
+    is_early = context.is_ending and bool(context.ledger.unfinished or context.ledger.cancelled)
+    if is_early == carried.cleared:
+        return carried, ()
+    carried = replace(carried, cleared=is_early)
+    if not is_early or not queue.queued:
+        return carried, ()
+    return carried, (Withdraw(running=False, reason="The outcome is known: nothing but hooks is left."),)
+
+
+def held_back(context: Context) -> Units:
+    """All but hooks, once the outcome is known."""
+    return context.work.units - HOOK_UNITS if context.is_ending else NONE
+
+
+def ended(ledger: Ledger) -> Units:
+    """Hooks that will not run again."""
+    return (ledger.passed & HOOK_UNITS) | ledger.failed_hooks
+
+
+def statuses(ledger: Ledger, work: Work) -> dict[Hook, HooksStatus]:
+    """How many of each there are."""
+    return {hook: _status(hook, ledger, work) for hook in work.hooks}
+
+
+def _status(hook: Hook, ledger: Ledger, work: Work) -> HooksStatus:
+    own = hook_units(hook, work.entries)
+    return HooksStatus(
+        pending=pending(ledger, work).intersection_cardinality(own),
+        succeeded=ledger.passed.intersection_cardinality(own),
+        failed=ledger.failed_hooks.intersection_cardinality(own),
+    )
+
+
+def at_end(shown: Mapping[Hook, HooksStatus]) -> dict[Hook, HooksStatus]:
+    """The same when the group ends: what is left never runs."""
+    return {hook: one.model_copy(update={"pending": 0, "cancelled": one.pending}) for hook, one in shown.items()}
+
+
+def written(status: TaskGroupStatus) -> dict[Hook, HooksStatus]:
+    """As the status shows them."""
+    shown = {hook: getattr(status, field) for hook, field in STATUS_FIELDS.items()}
+    return {hook: one for hook, one in shown.items() if one is not None}
+
+
+def told(context: Context) -> tuple[Event, ...]:
+    """One event for those that have failed since the last look."""
+    fresh, entries = context.ledger.failed_hooks - context.seen.ledger.failed_hooks, context.work.entries
+    own = {hook: fresh & hook_units(hook, entries) for hook in context.work.hooks} if fresh else {}
+    return tuple(_told(hook, units, context) for hook, units in own.items() if units)
+
+
+def _told(hook: Hook, units: Units, context: Context) -> Event:
+    first = units.min()
+    failure = context.seen.completions.failed.get(first)
+    why = f": {failure.reason}: {shortened(' '.join(failure.message.split()), _MESSAGE_LENGTH)}" if failure else "."
+    more = f" and of {len(units) - 1} others" if len(units) > 1 else ""
+    return Event(EventReason.HOOK_FAILED, f"spec.{hook} of item {index_of(first)}{more} failed{why}", warning=True)

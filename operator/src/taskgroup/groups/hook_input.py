@@ -1,0 +1,54 @@
+"""The first arguments of spec.onItemFailure: which task has failed, for which item, and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from taskgroup.core.completions import Failure
+from taskgroup.core.failure_groups import is_collective
+from taskgroup.core.hooks import HOOK_UNITS, Hook, hook_of
+from taskgroup.core.items.work import Work
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.task_id import newest_id
+from taskgroup.core.units import Units, index_of, unit_of
+from taskgroup.results.failures import failure
+from taskgroup.results.port import Results
+
+UNKNOWN = Failure("Unknown", "The record of this failure is gone.")
+
+
+def after(unit: int, work: Work, ledger: Ledger) -> int:
+    """The unit of the item whose end a hook follows: its last one, or the step that has failed."""
+    index = index_of(unit)
+    if hook_of(unit) is Hook.ON_ITEM_SUCCESS:
+        return unit_of(index, work.steps_of(index) - 1)
+    steps = (unit_of(index, step) for step in range(work.steps_of(index)))
+    return next((step for step in steps if step not in ledger.passed), index)
+
+
+def failed_hooks(units: Units) -> Units:
+    """Those among the units that are told of a failure."""
+    return Units(unit for unit in units & HOOK_UNITS if hook_of(unit) is Hook.ON_ITEM_FAILURE)
+
+
+async def failure_arguments(
+    units: Sequence[int], results: Results, uid: str, work: Work, ledger: Ledger
+) -> dict[int, list[Any]]:
+    """For each hook the id of the task, the item's index, and the error."""
+    ids = {unit: newest_id(uid, after(unit, work, ledger), ledger.attempts) for unit in units}
+    known = {unit: _known(index_of(unit), ledger) for unit in units}
+    unclear = [unit for unit in units if is_collective(known[unit])]
+    stored = await results.values([ids[unit] for unit in unclear], work.most_message_bytes) if unclear else []
+    for unit, one in zip(unclear, stored, strict=True):
+        if one is not None and one.status != "SUCCESS":
+            known[unit] = failure(one)
+    return {unit: [ids[unit], index_of(unit), _error(known[unit])] for unit in units}
+
+
+def _known(index: int, ledger: Ledger) -> Failure:
+    group = ledger.failure_of(index)
+    return group.failure if group else UNKNOWN
+
+
+def _error(why: Failure) -> dict[str, str]:
+    """Names are those of the status."""
+    return {"reason": why.reason, "message": why.message}
