@@ -84,11 +84,15 @@ async def _scrape(environment: Stage, groups: int) -> Scrape:
 
 
 async def _cpu() -> tuple[float, float]:
-    """Processor seconds of the operator for one group, without and with metrics: medians, in turn."""
+    """Processor seconds of the operator for one group, without and with metrics: medians, in turn.
+
+    Which one begins changes from round to round.
+    """
     seconds: tuple[list[float], list[float]] = ([], [])
     async with stage(**_OFF) as plain, stage() as measured:
+        sides = ((plain, seconds[0]), (measured, seconds[1]))
         for number in range(ROUNDS):
-            for environment, found in zip((plain, measured), seconds, strict=True):
+            for environment, found in sides if number % 2 else reversed(sides):
                 found.append(await _run(environment, f"round-{number}"))
     return median(seconds[0]), median(seconds[1])
 
