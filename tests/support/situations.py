@@ -30,6 +30,7 @@ from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.action import Action
 from taskgroup.core.completions import Completions
 from taskgroup.core.groups.observed import BrokerBooks, Observed, QueueState, Suspicion
+from taskgroup.core.hooks import all_hooks
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.claim_history import ClaimHistory
@@ -85,7 +86,9 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         [index for index in draw(seldom_some) if index < dispatched], int(NOW) + draw(st.sampled_from([-5, 5, 500]))
     )
     books = replace(books, retries=Retries(due=due, counted=dict.fromkeys(due, 1)))
-    return books.withdrawn(draw(some.map(FrozenBitMap)) & full(dispatched))
+    books = books.withdrawn(draw(some.map(FrozenBitMap)) & full(dispatched))
+    let_go, passed, failed = (all_hooks(FrozenBitMap(draw(seldom_some))) for _ in range(3))
+    return replace(books.released_with(let_go).passed_with(passed), failed_hooks=failed - passed)
 
 
 @st.composite
@@ -104,6 +107,8 @@ def groups(draw: st.DrawFn) -> Observed:
         retryPolicy=draw(st.sampled_from([None, None, {"limit": 1, "rules": [{"action": "FailGroup"}]}, {"limit": 1}])),
         maxFailedItems=draw(st.sampled_from([None, None, 2])),
         before=draw(st.sampled_from([None, None, {"task": "shop.list"}])),
+        onItemSuccess=draw(st.sampled_from([None, None, {"task": "shop.note"}])),
+        onItemFailure=draw(st.sampled_from([None, None, {"task": "shop.note"}])),
     )
     seen = replace(
         running(wanted, draw(ledgers())),

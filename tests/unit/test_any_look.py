@@ -111,7 +111,7 @@ def _check_what_no_pool_may_do(seen: PoolObserved, plan: PoolPlan) -> None:
     applied = [action.replicas for action in only(plan, ApplyWorkers)]
     if seen.workers_spec is None:
         assert only(plan, MarkPods) == []
-        assert applied in ([], [0] if seen.demand.ended else [])
+        assert applied in ([], [0] if seen.demand.ended or not seen.demand.items else [])
     if seen.queue is None:
         assert plan.actions in ((), (ApplyWorkers(0),) if seen.demand.ended else ())
     if not seen.demand.give_back:
