@@ -34,11 +34,14 @@ def has_items(world: World) -> bool:
 
 
 def was_told(world: World) -> bool:
-    """Whether what runs on failure has run to an end, where the group has failed, and never otherwise."""
+    """Whether what runs on failure has run to an end, where the group has failed.
+
+    Otherwise it never has, but in a group that failed before it was run again.
+    """
     is_failed = is_true(world.status, ConditionType.FAILED)
     hook = world.status.on_failure
     if world.spec.on_failure is None or not is_failed:
-        return hook is None
+        return hook is None or world.retries > 0
     return hook is not None and hook.state in (StageState.SUCCEEDED, StageState.FAILED)
 
 
