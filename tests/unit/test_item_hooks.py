@@ -187,6 +187,19 @@ def test_a_deadline_ends_the_group_before_them() -> None:
     assert plan.status.on_item_success == HooksStatus(cancelled=10)
 
 
+def test_what_is_left_of_them_then_is_stopped() -> None:
+    """The items' outcome is no early end, and what it leaves on the queue would be run."""
+    wanted = spec(10, **HOOKS, activeDeadlineSeconds=60)
+    books = ledger(10, dispatched=10, succeeded=full(9), running_since=NOW)
+    waiting = sent(ended(9, books=books, wanted=wanted), hook_units(SUCCESS, full(10)))
+    plan = look(waiting, NOW + 60)
+    over = after(waiting, plan, queue=queue(queued=10))
+
+    assert look(over, NOW + 61).actions == (Withdraw(running=True),)
+    assert plan.demand
+    assert not plan.demand.leftovers
+
+
 def test_lost_data_let_them_go_anew_as_counted_attempts() -> None:
     hooks = hook_units(SUCCESS, full(3))
     books = replace(

@@ -35,12 +35,12 @@ def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec, now: float) -
     return Demand(items=items + hooks, over=ledger.over, anew=spec.rate_limit is not None, reason=reason)
 
 
-def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger) -> Demand:
+def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger, *, is_cut: bool = False) -> Demand:
     """No workers, but for what the items' own tasks put on the queue and nobody has run yet.
 
     What a dead worker held would keep another one waiting for ever, so it is given back. Neither when the end came
-    before some items had ended: what is left was cancelled.
+    before some items or their hooks had ended: what is left was cancelled. `is_cut` says so before the status does.
     """
-    is_whole, reason = not is_cut_off(status, verdict), "The group has ended."
+    is_whole, reason = not (is_cut or is_cut_off(status, verdict)), "The group has ended."
     leftovers = verdict is not None and is_whole
     return Demand(ended=True, leftovers=leftovers, give_back=is_whole, over=ledger.over, reason=reason)

@@ -37,7 +37,8 @@ def decide(seen: Observed, shown: StatusInput, verdict: Verdict, now: float, *, 
     shown = replace(shown, active=0, self_retried=0, stages=stages, hooks=hooks)
     ended = replace(shown, phase=Phase.DECIDED, verdict=verdict, ledger=ledger)
     # At once, and not with the second transition: until then workers would go on taking items that count as cancelled.
-    actions = withdraw_all(seen) if ledger.cancelled or verdict.reason in CUT_SHORT else ()
+    is_cut = ledger.cancelled or verdict.reason in CUT_SHORT or any(hook.cancelled for hook in hooks.values())
+    actions = withdraw_all(seen) if is_cut else ()
     plan = plan_for(seen, ended, now, actions=actions, save=True, transition=True, forget=forget, wake_after=0.0)
     return replace(plan, ledger=shown.ledger)
 
@@ -56,6 +57,7 @@ def _finished(
     stages: Mapping[Stage, StageStatus] | None = None,
     hooks: Mapping[Hook, HooksStatus] = NO_HOOKS,
 ) -> Plan:
+    is_cut = any(hook.pending for hook in hooks.values())
     shown = StatusInput(
         hooks=item_hooks.at_end(hooks),
         stages=at_end({**written_stages(seen.status), **(stages or {})}),
@@ -71,7 +73,7 @@ def _finished(
         now,
         save=ledger != seen.ledger,
         transition=True,
-        demand=demand.after_end(seen.status, verdict, ledger),
+        demand=demand.after_end(seen.status, verdict, ledger, is_cut=is_cut),
         wake_after=0.0,
     )
 

@@ -138,7 +138,9 @@ def _failures(ledger: Ledger) -> str:
 
 def is_cut_off(status: TaskGroupStatus, verdict: Verdict | None) -> bool:
     """Whether the end came before everything had ended: the rest is stopped."""
-    return bool(status.cancelled) or (verdict is not None and verdict.reason in CUT_SHORT)
+    hooks = (status.on_item_success, status.on_item_failure)
+    is_left = bool(status.cancelled) or any(hook.cancelled for hook in hooks if hook is not None)
+    return is_left or (verdict is not None and verdict.reason in CUT_SHORT)
 
 
 def decided(status: TaskGroupStatus) -> Verdict | None:
