@@ -7,6 +7,7 @@ from support.broker import Group, consumer, open_group, queued_ids
 from support.broker import shop_group as shop_group
 from taskgroup.broker.port import UnitMessage
 from taskgroup.core.groups.observed import Fence
+from taskgroup.core.hooks import Hook, hook_unit
 from taskgroup.core.task_id import task_id
 
 
@@ -40,6 +41,21 @@ async def test_withdraw_keeps_subtasks_and_retries_that_tasks_asked_for(group: G
     assert ended
     assert ended.queued == BitMap([1])
     assert queued_ids(client, group.pool) == []
+
+
+async def test_withdraw_takes_hooks_and_no_subtask_that_is_named_like_one(group: Group, client: redis.Redis) -> None:
+    await group.dispatch(0, 1)
+    [message], own = group.messages([0]), task_id(group.uid, 0)
+    client.delete(*group.pool.lists)
+    hook = hook_unit(Hook.ON_ITEM_FAILURE, 7)
+    subtasks = [f"{own}.thumbnail", f"{group.uid}.{Hook.ON_ITEM_FAILURE}", f"{group.uid}.callback.onItemFailure"]
+    for name in (task_id(group.uid, hook), *subtasks):
+        client.lpush(group.pool.lists[0], message.replace(f'"{own}"'.encode(), f'"{name}"'.encode()))
+    withdrawn = await group.broker.groups.withdraw(group.route, group.fence, [], running=False)
+
+    assert withdrawn
+    assert withdrawn.queued == BitMap([hook])
+    assert sorted(queued_ids(client, group.pool)) == sorted(subtasks)
 
 
 async def test_withdraw_leaves_items_of_another_group_in_the_queue(redis_url: str, client: redis.Redis) -> None:

@@ -10,7 +10,7 @@ from support.contract_steps import FENCE, ROUTE, UID, messages, opened, queued, 
 from support.contract_steps import each_broker as each_broker
 from taskgroup.broker.port import Opening, Owner, UnitMessage
 from taskgroup.core.groups.observed import Fence
-from taskgroup.core.hooks import EVERY_STEP
+from taskgroup.core.hooks import EVERY_STEP, Hook, hook_unit
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.task_id import task_id
@@ -166,7 +166,8 @@ async def test_missing_items_wait_under_the_id_that_they_have(broker: Harness) -
     assert taken(broker, "b", 1) == [name]
 
 
-STEPS = Units([unit_of(0, 1), unit_of(2, 1), unit_of(2, 2), stage_unit(Stage.CALLBACK)])
+HOOK = hook_unit(Hook.ON_ITEM_SUCCESS, 2)
+STEPS = Units([unit_of(0, 1), unit_of(2, 1), unit_of(2, 2), stage_unit(Stage.CALLBACK), HOOK])
 
 
 async def test_a_step_is_released_once(broker: Harness) -> None:
@@ -177,7 +178,13 @@ async def test_a_step_is_released_once(broker: Harness) -> None:
     assert await broker.groups.release(UID, FENCE, STEPS)
 
     assert set((await broker.groups.books(UID)).returned) == set()
-    assert taken(broker, "a", 9)[3:] == [f"{UID}.0.1", f"{UID}.2.1", f"{UID}.2.2", f"{UID}.callback"]
+    assert taken(broker, "a", 9)[3:] == [
+        f"{UID}.0.1",
+        f"{UID}.2.1",
+        f"{UID}.2.2",
+        f"{UID}.callback",
+        f"{UID}.2.onItemSuccess",
+    ]
 
 
 async def test_another_fence_releases_nothing(broker: Harness) -> None:

@@ -7,6 +7,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from taskgroup.core.hooks import Hook, first_hooks, hook_unit
 from taskgroup.core.stages import first_units
 from taskgroup.core.task_id import LUA_PATTERN, TaskId
 from taskgroup.core.units import MAX_STEPS, STEP_SIZE, unit_of
@@ -24,8 +25,11 @@ def in_lua(client: redis.Redis, text: str) -> TaskId | None:
     uid, place, step, attempt = json.loads(str(client.eval(SCRIPT, 0, LUA_PATTERN, text), "utf-8"))
     if uid is None or not (place.isdigit() or place in first_units()):
         return None
-    first = first_units().get(place) or int(place)
-    return TaskId(uid, first + unit_of(0, int(step or 0)), int(attempt or 0))
+    first, hook = first_units().get(place) or int(place), first_hooks().get(f".{step}")
+    if step and not step.isdigit() and (hook is None or not place.isdigit()):
+        return None
+    later = unit_of(0, int(step or 0)) if hook is None else hook
+    return TaskId(uid, first + later, int(attempt or 0))
 
 
 @SEVERAL
@@ -37,6 +41,14 @@ def in_lua(client: redis.Redis, text: str) -> TaskId | None:
 )
 def test_lua_reads_every_id_of_an_item(client: redis.Redis, uid: str, index: int, step: int, attempt: int) -> None:
     item = TaskId(uid, unit_of(index, step), attempt)
+
+    assert in_lua(client, str(item)) == TaskId.parse(str(item)) == item
+
+
+@SEVERAL
+@given(uid=st.uuids().map(str), index=st.integers(0, STEP_SIZE - 1), hook=st.sampled_from(Hook))
+def test_lua_reads_every_id_of_a_hook(client: redis.Redis, uid: str, index: int, hook: Hook) -> None:
+    item = TaskId(uid, hook_unit(hook, index), 3)
 
     assert in_lua(client, str(item)) == TaskId.parse(str(item)) == item
 
@@ -57,6 +69,11 @@ def test_what_only_lua_takes_for_an_item_is_written_by_nobody(client: redis.Redi
     "text",
     [
         "u.callback.x",
+        "u.callback.onItemFailure",
+        "u.onItemFailure",
+        "u.1.x",
+        "u.1.onItemFailure.1",
+        "u.1.callback",
         "u.other",
         "some-subtask",
         "u",

@@ -56,5 +56,5 @@ def hook_of(unit: int) -> Hook | None:
 
 
 def first_hooks() -> dict[str, int]:
-    """Name of each hook to its unit for the item with index 0."""
-    return {str(hook): hook_unit(hook, 0) for hook in Hook}
+    """Name of each hook, with the dot before it that tells it from a stage, to its unit for the item with index 0."""
+    return {f".{hook}": hook_unit(hook, 0) for hook in Hook}

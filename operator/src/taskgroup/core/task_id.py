@@ -17,7 +17,7 @@ from taskgroup.core.units import MAX_STEPS, STEP_SIZE, index_of, step_of, unit_o
 LUA_PATTERN = "^([^.]+)%.(%w+)%.?(%w*)~?(%d*)$"
 """Captures uid, index or name of a stage, step or name of a hook, and attempt; an empty step or attempt is 0."""
 LUA_NUMBERS = (STEP_SIZE, *(part for pair in (first_units() | first_hooks()).items() for part in pair))
-"""Distance between two steps, then for each stage and hook its name and its first unit."""
+"""Distance between two steps, then for each stage, and hook with a dot before it, the name and the first unit."""
 _STEP = r"\.([1-9][0-9]?)"
 _PLACES = rf"([0-9]{{1,8}})(?:{_STEP}|\.({'|'.join(Hook)}))?|({'|'.join(Stage)})(?:{_STEP})?"
 _PATTERN = re.compile(rf"([^.]+)\.(?:{_PLACES})(?:~([1-9][0-9]{{0,9}}))?")

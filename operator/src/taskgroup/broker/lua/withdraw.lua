@@ -1,7 +1,7 @@
 -- Raises the epoch and takes the group's units out of the lists; to stop them also out of the unacked hashes.
 -- KEYS state, returned, attempts, list 1..4, (unacked hash, its index)...; ARGV nonce, epoch, uid,
 -- '0': what waits, '1': everything, subtasks too, '2': all units, of which those that have begun get a new attempt,
--- pattern of a task id, units between two steps, (name of a stage or hook, its first unit)...
+-- pattern of a task id, units between two steps, (name of a stage, or a dot and that of a hook, its first unit)...
 -- Returns {epoch, units from the lists, units from the unacked hashes or with a new attempt}, or nil when fenced.
 local held = redis.call('HMGET', KEYS[1], 'nonce', 'epoch')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
@@ -27,11 +27,17 @@ local function unit_of(message)
   if uid ~= ARGV[3] then
     return nil
   end
-  local first = place:match('^%d+$') or named[place]
-  if not first then
+  local index = place:match('^%d+$')
+  local first = index or named[place]
+  local later = nil
+  if step:match('^%d*$') then
+    later = (tonumber(step) or 0) * tonumber(ARGV[6])
+  elseif index then
+    later = tonumber(named['.' .. step])
+  end
+  if not first or not later then
     return nil
   end
-  local later = tonumber(named[step]) or tonumber(step:match('^%d+$') or 0) * tonumber(ARGV[6])
   local number = string.format('%.0f', tonumber(first) + later)
   return number, attempt ~= '' and attempt or '0', tonumber(message.headers.retries) or 0
 end
