@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from taskgroup.api.names import State
 from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.groups.figures import GroupFigures
+from taskgroup.core.groups.item_hooks import STATUS_FIELDS
 from taskgroup.core.groups.plan import Again, Dispatch, MarkMissing, Plan, Redispatch
 from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
@@ -90,6 +91,10 @@ def check_status(world: "World", old: TaskGroupStatus, new: TaskGroupStatus) -> 
         return
     if phase_of(new).value < phase_of(old).value:
         world.flaws.append(f"from {phase_of(old)} back to {phase_of(new)}")
+    for name in STATUS_FIELDS.values():
+        known, shown = getattr(old, name), getattr(new, name)
+        if known is not None and (shown is None or shown.succeeded + shown.failed < known.succeeded + known.failed):
+            world.flaws.append(f"{name} from {known} back to {shown}")
     before, after = ((status.succeeded or 0) + (status.failed or 0) for status in (old, new))
     if (new.succeeded or 0) < (old.succeeded or 0) or after < before:
         world.flaws.append(f"from {old.succeeded} and {old.failed} ends back to {new.succeeded} and {new.failed}")

@@ -10,7 +10,7 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.core.indexes import Indexes, full
 from taskgroup.core.stages import STAGES_END
-from taskgroup.core.units import STEP_SIZE, Units, step_of, unit_of
+from taskgroup.core.units import STEP_SIZE, Units, at_step, step_of, unit_of
 
 
 class Hook(StrEnum):
@@ -34,6 +34,11 @@ EVERY_STEP: Units = FrozenBitMap(unit_of(0, step) for step in range(ALL_STEPS))
 def hook_units(hook: Hook, items: Indexes) -> Units:
     """Those of these items."""
     return items.shift(unit_of(0, _STEP[hook]))
+
+
+def items_of_hook(hook: Hook, units: Units) -> Indexes:
+    """The items whose units of this hook are among these."""
+    return at_step(units, _STEP[hook])
 
 
 def all_hooks(items: Indexes) -> Units:

@@ -29,7 +29,7 @@ def newest(memory: Ledger, stored: Ledger) -> Ledger:
             cancelled=(both.cancelled | stored.cancelled) - both.succeeded - both.failed,
             passed=memory.passed | stored.passed,
             stage_failures=MappingProxyType({**stored.stage_failures, **memory.stage_failures}),
-            failed_hooks=memory.failed_hooks | stored.failed_hooks,
+            failed_hooks=(memory.failed_hooks | stored.failed_hooks) - memory.passed - stored.passed,
             retries=_retries(memory, stored),
             attempts=larger(memory.attempts, stored.attempts),
             missed=larger(memory.missed, stored.missed),

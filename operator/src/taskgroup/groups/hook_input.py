@@ -5,12 +5,12 @@ from typing import Any
 
 from taskgroup.core.completions import Failure
 from taskgroup.core.failure_groups import is_collective
+from taskgroup.core.groups.accounting import of_step
 from taskgroup.core.hooks import HOOK_UNITS, Hook, hook_of
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.task_id import newest_id
 from taskgroup.core.units import Units, index_of, unit_of
-from taskgroup.results.failures import failure
 from taskgroup.results.port import Results
 
 UNKNOWN = Failure("Unknown", "The record of this failure is gone.")
@@ -37,10 +37,10 @@ async def failure_arguments(
     ids = {unit: newest_id(uid, after(unit, work, ledger), ledger.attempts) for unit in units}
     known = {unit: _known(index_of(unit), ledger) for unit in units}
     unclear = [unit for unit in units if is_collective(known[unit])]
-    stored = await results.values([ids[unit] for unit in unclear], work.most_message_bytes) if unclear else []
-    for unit, one in zip(unclear, stored, strict=True):
-        if one is not None and one.status != "SUCCESS":
-            known[unit] = failure(one)
+    ended = await results.ended([ids[unit] for unit in unclear]) if unclear else {}
+    for unit in unclear:
+        if (why := ended.get(ids[unit])) is not None:
+            known[unit] = of_step(why, after(unit, work, ledger), work)
     return {unit: [ids[unit], index_of(unit), _error(known[unit])] for unit in units}
 
 

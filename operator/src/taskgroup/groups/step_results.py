@@ -131,9 +131,14 @@ class StepResults:
         task = "the items" if before is None else self._work.leaf(before).task
         return Failure(
             Reason.RESULT_TOO_LARGE,
-            f"The result of {task} makes a message of {size:,} bytes for the next step, and {limit:,} are allowed:"
+            f"The result of {task} makes a message of {size:,} bytes for {self._next(unit)}, and {limit:,} are allowed:"
             " return large data by reference, such as a URL.",
         )
+
+    @staticmethod
+    def _next(unit: int) -> str:
+        hook = hook_of(unit)
+        return f"spec.{hook}" if hook else "the next step"
 
     def _taking(self, units: Units) -> Units:
         if steps_in(units) <= 1:

@@ -75,13 +75,13 @@ def with_ends(ledger: Ledger, ends: Completions, work: Work, now: float) -> Ledg
     by_failure: dict[Failure, BitMap] = {}
     for unit, failure in ends.failed.items():
         if unit not in ledger.passed:
-            by_failure.setdefault(_of_step(failure, unit, work), BitMap()).add(unit)
+            by_failure.setdefault(of_step(failure, unit, work), BitMap()).add(unit)
     for failure, units in by_failure.items():
         ledger = ledger.units_failed_with(failure, FrozenBitMap(units), now)
     return ledger
 
 
-def _of_step(failure: Failure, unit: int, work: Work) -> Failure:
+def of_step(failure: Failure, unit: int, work: Work) -> Failure:
     """The failure of a chain says which of its tasks it was."""
     step, steps = work.place(unit)
     if steps == 1:

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from taskgroup.api.status import StageStatus
 from taskgroup.core.completions import Completions
+from taskgroup.core.groups import item_hooks
 from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.stage_progress import failed_with, has_ended, stage_status, to_release
-from taskgroup.core.indexes import NONE, Indexes, full
+from taskgroup.core.hooks import HOOK_UNITS
+from taskgroup.core.indexes import NONE, full
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import STAGE_UNITS, Stage
@@ -14,8 +16,12 @@ from taskgroup.core.units import Units
 
 
 def before_status(seen: Observed, ledger: Ledger, work: Work) -> StageStatus | None:
-    """What became of it, None where there is none: a result that nothing can be run with is its failure."""
-    if seen.before_flaw is not None:
+    """What became of it, None where there is none: a result that nothing can be run with is its failure.
+
+    Once all items have ended only the callback may still want it, for the outcome.
+    """
+    is_wanted = bool(ledger.unfinished or not ledger.total or work.stage(Stage.CALLBACK) & work.using_before)
+    if seen.before_flaw is not None and is_wanted:
         return failed_with(seen.before_flaw.reason, seen.before_flaw.message)
     return stage_status(Stage.BEFORE, ledger, work, seen.results.get(Stage.BEFORE))
 
@@ -31,9 +37,17 @@ def to_begin(ledger: Ledger, work: Work) -> Units:
     return to_release(Stage.BEFORE, ledger) if work.stage(Stage.BEFORE) else NONE
 
 
-def held_items(ledger: Ledger, work: Work) -> Indexes:
-    """The items that wait for it."""
-    return full(ledger.total) if is_open(ledger, work) else NONE
+def held_back(ledger: Ledger, work: Work) -> Units:
+    """The items that wait for it, and the hooks of those that ended before it had to run again."""
+    return full(ledger.total) | (work.units & HOOK_UNITS) if is_open(ledger, work) else NONE
+
+
+def without_flawed_hooks(seen: Observed, ledger: Ledger, work: Work, in_flight: Units, now: float) -> Ledger:
+    """The books in which hooks have failed that wait to be sent with a result that cannot be had."""
+    if seen.before_flaw is None or ledger.unfinished:
+        return ledger
+    waiting = (item_hooks.pending(ledger, work) & work.using_before) - in_flight
+    return ledger.units_failed_with(seen.before_flaw, waiting, now)
 
 
 def is_result_new(seen: Observed, work: Work) -> bool:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from pyroaring import FrozenBitMap
 
+from taskgroup.core.groups import callback, item_hooks
 from taskgroup.core.groups.context import Context
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.status.conditions import seconds
@@ -21,7 +22,8 @@ def noted(context: Context) -> Context:
     ledger, work = context.ledger, context.work
     if not work.has_countdowns:
         return context
-    waiting = ((ledger.returned | ledger.due) & work.units) - full(STEP_SIZE)
+    begins = item_hooks.to_begin(ledger, work) | callback.to_begin(ledger, work, context.spec)
+    waiting = ((ledger.returned | ledger.due | begins) & work.units) - full(STEP_SIZE)
     turns = {unit: turn for unit, turn in ledger.turns.items() if unit not in ledger.over}
     fresh = [unit for unit in waiting if unit not in turns and work.leaf(unit).options.countdown_seconds]
     turns |= dict.fromkeys(fresh, ceil(context.now))

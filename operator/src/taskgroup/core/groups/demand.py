@@ -13,21 +13,29 @@ from taskgroup.core.groups.suspects import suspects
 from taskgroup.core.groups.unknown_task import held_back
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
+from taskgroup.core.units import ITEM_UNITS
 
 SUSPENDED = Demand(reason="The group is suspended.")
 
 
-def while_running(ledger: Ledger, work: Work, spec: TaskGroupSpec, now: float) -> Demand:
-    """Workers follow what is left to do; of what is sent one at a time one counts, of what is retried later none."""
+def while_running(
+    ledger: Ledger, work: Work, spec: TaskGroupSpec, now: float, *, still_running: int | None = None
+) -> Demand:
+    """Workers follow what is left to do; of what is sent one at a time one counts, of what is retried later none.
+
+    `still_running` are the messages of items that run once the outcome is known, and nothing but hooks is sent.
+    """
     if spec.suspend:
         return replace(SUSPENDED, over=ledger.over)
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
-    items = max(0, ledger.open_entries - max(0, len(one_by_one) - 1) - far(ledger, now))
+    alone = len(one_by_one & ITEM_UNITS)
+    items = max(0, ledger.open_entries - max(0, alone - 1) - far(ledger, now))
     chunks = f" in {ledger.open_entries} messages" if ledger.chunks.size > 1 else ""
     reason = f"{ledger.unfinished} items are left{chunks}, {spec.workers.concurrency} at once in a pod."
-    hooks = len(item_hooks.pending(ledger, work))
-    if hooks and not ledger.unfinished:
-        reason = f"{hooks} hooks of items are left."
+    pending = item_hooks.pending(ledger, work)
+    hooks = len(pending) - max(0, len(one_by_one & pending) - 1)
+    if hooks and (still_running is not None or not ledger.unfinished):
+        items, reason = still_running or 0, f"{len(pending)} hooks of items are left."
     if before.is_open(ledger, work):
         items, reason = 1, "spec.before comes first."
     elif not ledger.unfinished and is_open(ledger, work, spec):

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 
 from taskgroup.core.action import Action
 from taskgroup.core.groups.plan import Dispatch, Redispatch, Skip
+from taskgroup.core.hooks import HOOK_UNITS
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.lanes import Lane
 from taskgroup.core.ledger import Ledger
@@ -62,5 +63,6 @@ def batches(units: Units) -> Iterator[Units]:
 
 
 def waiting(ledger: Ledger, in_flight: Units) -> int:
-    """Items of which nothing is in flight, and that have not ended."""
-    return max(0, ledger.unfinished - ledger.count_items(in_flight))
+    """Items of which nothing is in flight, and that have not ended; and hooks that were let go and not sent."""
+    hooks = ledger.returned.intersection_cardinality(HOOK_UNITS)
+    return max(0, ledger.unfinished - ledger.count_items(in_flight)) + hooks

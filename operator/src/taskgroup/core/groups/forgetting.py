@@ -1,10 +1,12 @@
-"""Stored values that nobody wants any more: of steps before the last, of hooks, and of tasks with ignoreResult."""
+"""Stored values that nobody wants any more: of steps before the last, and of tasks with ignoreResult."""
 
 from pyroaring import FrozenBitMap
 
 from taskgroup.core.groups import item_hooks
 from taskgroup.core.groups.context import Context
-from taskgroup.core.hooks import HOOK_UNITS, Hook, hook_units
+from taskgroup.core.hooks import Hook, items_of_hook
+from taskgroup.core.indexes import NONE
+from taskgroup.core.items.work import Work
 from taskgroup.core.units import Units, units_of
 
 
@@ -13,17 +15,26 @@ def forgotten(context: Context) -> Units:
     work, ledger, before = context.work, context.ledger, context.seen.ledger
     fresh = ledger.succeeded - before.succeeded
     units = units_of(fresh, work.steps) & (ledger.passed | work.last)
-    hooks = (ledger.passed - before.passed) & HOOK_UNITS
-    steps = (units - work.last) | hooks
+    steps = units - work.last
     if not work.ignores_results:
         return steps
-    last = _after_hooks(context) if work.hooks_take_results else units & work.last
-    return steps | FrozenBitMap(unit for unit in last if work.leaf(unit).options.ignore_result)
+    hooks = item_hooks.ended(ledger) - item_hooks.ended(before)
+    last = _followed_by(hooks, work) if work.hooks_take_results else units & work.last
+    return steps | _ignored(last | (hooks & ledger.passed), work)
 
 
-def _after_hooks(context: Context) -> Units:
-    """The last units of items whose hooks have newly ended."""
+def kept_for_hooks(context: Context) -> Units:
+    """Values that were kept for hooks which will never run, because the group ends before them."""
     work = context.work
-    fresh = item_hooks.ended(context.ledger) - item_hooks.ended(context.seen.ledger)
-    items = work.entries & fresh.shift(-hook_units(Hook.ON_ITEM_SUCCESS, FrozenBitMap([0])).max())
-    return units_of(items, work.steps) & work.last
+    if not work.ignores_results or not work.hooks_take_results:
+        return NONE
+    return _ignored(_followed_by(item_hooks.pending(context.ledger, work), work), work)
+
+
+def _followed_by(hooks: Units, work: Work) -> Units:
+    """The last units of the items whose successes these hooks follow."""
+    return units_of(items_of_hook(Hook.ON_ITEM_SUCCESS, hooks) & work.entries, work.steps) & work.last
+
+
+def _ignored(units: Units, work: Work) -> Units:
+    return FrozenBitMap(unit for unit in units if work.leaf(unit).options.ignore_result)

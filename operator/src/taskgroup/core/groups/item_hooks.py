@@ -27,10 +27,11 @@ _MESSAGE_LENGTH = 256
 
 
 def pending(ledger: Ledger, work: Work) -> Units:
-    """Those whose item has ended, and that have not; an item that runs again may have one that was let go before."""
+    """Those whose item has ended, and that have not; of an item that runs again only one that is on its way."""
     if not work.hooks:
         return NONE
-    return (_wanted(ledger, work) | (ledger.released & HOOK_UNITS)) - ledger.passed - ledger.failed_hooks
+    let_go = (ledger.released & HOOK_UNITS) - ledger.returned
+    return (_wanted(ledger, work) | let_go) - ledger.passed - ledger.failed_hooks
 
 
 def to_begin(ledger: Ledger, work: Work) -> Units:
@@ -63,8 +64,10 @@ def cleared(context: Context, carried: Carried, queue: QueueState) -> tuple[Carr
 
 
 def held_back(context: Context) -> Units:
-    """All but hooks, once the outcome is known."""
-    return context.work.units - HOOK_UNITS if context.is_ending else NONE
+    """All but hooks, once the outcome is known; and hooks of items that run again."""
+    ledger, work = context.ledger, context.work
+    early = (ledger.returned & HOOK_UNITS) - _wanted(ledger, work) if work.hooks else NONE
+    return early | (work.units - HOOK_UNITS) if context.is_ending else early
 
 
 def ended(ledger: Ledger) -> Units:
@@ -98,14 +101,19 @@ def written(status: TaskGroupStatus) -> dict[Hook, HooksStatus]:
 
 
 def told(context: Context) -> tuple[Event, ...]:
-    """One event for those that have failed since the last look."""
-    fresh, entries = context.ledger.failed_hooks - context.seen.ledger.failed_hooks, context.work.entries
-    own = {hook: fresh & hook_units(hook, entries) for hook in context.work.hooks} if fresh else {}
-    return tuple(_told(hook, units, context) for hook, units in own.items() if units)
+    """One event when the first ones of a kind have failed, and one whenever their number gets another digit."""
+    before, now = context.seen.ledger.failed_hooks, context.ledger.failed_hooks
+    own = {hook: hook_units(hook, context.work.entries) for hook in context.work.hooks} if before != now else {}
+    return tuple(_told(hook, now & units, before, context) for hook, units in own.items() if _grows(before, now, units))
 
 
-def _told(hook: Hook, units: Units, context: Context) -> Event:
-    first = units.min()
+def _grows(before: Units, now: Units, own: Units) -> bool:
+    known, count = before.intersection_cardinality(own), now.intersection_cardinality(own)
+    return count > known and (not known or len(str(count)) > len(str(known)))
+
+
+def _told(hook: Hook, units: Units, before: Units, context: Context) -> Event:
+    first = (units - before).min()
     failure = context.seen.completions.failed.get(first)
     why = f": {failure.reason}: {shortened(' '.join(failure.message.split()), _MESSAGE_LENGTH)}" if failure else "."
     more = f" and of {len(units) - 1} others" if len(units) > 1 else ""

@@ -24,7 +24,7 @@ from taskgroup.core.groups.configuration import too_late
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches
 from taskgroup.core.groups.finishing import decide
-from taskgroup.core.groups.forgetting import forgotten
+from taskgroup.core.groups.forgetting import forgotten, kept_for_hooks
 from taskgroup.core.groups.observed import GroupState, Observed
 from taskgroup.core.groups.outcome import cut_short, deadline_in, judge
 from taskgroup.core.groups.pace import Pace, later
@@ -42,7 +42,7 @@ from taskgroup.core.status.conditions import find, seconds
 from taskgroup.core.status.phase import Phase, is_suspended
 from taskgroup.core.status.status_input import StatusInput
 from taskgroup.core.trouble import Trouble
-from taskgroup.core.units import without_items
+from taskgroup.core.units import ITEM_UNITS, without_items
 
 NEAR_END_SECONDS = 0.8
 """A status within this time of the end would put off the one that tells the end: there is one a second."""
@@ -76,10 +76,11 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
     if again.is_due(seen, ledger):
         return replace(again.carry_out(context, _shown(context)), counted=_counted(context))
     ledger, missing = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
+    ledger = before.without_flawed_hooks(seen, ledger, work, in_flight, now)
     context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
     verdict = judge(ledger, spec, now, stages_shown(seen, ledger, work))
     if verdict is not None and not item_hooks.are_awaited(ledger, work, spec, now):
-        plan = decide(seen, _shown(context), verdict, now, forget=forgotten(context))
+        plan = decide(seen, _shown(context), verdict, now, forget=forgotten(context) | kept_for_hooks(context))
         return replace(plan, extra_events=(*plan.extra_events, *item_hooks.told(context)))
     context = replace(context, is_ending=verdict is not None)
     ledger = without_rest(ledger, spec)
@@ -177,12 +178,17 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=forgotten(context),
-        demand=demand.while_running(ledger, context.work, context.spec, context.now),
+        demand=demand.while_running(ledger, context.work, context.spec, context.now, still_running=_still(context)),
         carried=carried,
         extra_events=(*extra_events, *told),
         rests=rests,
         wake_after=None if rests else _wake_after(context, carried.canary_at),
     )
+
+
+def _still(context: Context) -> int | None:
+    """Messages of items that still run, once the outcome is known and no other one will."""
+    return context.in_flight.intersection_cardinality(ITEM_UNITS) if context.is_ending else None
 
 
 def _has_turned(before: Ledger, ledger: Ledger) -> bool:

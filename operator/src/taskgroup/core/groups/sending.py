@@ -57,7 +57,7 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
     taken = occupied(len(in_flight), held=queue.held, slots=slots)
     free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
     free = rate_limit.allowed(context, queue, free)
-    waits = before.held_items(ledger, work) | countdown.held_back(context) | item_hooks.held_back(context)
+    waits = before.held_back(ledger, work) | countdown.held_back(context) | item_hooks.held_back(context)
     carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits | _LATER)
     held, suspected = unknown_task.held_back(ledger, work) | waits, suspects(ledger, context.spec)
     suspect = next_suspect(ledger, suspected, in_flight, held) if free else NONE

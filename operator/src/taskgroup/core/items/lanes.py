@@ -135,6 +135,13 @@ def running_in_hooks(hooks: Hooks, task: str, entries: Indexes) -> Units:
     return Units.union(NONE, *(hook_units(hook, entries) for hook, one in hooks.items() if one.leaf.task == task))
 
 
+def using_before(stages: Stages, hooks: Hooks, entries: Indexes) -> Units:
+    """The units of stages and hooks that have the result of spec.before in their arguments."""
+    own = (hook_units(hook, entries) for hook, one in hooks.items() if one.uses_before)
+    steps = ((stage, step) for stage, chain in stages.items() for step, one in enumerate(chain) if one.uses_before)
+    return Units.union(Units(stage_unit(stage, step) for stage, step in steps), *own)
+
+
 def running_in_stages(stages: Stages, task: str) -> Units:
     """The units of stages that run this task."""
     return Units(

@@ -16,6 +16,8 @@ from taskgroup.core.errors import InvalidSpecError
 
 _TOKEN = re.compile(r"\$\$\(|\$\(([^()]*)\)")
 _MISSING = object()
+BEFORE = "before"
+"""How the names of placeholders begin that stand for a result of spec.before."""
 ITEMS = "items"
 """The placeholder of a task that takes a list."""
 NO_BEFORE = object()

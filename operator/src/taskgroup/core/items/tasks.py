@@ -8,7 +8,7 @@ import orjson
 
 from taskgroup.api.signature import Leaf, Signature
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.placeholders import ITEMS, NOT_YET, Filler, Occurrences, Scope, compile_value
+from taskgroup.core.items.placeholders import BEFORE, ITEMS, NOT_YET, Filler, Occurrences, Scope, compile_value
 from taskgroup.core.items.sizes import FilledSize, filled_size
 
 _ENVELOPE_BYTES = 1_024
@@ -41,6 +41,8 @@ class CompiledTask:
     """It has $(items), a list."""
     takes_before: bool = False
     """The result of spec.before goes in front of the arguments."""
+    uses_before: bool = False
+    """It is among them."""
 
     def fill(self, scope: Scope) -> Call:
         """For one item; InvalidSpecError when a placeholder finds nothing."""
@@ -89,7 +91,9 @@ def _compile(leaf: Leaf, where: str, *, takes_result: bool) -> CompiledTask:
     names = [leaf.task, leaf.options.shadow, leaf.options.headers]
     overhead = _ENVELOPE_BYTES + len(orjson.dumps(names))
     size = filled_size(arguments, occurrences, where)
-    return CompiledTask(leaf, args, kwargs, size, overhead, takes_result, ITEMS in occurrences.lookups)
+    uses_before = any(name.split(".")[0] == BEFORE for name in occurrences.lookups)
+    has_items = ITEMS in occurrences.lookups
+    return CompiledTask(leaf, args, kwargs, size, overhead, takes_result, has_items, uses_before=uses_before)
 
 
 def kinds_of(chains: list[Chain]) -> Generator[None, None, tuple[Leaf, ...]]:

@@ -26,6 +26,7 @@ from taskgroup.core.items.lanes import (
     running,
     running_in_hooks,
     running_in_stages,
+    using_before,
     with_hooks,
     with_stages,
 )
@@ -126,6 +127,8 @@ class Work:
         """The last unit of each item or chunk: its success is the item's."""
         self.countdowns = countdowns(self._chains, self.entries)
         """Seconds that first tasks are held after the start, and the items that have such."""
+        self.using_before = using_before(self.stages, self.hooks, self.entries)
+        """Units of stages and hooks that have the result of spec.before in their arguments."""
         self._running: dict[str, Units] = {}
         self._cuts: dict[Chunks, Work] = {}
 
