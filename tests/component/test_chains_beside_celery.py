@@ -5,13 +5,13 @@ What differs is in DIFFERENT, and in docs/workers.md.
 
 import asyncio
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery, chain, group, signature
+from celery import Celery, chain, group
 
+from support.canvas import Step
 from support.celery_versions import VERSIONS
 from support.chain_app import VALUES
 from support.live_group import UID, LiveGroup, live_group
@@ -24,27 +24,6 @@ from taskgroup.core.units import unit_of
 from taskgroup.results.redis_results import RedisResults
 
 WORKERS = {"image": "any", "app": "support.chain_app", "concurrency": 2, "maxReplicas": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A task of a canvas, in the form of both sides."""
-
-    task: str
-    args: tuple[Any, ...] = ()
-    kwargs: tuple[tuple[str, Any], ...] = ()
-    immutable: bool = False
-
-    def ours(self) -> dict[str, Any]:
-        """As in a TaskGroup."""
-        options = {"immutable": True} if self.immutable else {}
-        return {"task": f"chains.{self.task}", "args": [*self.args], "kwargs": dict(self.kwargs), "options": options}
-
-    def theirs(self, client: Celery) -> Any:
-        """As in Celery."""
-        return signature(
-            f"chains.{self.task}", args=self.args, kwargs=dict(self.kwargs), immutable=self.immutable, app=client
-        )
 
 
 ECHO = Step("echo")

@@ -1,0 +1,27 @@
+"""A task of a canvas, as a TaskGroup has it and as Celery has it, for tests that compare both."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery, signature
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A task of a canvas, in the form of both sides."""
+
+    task: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    immutable: bool = False
+
+    def ours(self) -> dict[str, Any]:
+        """As in a TaskGroup."""
+        options = {"immutable": True} if self.immutable else {}
+        return {"task": f"chains.{self.task}", "args": [*self.args], "kwargs": dict(self.kwargs), "options": options}
+
+    def theirs(self, client: Celery) -> Any:
+        """As in Celery."""
+        return signature(
+            f"chains.{self.task}", args=self.args, kwargs=dict(self.kwargs), immutable=self.immutable, app=client
+        )
