@@ -3,7 +3,6 @@
 Real Redis and Celery, the operator's own loops.
 """
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery, chain, group, signature
 
+from support.canvas import by_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import RedisServer, redis_server
@@ -156,7 +156,7 @@ async def test_it_is_prepended_as_in_celery_s_chain_with_a_group(version: str, t
             spec(before={**give("dict"), "prependResult": True}, tasks=tasks), redis, tmp_path, version
         ) as group:
             await eventually_async(lambda: _has_ended(group, 3), state=group.state)
-            theirs = await asyncio.to_thread(by_celery, redis)
+            theirs = await by_client(by_celery, redis)
             (tmp_path / "open").touch()
             await group.finished()
             ours = await values(redis, [0, 1, unit_of(2, 1)])

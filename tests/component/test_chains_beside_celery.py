@@ -3,7 +3,6 @@
 What differs is in DIFFERENT, and in docs/workers.md.
 """
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery, chain, group
 
-from support.canvas import Step
+from support.canvas import Step, by_client
 from support.celery_versions import VERSIONS
 from support.chain_app import VALUES
 from support.live_group import UID, LiveGroup, live_group
@@ -106,7 +105,7 @@ async def test_a_chain_comes_to_what_celery_s_comes_to(version: str, tmp_path: P
                 return (group.status.succeeded or 0) + (group.status.failed or 0) == len(CANVASES)
 
             await eventually_async(only_the_gate, state=group.state)
-            theirs = await asyncio.to_thread(by_celery, redis)
+            theirs = await by_client(by_celery, redis)
             (tmp_path / "open").touch()
             await group.finished()
             ours = await by_task_group(group, redis)

@@ -3,7 +3,6 @@
 What differs is in DIFFERENT, and in docs/workers.md.
 """
 
-import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from celery import Celery, chain, chord, group
 from celery.exceptions import ChordError
 
-from support.canvas import Step
+from support.canvas import Step, by_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, live_group
 from support.redis_server import RedisServer, redis_server
@@ -106,7 +105,7 @@ async def test_the_body_is_called_with_what_celery_calls_it_with(name: str, tmp_
     with redis_server() as redis:
         async with live_group(canvas.ours(), redis, tmp_path, VERSIONS[-1]) as running:
             await running.until(lambda: any(run[0] == "chains.gate" for run in running.runs))
-            theirs, ours = await asyncio.to_thread(by_celery, canvas, redis), await returned(canvas, redis)
+            theirs, ours = await by_client(by_celery, canvas, redis), await returned(canvas, redis)
             (tmp_path / "open").touch()
             await running.finished()
             assert running.status.state == "Complete"
@@ -125,7 +124,7 @@ async def test_no_body_runs_behind_a_failure(tmp_path: Path) -> None:
     with redis_server() as redis:
         async with live_group(held.ours(), redis, tmp_path, VERSIONS[-1]) as running:
             await running.until(lambda: any(run[0] == "chains.gate" for run in running.runs))
-            theirs = await asyncio.to_thread(by_celery, canvas, redis)
+            theirs = await by_client(by_celery, canvas, redis)
             (tmp_path / "open").touch()
             await running.finished()
 

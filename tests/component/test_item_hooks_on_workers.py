@@ -3,7 +3,6 @@
 Real Redis and Celery, the operator's own loops. What differs from Celery is in docs/stages.md.
 """
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery, chain, group, signature
 
+from support.canvas import by_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import RedisServer, redis_server
@@ -92,7 +92,7 @@ async def test_hooks_are_told_what_links_are_told(version: str, tmp_path: Path) 
     with redis_server() as redis:
         async with live_group(spec("task", onItemSuccess=GATE), redis, tmp_path, version) as worker:
             await worker.until(lambda: any(run[0] == "chains.gate" for run in worker.runs))
-            failing = await asyncio.to_thread(by_celery, redis, "more")
+            failing = await by_client(by_celery, redis, "more")
             await worker.until(lambda: len(told(tmp_path)) == len(NAMES))
             by_them = told(tmp_path)
             (tmp_path / "open").touch()

@@ -1,11 +1,11 @@
 """A group inside the template on a stock worker: every task for every item, with the values of Celery's own group."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, chain, group, signature
 
+from support.canvas import by_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, live_group
 from support.redis_server import RedisServer, redis_server
@@ -49,7 +49,7 @@ async def test_its_values_are_those_of_celery_s_nested_groups_one_after_another(
     with redis_server() as redis:
         async with live_group(spec, redis, tmp_path, VERSIONS[-1]) as running:
             await running.until(lambda: running.status.succeeded == running.status.total)
-            theirs = await asyncio.to_thread(by_celery, redis)
+            theirs = await by_client(by_celery, redis)
             ours = await values(redis)
             (tmp_path / "open").touch()
             await running.finished()

@@ -30,7 +30,8 @@ async def test_a_callback_gathers_what_there_is_when_enough_have_succeeded(tmp_p
             await group.finished()
             status = group.status
 
-    assert (status.state, status.succeeded, status.failed, status.cancelled) == ("Complete", 2, 1, 2)
+    assert (status.state, status.succeeded) == ("Complete", 2)
+    assert (status.failed, status.cancelled) in ((1, 2), (0, 3)), "the failure may come after enough have succeeded"
     assert status.callback
     assert json.loads(status.callback.result or "")["args"][0] == [[[], {}], None, None, [[], {}], None]
     complete = find(status, ConditionType.COMPLETE)
