@@ -1,5 +1,6 @@
 """What must hold in the world at every look and at every write of the status."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from taskgroup.api.names import State
@@ -7,11 +8,10 @@ from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.groups.figures import GroupFigures
 from taskgroup.core.groups.item_hooks import STATUS_FIELDS
 from taskgroup.core.groups.plan import Again, Dispatch, MarkMissing, Plan, Redispatch
-from taskgroup.core.indexes import NONE
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import seconds
 from taskgroup.core.status.phase import phase_of
-from taskgroup.core.units import ITEM_UNITS, items_of
+from taskgroup.core.units import ITEM_UNITS, Units, items_of
 
 if TYPE_CHECKING:
     from support.world import World
@@ -39,14 +39,21 @@ def check_plan(world: "World", plan: Plan) -> None:
         world.flaws.append(f"{memory.record.extra_events} were not posted")
 
 
+def _sent(plan: Plan) -> Iterator[Units]:
+    """What each action puts on the queue."""
+    for action in plan.actions:
+        if isinstance(action, Dispatch):
+            yield action.indexes
+        elif isinstance(action, Redispatch):
+            yield action.units
+
+
 def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
     """What this operator has counted is never sent again, whatever became of the books."""
     counted = world.operator.counted
     for opened in (action for action in plan.actions if isinstance(action, Again)):
         counted -= opened.items
-    for action in plan.actions:
-        sent = action.indexes if isinstance(action, Dispatch) else NONE
-        sent = action.units if isinstance(action, Redispatch) else sent
+    for sent in _sent(plan):
         if again := counted & items_of(sent & ITEM_UNITS):
             world.flaws.append(f"{set(again)} had been counted and are sent again")
         if passed := ledger.passed & sent:
@@ -59,9 +66,7 @@ def _check_counted(world: "World", plan: Plan, ledger: Ledger) -> None:
 def _check_early(world: "World", plan: Plan) -> None:
     """The first task of an item is not sent before its countdown, which begins with the group, is over."""
     start = world.status.start_time
-    for action in plan.actions:
-        sent = action.indexes if isinstance(action, Dispatch) else NONE
-        sent = action.units if isinstance(action, Redispatch) else sent
+    for sent in _sent(plan):
         for unit in items_of(sent & ITEM_UNITS) & sent:
             wait = world.work.leaf(unit).options.countdown_seconds
             if wait and (start is None or world.now < seconds(start) + wait):

@@ -6,7 +6,7 @@ from typing import Any
 from taskgroup.core.completions import Failure
 from taskgroup.core.failure_groups import is_collective
 from taskgroup.core.groups.accounting import of_step
-from taskgroup.core.hooks import HOOK_UNITS, Hook, hook_of
+from taskgroup.core.hooks import Hook, hook_of, hook_units, items_of_hook
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.task_id import newest_id
@@ -27,7 +27,7 @@ def after(unit: int, work: Work, ledger: Ledger) -> int:
 
 def failed_hooks(units: Units) -> Units:
     """Those among the units that are told of a failure."""
-    return Units(unit for unit in units & HOOK_UNITS if hook_of(unit) is Hook.ON_ITEM_FAILURE)
+    return hook_units(Hook.ON_ITEM_FAILURE, items_of_hook(Hook.ON_ITEM_FAILURE, units))
 
 
 async def failure_arguments(

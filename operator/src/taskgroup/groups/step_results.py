@@ -74,9 +74,9 @@ class StepResults:
             for unit in batch & _TOLD:
                 yield await self._begun(unit)
             batch -= _TOLD
-            for part in await self._after_failures(batch):
-                yield part
-            batch -= failed_hooks(batch)
+            if hooks := failed_hooks(batch):
+                yield await self._after_failures(hooks)
+            batch -= hooks
             taking = self._taking(batch)
             if batch != taking:
                 yield Part(batch - taking)
@@ -84,14 +84,11 @@ class StepResults:
                 async for part in self._with_results(list(taking)):
                     yield part
 
-    async def _after_failures(self, units: Units) -> list[Part]:
-        hooks = failed_hooks(units)
-        if not hooks:
-            return []
+    async def _after_failures(self, hooks: Units) -> Part:
         own = list(hooks)
         if not self._work.takes_result(own[0]):
-            return [Part(hooks)]
-        return [Part(hooks, await failure_arguments(own, self._results, self._uid, self._work, self._ledger))]
+            return Part(hooks)
+        return Part(hooks, await failure_arguments(own, self._results, self._uid, self._work, self._ledger))
 
     async def _begun(self, unit: int) -> Part:
         try:

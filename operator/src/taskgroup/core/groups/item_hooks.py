@@ -18,7 +18,7 @@ from taskgroup.core.hooks import HOOK_UNITS, Hook, hook_units
 from taskgroup.core.indexes import NONE, Indexes
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
-from taskgroup.core.text import shortened
+from taskgroup.core.text import one_line
 from taskgroup.core.units import Units, index_of
 
 STATUS_FIELDS = {Hook.ON_ITEM_SUCCESS: "on_item_success", Hook.ON_ITEM_FAILURE: "on_item_failure"}
@@ -77,13 +77,13 @@ def ended(ledger: Ledger) -> Units:
 
 def statuses(ledger: Ledger, work: Work) -> dict[Hook, HooksStatus]:
     """How many of each there are."""
-    return {hook: _status(hook, ledger, work) for hook in work.hooks}
+    left = pending(ledger, work)
+    return {hook: _status(hook_units(hook, work.entries), left, ledger) for hook in work.hooks}
 
 
-def _status(hook: Hook, ledger: Ledger, work: Work) -> HooksStatus:
-    own = hook_units(hook, work.entries)
+def _status(own: Units, left: Units, ledger: Ledger) -> HooksStatus:
     return HooksStatus(
-        pending=pending(ledger, work).intersection_cardinality(own),
+        pending=left.intersection_cardinality(own),
         succeeded=ledger.passed.intersection_cardinality(own),
         failed=ledger.failed_hooks.intersection_cardinality(own),
     )
@@ -115,6 +115,6 @@ def _grows(before: Units, now: Units, own: Units) -> bool:
 def _told(hook: Hook, units: Units, before: Units, context: Context) -> Event:
     first = (units - before).min()
     failure = context.seen.completions.failed.get(first)
-    why = f": {failure.reason}: {shortened(' '.join(failure.message.split()), _MESSAGE_LENGTH)}" if failure else "."
+    why = f": {failure.reason}: {one_line(failure.message, _MESSAGE_LENGTH)}" if failure else "."
     more = f" and of {len(units) - 1} others" if len(units) > 1 else ""
     return Event(EventReason.HOOK_FAILED, f"spec.{hook} of item {index_of(first)}{more} failed{why}", warning=True)

@@ -6,7 +6,7 @@ from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.api.status import Condition, StageState, TaskGroupStatus
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.status.conditions import find, is_true
-from taskgroup.core.text import shortened
+from taskgroup.core.text import one_line
 
 MESSAGE_LENGTH = 200
 """Most characters of a failure's message in an event: the status has all of it."""
@@ -59,7 +59,7 @@ def _items(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
     fresh = [failure for failure in new.failures or () if (failure.reason, failure.message) not in known]
     for failure in fresh[: max(0, MAX_ITEM_EVENTS - len(known))]:
         which = f"Item {failure.indexes}" if failure.count == 1 else f"Items {failure.indexes}"
-        message = shortened(" ".join(failure.message.split()), MESSAGE_LENGTH)
+        message = one_line(failure.message, MESSAGE_LENGTH)
         yield Event(EventReason.ITEM_FAILED, f"{which} failed: {failure.reason}: {message}", warning=True)
     before, after = (old.percent or 0) // 10, (new.percent or 0) // 10
     if before < after < 10 and not is_true(new, ConditionType.FINISHED):
@@ -69,7 +69,7 @@ def _items(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
 def _hooks(old: TaskGroupStatus, new: TaskGroupStatus) -> Iterator[Event]:
     hook, before = new.on_failure, old.on_failure
     if hook is not None and hook.state is StageState.FAILED and (before is None or before.state is not hook.state):
-        message = shortened(" ".join((hook.message or "").split()), MESSAGE_LENGTH)
+        message = one_line(hook.message or "", MESSAGE_LENGTH)
         yield Event(EventReason.HOOK_FAILED, f"spec.onFailure failed: {hook.reason}: {message}", warning=True)
 
 
