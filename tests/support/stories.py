@@ -73,6 +73,12 @@ def _narrow(world: World, number: int) -> None:
     world.most_parallel = max(world.most_parallel, number) if number and world.most_parallel else None
 
 
+def resize(world: World, number: int) -> None:
+    """More pods may run than before, or fewer."""
+    workers = world.spec.workers.model_copy(update={"max_replicas": 1 + number % 4})
+    world.change(world.spec.model_copy(update={"workers": workers}))
+
+
 def _unlearn(world: World, number: int) -> None:
     world.unknown_tasks = (frozenset({"shop.send"}), frozenset[str](), frozenset({"shop.other"}))[number % 3]
 
@@ -194,7 +200,7 @@ UNKNOWN: dict[str, Step] = STORM | {"task unknown or known": _unlearn}
 GROWTH: dict[str, Step] = STORM | {"append": _append}
 AGAIN: dict[str, Step] = STORM | {"retry": retry}
 CUT: dict[str, Step] = STORM | {"cancel": _cancel}
-WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow}
+WIDTH: dict[str, Step] = STORM | {"narrow or widen": _narrow, "fewer or more pods": resize}
 FLUSH: dict[str, Step] = STORM | {"redis loses all": _lose_all}
 DEAF: dict[str, Step] = CALM | {"answer lost": _lose_answer, "suspend or resume": suspend, "narrow or widen": _narrow}
 BOOKS: dict[str, Step] = CALM | {

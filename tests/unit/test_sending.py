@@ -72,6 +72,28 @@ def test_a_lower_parallelism_counts_before_the_pool_has_said_anything() -> None:
     assert only(look(lowered), Withdraw) == [Withdraw(running=False)]
 
 
+def test_with_fewer_pods_than_before_no_more_is_sent_than_those_run_that_may_stay() -> None:
+    """Ten pods were busy for as long as items were left: each found another one on the queue."""
+    fewer = spec(200, workers={"maxReplicas": 2})
+    crowded = view(2, replicas=10, ready=10, busy=10)
+    lowered = running(fewer, ledger(200, dispatched=81), queue=queue(41, 40), view=crowded)
+
+    plan = look(lowered)
+    assert only(plan, Withdraw) == [Withdraw(running=False)]
+    assert plan.actions[0].reason == "spec.workers.maxReplicas was lowered."
+
+    back = ledger(200, dispatched=81, returned=indexes(range(40, 81)))
+    waits = look(lowered, ledger=back, carried=plan.carried, queue=queue(0, 40))
+    assert waits.actions == (), "40 run, and 8 may"
+
+    ended = replace(back, succeeded=indexes(range(35)))
+    assert only(look(lowered, ledger=ended, carried=waits.carried, queue=queue(0, 5)), Redispatch) == [
+        Redispatch(indexes(range(40, 43)))
+    ]
+    alone = look(lowered, ledger=ended, carried=waits.carried, queue=queue(0, 5), view=view(2))
+    assert only(alone, Redispatch) == [Redispatch(indexes(range(40, 52)))], "the others are gone"
+
+
 def test_nothing_is_withdrawn_while_parallelism_is_kept() -> None:
     within = running(spec(100, parallelism=50), ledger(100, dispatched=50), queue=queue(42, 8))
 

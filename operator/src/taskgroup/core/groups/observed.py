@@ -116,7 +116,7 @@ class Carried:
     stopped_at: float = 0.0
     """When running items were last stopped; seconds since the epoch."""
     cut_to: int | None = None
-    """The parallelism for which the queue was last emptied of what is too much."""
+    """The lowered bound for which the queue was last emptied of what is too much; items."""
     cleared: bool = False
     """Items were taken off the queue because nothing but hooks is left."""
 

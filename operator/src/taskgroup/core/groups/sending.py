@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from taskgroup.core.action import Action
-from taskgroup.core.groups import before, callback, countdown, item_hooks, rate_limit, unknown_task
+from taskgroup.core.groups import before, callback, countdown, item_hooks, lowered, rate_limit, unknown_task
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.dispatching import batches, dispatch, waiting
 from taskgroup.core.groups.observed import Carried, QueueState
@@ -32,9 +32,9 @@ def sending(context: Context) -> tuple[Carried, tuple[Action, ...]]:
     slots = seen.view.slots if seen.view else 0
     if (first := rate_limit.begun(context, queue)) is not None:
         return replace(carried, paced_for=context.spec.rate_limit), first
-    if _is_over(context, queue):
-        withdraw = Withdraw(running=False, reason="spec.parallelism was lowered.")
-        return replace(carried, cut_to=context.spec.parallelism), (withdraw,)
+    if (cut := lowered.withdrawn(context, queue)) is not None:
+        carried, withdraw = cut
+        return carried, (withdraw,)
     carried, cleared = item_hooks.cleared(context, carried, queue)
     if cleared:
         return carried, cleared
@@ -55,7 +55,8 @@ def _filled(context: Context, carried: Carried, queue: QueueState, slots: int) -
         now=context.now,
     )
     taken = occupied(len(in_flight), held=queue.held, slots=slots)
-    free = room(window, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
+    fits = lowered.narrowed(context, window)
+    free = room(fits, in_flight=len(in_flight), occupied=taken, parallelism=context.spec.parallelism)
     free = rate_limit.allowed(context, queue, free)
     waits = before.held_back(ledger, work) | countdown.held_back(context) | item_hooks.held_back(context)
     carried, tried = _canaries(context, ledger, replace(carried, window=window), free, waits | _LATER)
@@ -85,13 +86,6 @@ def _released(context: Context, queue: QueueState) -> tuple[Ledger, tuple[Action
     actions += [Release(part, reason="Their items have ended.") for part in batches(hooks)]
     due |= hooks
     return ledger.released_with(due) if due else ledger, tuple(actions)
-
-
-def _is_over(context: Context, queue: QueueState) -> bool:
-    """Parallelism was lowered: what waits on the queue comes back, once, and only what is allowed is sent again."""
-    bound = context.spec.parallelism
-    is_new = bound != context.seen.carried.cut_to
-    return bound is not None and bool(queue.queued) and len(context.in_flight) > bound and is_new
 
 
 def _canaries(context: Context, ledger: Ledger, carried: Carried, free: int, waits: Units) -> tuple[Carried, Units]:
