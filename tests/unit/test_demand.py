@@ -156,9 +156,11 @@ def test_slots_count_unfinished_items_and_not_the_queue() -> None:
     assert pool_look(pool_of(look(seen), queue=pool_queue(queued=3))).view.slots == 8
 
 
-def test_a_paced_group_sends_again_what_dead_workers_held() -> None:
-    for limit, anew in (("10/m", True), (None, False)):
-        asked = look(running(spec(rateLimit=limit)), NOW).demand
+@pytest.mark.parametrize("suspend", [False, True])
+@pytest.mark.parametrize(("limit", "anew"), [("10/m", True), (None, False)])
+def test_a_paced_group_sends_again_what_dead_workers_held(limit: str | None, anew: bool, suspend: bool) -> None:
+    """Suspended, too: what its last workers hold may come back when it runs again."""
+    asked = look(running(spec(rateLimit=limit, suspend=suspend)), NOW).demand
 
-        assert asked
-        assert asked.anew is anew
+    assert asked
+    assert asked.anew is anew

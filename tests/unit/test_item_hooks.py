@@ -110,6 +110,17 @@ def test_their_failure_is_counted_told_and_changes_nothing() -> None:
     assert told == ["spec.onItemSuccess of item 3 and of 1 others failed: ValueError: bad"]
 
 
+def test_a_hook_that_no_worker_knows_is_told_in_words() -> None:
+    """Celery's message is no more than the quoted name."""
+    wanted = spec(10, **HOOKS, onUnknownTask="FailItem")
+    seen, task = sent(ended(0, wanted=wanted), hook_units(SUCCESS, full(1))), HOOKS["onItemSuccess"]["task"]
+    failed = Completions(failed={hook_unit(SUCCESS, 0): Failure("NotRegistered", repr(task))})
+    plan = look(replace(seen, completions=failed))
+
+    told = [event.message for event in plan.extra_events if event.reason is EventReason.HOOK_FAILED]
+    assert told == [f"spec.onItemSuccess of item 0 failed: NotRegistered: No worker knows the task {task!r}."]
+
+
 def test_the_retry_policy_is_not_for_them() -> None:
     wanted = spec(10, **HOOKS, retryPolicy={"limit": 3})
     raised = Failure("ValueError", "bad", kind="ValueError")

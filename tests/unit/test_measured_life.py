@@ -58,6 +58,18 @@ def test_the_metrics_follow_a_life_to_its_end() -> None:
     assert not world.flaws
 
 
+def test_what_waited_for_its_time_was_not_sent_before() -> None:
+    later = {"task": "shop.send", "options": {"countdownSeconds": 6}}
+    world = World(spec(tasks=[later, {"task": "shop.send"}, later, {"task": "shop.send"}, later]))
+    for _ in range(12):
+        world.look()
+        world.workers.settle(world.tick())
+        world.now += 1
+
+    assert value(world, "items_dispatched_total") == 5
+    assert value(world, "items_redispatched_total") == 0
+
+
 def test_the_oldest_item_in_flight_is_told_by_its_age() -> None:
     world = started(3)
     dispatched = world.now

@@ -127,11 +127,13 @@ class Actions:
         if not await self._broker.skip(uid, self._fenced(), action.priority, action.start, action.indexes):
             raise FencedError
         self._record.ledger = self._record.ledger.skipped(action.priority, cursor, action.indexes)
+        self._record.unsent |= action.indexes
 
     async def _release(self, action: plan.Release) -> None:
         if not await self._broker.release(self._route.uid, self._fenced(), action.units):
             raise FencedError
         self._record.ledger = self._record.ledger.released_with(action.units)
+        self._record.unsent |= action.units
 
     async def _redispatch(self, action: plan.Redispatch) -> None:
         attempts = self._record.ledger.attempts
@@ -157,9 +159,9 @@ class Actions:
             raise FencedError
 
     def _measure_pushed(self, units: FrozenBitMap) -> None:
-        """A later step comes to the queue this way for the first time, too."""
-        ledger = self._record.ledger
-        first = sum(unit in ledger.released and unit not in ledger.attempts for unit in units) if ledger.released else 0
+        """What waited for its turn or its time comes to the queue this way for the first time, too."""
+        first = units.intersection_cardinality(self._record.unsent)
+        self._record.unsent -= units
         for move, count in ((Move.DISPATCHED, first), (Move.REDISPATCHED, len(units) - first)):
             if count:
                 self._metrics.moved(self._seen.meta, move, count)

@@ -110,6 +110,8 @@ class Record:
     """Monotonic time from which the budget allows another save."""
     dispatch_times: DispatchTimes = field(default_factory=DispatchTimes)
     """Monotonic times."""
+    unsent: Units = NONE
+    """Units that were skipped or released, and have not been on the queue yet; those of this process alone."""
     measured: TaskGroupStatus | None = None
     """The written status whose figures were told last."""
 

@@ -63,6 +63,11 @@ def _open(units: set[int], ledger: Ledger) -> Units:
     return without_items(FrozenBitMap(units), ledger.ended)
 
 
+def in_words(failure: Failure, task: str) -> Failure:
+    """A failure as it is told: Celery gives no more than the name of a task that no worker knows."""
+    return _not_registered(task) if _is_unknown(failure, task) else failure
+
+
 def _not_registered(task: str) -> Failure:
     return Failure(NOT_REGISTERED, f"No worker knows the task {task!r}.")
 

@@ -25,8 +25,9 @@ def while_running(
 
     `still_running` are the messages of items that run once the outcome is known, and nothing but hooks is sent.
     """
+    is_paced = spec.rate_limit is not None
     if spec.suspend:
-        return replace(SUSPENDED, over=ledger.over)
+        return replace(SUSPENDED, over=ledger.over, anew=is_paced)
     one_by_one = (held_back(ledger, work) | suspects(ledger, spec).all) & ledger.returned
     alone = len(one_by_one & ITEM_UNITS)
     items = max(0, ledger.open_entries - max(0, alone - 1) - far(ledger, now))
@@ -40,7 +41,7 @@ def while_running(
         items, reason = 1, "spec.before comes first."
     elif not ledger.unfinished and is_open(ledger, work, spec):
         items, reason = 1, "The callback is left."
-    return Demand(items=items + hooks, over=ledger.over, anew=spec.rate_limit is not None, reason=reason)
+    return Demand(items=items + hooks, over=ledger.over, anew=is_paced, reason=reason)
 
 
 def after_end(status: TaskGroupStatus, verdict: Verdict | None, ledger: Ledger, *, is_cut: bool = False) -> Demand:

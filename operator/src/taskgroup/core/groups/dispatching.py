@@ -13,6 +13,7 @@ from taskgroup.core.units import Units
 BATCH = 5_000
 """Units in one action: a plan is carried out in small steps."""
 _REASON = "The window has room."
+_AROUND = "Some of the next items have ended, wait for their time, or no worker knows their task."
 
 
 def dispatch(ledger: Ledger, lanes: tuple[Lane, ...], room: int, held_back: Units = NONE) -> Iterator[Action]:
@@ -49,7 +50,7 @@ def _around(lane: Lane, start: int, room: int, held_back: Units) -> Generator[Ac
     if not rest - held_back:
         return 0
     block = rest[:BATCH]
-    yield Skip(lane.priority, start, block, reason="Some of the next items have ended, or no worker knows their task.")
+    yield Skip(lane.priority, start, block, reason=_AROUND)
     sent = (block - held_back)[:room]
     if sent:
         yield Redispatch(sent, reason=_REASON)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from taskgroup.api.names import EventReason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import HooksStatus, TaskGroupStatus
+from taskgroup.core.groups.accounting import in_words
 from taskgroup.core.groups.context import Context
 from taskgroup.core.groups.observed import Carried, QueueState
 from taskgroup.core.groups.outcome import cut_short
@@ -114,7 +115,8 @@ def _grows(before: Units, now: Units, own: Units) -> bool:
 
 def _told(hook: Hook, units: Units, before: Units, context: Context) -> Event:
     first = (units - before).min()
-    failure = context.seen.completions.failed.get(first)
+    end = context.seen.completions.failed.get(first)
+    failure = in_words(end, context.work.leaf(first).task) if end else None
     why = f": {failure.reason}: {one_line(failure.message, _MESSAGE_LENGTH)}" if failure else "."
     more = f" and of {len(units) - 1} others" if len(units) > 1 else ""
     return Event(EventReason.HOOK_FAILED, f"spec.{hook} of item {index_of(first)}{more} failed{why}", warning=True)
