@@ -144,7 +144,7 @@ async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, vers
     def begin() -> _Life:
         metadata["resourceVersion"] = store.version
         body["status"] = store.status.dump()
-        return _Life(Operator(UID, store, workers, SystemClock(), open_redis, read_url), body)
+        return _Life(Operator(UID, store, workers, None, SystemClock(), open_redis, read_url), body)
 
     workers = LocalWorkers(start, lambda: life.meeting.change_workers())
     life = begin()

@@ -79,6 +79,11 @@ def resize(world: World, number: int) -> None:
     world.change(world.spec.model_copy(update={"workers": workers}))
 
 
+def read(world: World, number: int) -> None:
+    """The pod that reads items gets a turn, if there is one."""
+    world.readers.run(world.broker, number)
+
+
 def _unlearn(world: World, number: int) -> None:
     world.unknown_tasks = (frozenset({"shop.send"}), frozenset[str](), frozenset({"shop.other"}))[number % 3]
 
@@ -211,6 +216,7 @@ BOOKS: dict[str, Step] = CALM | {
     "redis loses the results": _lose_results,
     "suspend or resume": suspend,
 }
+READING: dict[str, Step] = {"items are read": read, "redis loses all": _lose_all, "broker away or back": _away}
 OUTAGE: dict[str, Step] = STORM | {"broker away or back": _away, "answer lost": _lose_answer}
 
 
@@ -239,6 +245,7 @@ def live_on(world: World, story: list[tuple[str, int]], steps: dict[str, Step]) 
         world.look()
         check(world)
         world.workers.settle(world.tick())
+        read(world, 0)
         for _ in range(10):
             take(world, 5)
             succeed(world, 5)

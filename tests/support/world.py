@@ -1,12 +1,14 @@
 """The real loops in a world in memory, where the operator may die at any effect, and time is what a test says."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from support.builders import NAME
 from support.memory.groups import MemoryGroups
 from support.memory.kubernetes import MemoryGroupStore, MemoryWorkers
 from support.memory.pools import MemoryInspection, MemoryPools
+from support.memory.readers import MemoryReaders
 from support.memory.results import MemoryResults, completion
 from support.memory.store import Books, Message, Store
 from support.memory.turns import Turns
@@ -40,7 +42,9 @@ AWAY = BrokerError(Reason.UNREACHABLE, "Redis at redis://redis:6379/0 cannot be 
 class World:
     """One TaskGroup and everything around it."""
 
-    def __init__(self, spec: TaskGroupSpec) -> None:
+    def __init__(self, spec: TaskGroupSpec, outside: tuple[Any, ...] = ()) -> None:
+        """`outside` are the items that a pod reads, where the spec says so."""
+        self.readers = MemoryReaders(outside, self.effect)
         self.clock = WorldClock()
         self.broker = Store(self.broker_effect)
         self.results = MemoryResults(self.effect)
@@ -69,8 +73,7 @@ class World:
         self.pool_plan: PoolPlan | None = None
         self.repeats = Completions()
         """Ends that are delivered once more at the next look."""
-        self._ticks = 0
-        self._generation = 0
+        self._ticks = self._generation = 0
         self.change(spec)
         self.is_watch_late = False
         """The operator's watch tells the object as it was created."""
@@ -115,7 +118,7 @@ class World:
         """Another generation of the object."""
         self._generation += 1
         self.spec = spec
-        self._work: Work = compile_work(spec, NAME, before=self.found)
+        self._work: Work = compile_work(spec, NAME, before=self.found, external=self.readers.items)
         metadata = {"uid": UID, "name": NAME, "namespace": "shop", "finalizers": [FINALIZER]}
         self.body = {"metadata": metadata | {"generation": self._generation}, "spec": spec.dump()}
 
@@ -128,9 +131,8 @@ class World:
 
     def _start(self) -> Operator:
         store, workers = Turns(self.store), Turns(self.workers)
-        return Operator(
-            UID, store, workers, self.clock, self.open_connection, self.read_url, lambda told: check_told(self, told)
-        )
+        told, read_url = partial(check_told, self), self.read_url
+        return Operator(UID, store, workers, self.readers, self.clock, self.open_connection, read_url, told)
 
     def look(self, *, pool: bool = True) -> Plan | None:
         """One look of the group's loop, and one of the pool's; None when the operator died, or was fenced, in it."""

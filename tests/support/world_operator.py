@@ -14,6 +14,7 @@ from taskgroup.core.groups.figures import GroupFigures
 from taskgroup.core.meta import Meta
 from taskgroup.groups.apply import Applier
 from taskgroup.groups.compiling import Compiler
+from taskgroup.groups.items_reading import ItemsReader, ReaderStore
 from taskgroup.groups.loop import Following, GroupLoop
 from taskgroup.groups.observe import Observer
 from taskgroup.loops.budget import WriteBudget
@@ -68,6 +69,7 @@ class Operator:
         uid: str,
         store: GroupStore,
         workers: WorkerStore,
+        readers: ReaderStore | None,
         clock: Clock,
         opener: Callable[[Address], Connection],
         read_url: Callable[[str, SecretKeyRef], Awaitable[str]],
@@ -82,10 +84,11 @@ class Operator:
         """Items whose end this life of the operator has counted."""
         self.pool_following = pool_loop.PoolFollowing()
         compiler = Compiler()
-        observer = Observer(linker, compiler, clock, _SETTINGS.resync_seconds)
+        items = ItemsReader(readers, linker, clock) if readers else None
+        observer = Observer(linker, compiler, clock, _SETTINGS.resync_seconds, items)
         self.metrics = ToldMetrics(clock, told)
         budget = WriteBudget(_SETTINGS.writes_per_second)
-        applier = Applier(store, clock, "cluster", budget, self.metrics)
+        applier = Applier(store, clock, "cluster", budget, self.metrics, items)
         self.groups = GroupLoop(
             store, linker, compiler, observer, applier, workers, meetings, clock, _log, self.metrics
         )

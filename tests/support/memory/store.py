@@ -4,6 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import orjson
 
@@ -81,6 +82,8 @@ class Store:
     hands: dict[tuple[str, str], list[Held]] = field(default_factory=dict)
     remembered: dict[str, set[str]] = field(default_factory=dict)
     """Pool to the pods whose names are written down."""
+    args: list[Any] = field(default_factory=list)
+    """Arguments of all messages that were ever put on a queue."""
     sent: Counter[str] = field(default_factory=Counter)
     """How often each message was put on a queue and not taken from it again unrun."""
     allowed: Counter[str] = field(default_factory=Counter)
@@ -102,6 +105,7 @@ class Store:
         head = orjson.loads(raw)
         message = Message(head["id"], list_number(kombu_priority(priority)), head["retries"])
         self.sent[message.id] += 1
+        self.args.append(head["args"])
         self.queues.setdefault(pool, []).append(message)
 
     def take(self, pool: str, pod: str, now: float) -> Message | None:
@@ -130,5 +134,5 @@ class Store:
 
     def lose_all(self) -> None:
         """All data are lost, and with them the promise that nothing is sent twice so far."""
-        for part in (self.books, self.tombstones, self.queues, self.hands, self.remembered, self.sent):
+        for part in (self.books, self.items, self.tombstones, self.queues, self.hands, self.remembered, self.sent):
             part.clear()

@@ -1,12 +1,13 @@
 """The items of `spec.itemsFrom` on their way from Redis, where a pod has put them, into a group's memory."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
+from taskgroup.api.backend import Backend
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import BookKeys
 from taskgroup.broker.port import GroupBroker
 from taskgroup.cluster.item_places import request_of, source_of
-from taskgroup.cluster.item_readers import ItemReaders
+from taskgroup.cluster.item_readers import ReaderPods
 from taskgroup.connections.linking import Link, Linker
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.items.handover import MAX_BYTES, Head
@@ -33,10 +34,23 @@ class ItemsSource(Protocol):
         """What is known; the items are in `intake.source` once they are."""
 
 
+class ReaderStore(Protocol):
+    """The pods that read items."""
+
+    async def look(self, meta: Meta) -> ReaderPods:
+        """Those of one group."""
+
+    async def start(self, meta: Meta, spec: TaskGroupSpec, broker: Backend, request: dict[str, Any]) -> None:
+        """One that is there already is enough."""
+
+    async def stop(self, meta: Meta) -> None:
+        """All of the group go."""
+
+
 class ItemsReader:
     """Looks for one group after another."""
 
-    def __init__(self, readers: ItemReaders, linker: Linker, clock: Clock) -> None:
+    def __init__(self, readers: ReaderStore, linker: Linker, clock: Clock) -> None:
         self._readers = readers
         self._linker = linker
         self._clock = clock

@@ -15,10 +15,14 @@ from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Once, Work
 
 
 def compile_work(
-    spec: TaskGroupSpec, group_name: str, max_message_bytes: int = MAX_MESSAGE_BYTES, before: Any = NOT_YET
+    spec: TaskGroupSpec,
+    group_name: str,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+    before: Any = NOT_YET,
+    external: Items | None = None,
 ) -> Work:
     """The spec's items, checked; InvalidSpecError with a sentence otherwise."""
-    steps = compile_steps(spec, group_name, max_message_bytes, before)
+    steps = compile_steps(spec, group_name, max_message_bytes, before, external)
     while True:
         try:
             next(steps)
