@@ -27,8 +27,8 @@ help: ## list the targets
 setup: ## make .venv with the locked development tools and the operator (done once per lock)
 	@PYTHON="$(PYTHON)" tests/setup.sh
 
-demo: setup ## run the examples on the local cluster, or on yours: CONTEXT=name REGISTRY=registry.example.com/team
-	@CONTEXT="$(CONTEXT)" REGISTRY="$(REGISTRY)" tests/demo/run.sh
+demo: setup ## run some examples on the local cluster, or on yours: CONTEXT=name REGISTRY=registry.example.com/team; EXAMPLES=all runs all
+	@CONTEXT="$(CONTEXT)" REGISTRY="$(REGISTRY)" EXAMPLES="$(EXAMPLES)" tests/demo/run.sh
 
 metrics: setup ## let a Prometheus watch the demo on the local cluster, until Ctrl-C
 	@$(CLUSTER) status > /dev/null || { echo "metrics: the local cluster does not run; run 'make demo' first." >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""The demo: applies every manifest of examples/, shows the progress of the groups, and prints their outcome.
+"""The demo: applies some examples, or those that are named, shows the progress of the groups, and prints their outcome.
 
 It uses kubectl and `python -m taskgroup results`, so that users can repeat its commands.
 """
@@ -9,21 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import yaml
-
+from demo.manifests import Example, Object, chosen, example, server
 from demo.story import finished, progress, story
 
 NAMESPACE = "taskgroup-demo"
-EXAMPLES = Path(__file__).parents[2] / "examples"
 SHOWN_RESULTS = 4
 POLL_SECONDS = 0.5
 # Time for the pull of an image.
 STALL_SECONDS = 300
-
-Object = dict[str, Any]
 
 
 class Cluster:
@@ -54,23 +48,17 @@ def _output(command: list[str], given: str | None = None) -> str:
     return process.stdout
 
 
-def manifests(worker_image: str | None) -> list[Object]:
-    """Return what examples/ has, with this worker image if there is one, and print what each TaskGroup shows."""
-    found = []
-    for path in sorted(EXAMPLES.glob("*.yaml")):
-        text = path.read_text()
-        *others, group = yaml.safe_load_all(text)
-        group["metadata"].pop("namespace", None)
-        if worker_image:
-            group["spec"]["workers"]["image"] = worker_image
-        print(f"  {group['metadata']['name']}: {text.splitlines()[0].removeprefix('# ')}")
-        found += [*others, group]
-    return found
+def apply(cluster: Cluster, examples: list[Example], worker_image: str | None) -> None:
+    """Delete the groups of an earlier run, since a group runs once, start the servers, and create the groups."""
+    cluster.kubectl("delete", "taskgroups", "--ignore-not-found", "--timeout=120s", *(each.name for each in examples))
+    for name in sorted({name for each in examples for name in each.servers}):
+        print(f"  starting the server {name} …", flush=True)
+        _apply(cluster, server(name, worker_image))
+        cluster.kubectl("rollout", "status", f"deployment/{name}", f"--timeout={STALL_SECONDS}s")
+    _apply(cluster, [each for found in examples for each in found.objects])
 
 
-def apply(cluster: Cluster, objects: list[Object], names: list[str]) -> None:
-    """Delete the groups of an earlier run, since a group runs once, and create the new ones."""
-    cluster.kubectl("delete", "taskgroups", "--ignore-not-found", "--timeout=120s", *names)
+def _apply(cluster: Cluster, objects: list[Object]) -> None:
     whole = {"apiVersion": "v1", "kind": "List", "items": objects}
     cluster.kubectl("apply", "--filename", "-", given=json.dumps(whole))
 
@@ -110,11 +98,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--context", help="context in your kubeconfig; without it KUBECONFIG's current one")
     parser.add_argument("--worker-image", help="image that replaces the one in the examples")
+    parser.add_argument("examples", nargs="*", help="names of examples, or all; without any, a few")
     options = parser.parse_args()
-    print(f"applying the examples in the namespace {NAMESPACE} …")
-    cluster, objects = Cluster(options.context), manifests(options.worker_image)
-    names = [found["metadata"]["name"] for found in objects if found["kind"] == "TaskGroup"]
-    apply(cluster, objects, names)
+    try:
+        names = chosen(options.examples)
+    except ValueError as error:
+        sys.exit(f"demo: {error}.")
+    cluster, examples = Cluster(options.context), [example(name, options.worker_image) for name in names]
+    print(f"applying these examples in the namespace {NAMESPACE} …")
+    for each in examples:
+        print(f"  {each.name}: {each.about}")
+    apply(cluster, examples, options.worker_image)
     for name, group in follow(cluster, names).items():
         print(story(name, group, cluster.results(name), SHOWN_RESULTS))
     print(f"\n$ kubectl --namespace {NAMESPACE} get taskgroups\n{cluster.kubectl('get', 'taskgroups')}", end="")

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# The demo: images, the chart, the examples. On the local cluster, or with CONTEXT= and REGISTRY= on one of your own.
+# The demo: images, the chart, some examples. On the local cluster, or with CONTEXT= and REGISTRY= on one of your own.
+# EXAMPLES= names others, or all.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 CONTEXT=${CONTEXT:-} REGISTRY=${REGISTRY:-}
+read -ra examples <<< "${EXAMPLES:-}"
 # A tag of its own for every run: nodes keep what they pulled under a name, and would run the images of the last time.
 TAG=demo-$(date +%Y%m%d%H%M%S)
 
@@ -21,10 +23,11 @@ local_cluster() {
   echo "starting the local cluster … (the first time builds it and the images: about 12 minutes on 2 cores)"
   tests/cluster/cluster up > /dev/null
   make product-images
+  case " ${examples[*]} " in *" all "* | *" prices "*) tests/cluster/cluster image localhost/postgres:15 tests/cluster/images/postgres ;; esac
   echo "installing the chart …"
   tests/cluster/install
   eval "$(tests/cluster/cluster env)"
-  PYTHONPATH=tests .venv/bin/python -m demo.demo
+  show
   echo
   echo "The cluster stays up: eval \"\$(tests/cluster/cluster env)\"; kubectl -n taskgroup-demo get tg. 'make cluster-down' stops it."
   echo "Its metrics in a Prometheus, until Ctrl-C: make metrics"
@@ -45,8 +48,10 @@ own_cluster() {
   fi
   echo "installing the chart …"
   CONTEXT=$CONTEXT REGISTRY=$REGISTRY TAG=$TAG tests/cluster/install
-  PYTHONPATH=tests .venv/bin/python -m demo.demo --context "$CONTEXT" --worker-image "$REGISTRY/taskgroup-worker:$TAG"
+  show --context "$CONTEXT" --worker-image "$REGISTRY/taskgroup-worker:$TAG"
 }
+
+show() { PYTHONPATH=tests .venv/bin/python -m demo.demo "$@" "${examples[@]}"; }
 
 builder() {
   local tool

@@ -39,7 +39,7 @@ def _condition(group: Object, kind: str) -> Object:
 
 
 def story(name: str, group: Object, results: Sequence[Object], shown: int) -> str:
-    """The outcome of a group, its failures, and its first results."""
+    """The outcome of a group, its failures, its first results, and what its callback returned."""
     status = group["status"]
     outcome = (
         f"{status['state']} after {_seconds(status)} s, {status['succeeded']} of {status['total']} items succeeded"
@@ -52,7 +52,9 @@ def story(name: str, group: Object, results: Sequence[Object], shown: int) -> st
         if hidden > 0
         else []
     )
-    return "\n".join([f"\n{name}: {outcome}", *failures, *values[:shown], *more])
+    result = status.get("callback", {}).get("result")
+    callback = [_short(f"  callback: {result}")] if result else []
+    return "\n".join([f"\n{name}: {outcome}", *failures, *values[:shown], *more, *callback])
 
 
 def failure_in_words(failure: Object) -> str:

@@ -1,13 +1,13 @@
 """Every example, applied as it stands, ends as its page promises."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
+from demo.manifests import servers_of
 from support.groups import Group
 from support.kube import Kube
 from support.wait import PATIENCE
@@ -52,7 +52,7 @@ def test_an_example_ends_as_expected(name: str, system: Kube, redis: Redis) -> N
 
 def start_servers(kube: Kube, manifest: Path) -> None:
     """Those that the head of the example says are applied with it."""
-    for name in re.findall(r"examples/servers/([\w-]+)\.yaml", manifest.read_text()):
+    for name in servers_of(manifest.read_text()):
         kube.run("apply", "--filename", str(EXAMPLES / f"servers/{name}.yaml"))
         kube.run("rollout", "status", f"deployment/{name}", f"--timeout={PATIENCE}s")
 

@@ -47,6 +47,13 @@ def test_story_tells_outcome_failures_and_the_first_results() -> None:
     ]
 
 
+def test_what_the_callback_returned_is_shown() -> None:
+    times = {"startTime": "2026-01-01T00:00:00Z", "completionTime": "2026-01-01T00:00:07Z"}
+    ended = group(state="Complete", succeeded=1, total=1, callback={"result": '{"sent": 9}'}, **times)
+
+    assert story("mails", ended, [], 4).splitlines()[-1] == '  callback: {"sent": 9}'
+
+
 def test_a_long_failure_is_cut() -> None:
     line = failure_in_words({"reason": "E", "message": "x" * 500, "count": 1, "indexes": "0"})
     assert line.startswith("1 item failed (0): E: xxx")
