@@ -1,5 +1,6 @@
 """The examples as the demo applies them: with the servers that they need, and with the images of the cluster."""
 
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ class Example:
 
     name: str
     about: str
-    """Its first line."""
+    """The first sentence of its head."""
     servers: tuple[str, ...]
     """Names of the servers that its head says are applied with it; each has a Deployment of that name."""
     objects: list[Object]
@@ -47,8 +48,13 @@ def chosen(names: list[str]) -> list[str]:
 def example(name: str, worker_image: str | None = None) -> Example:
     """The example, whose workers run `worker_image` if there is one."""
     text = (EXAMPLES / f"{name}.yaml").read_text()
-    about = text.splitlines()[0].removeprefix("# ")
-    return Example(name, about, servers_of(text), _objects(text, worker_image))
+    return Example(name, _about(text), servers_of(text), _objects(text, worker_image))
+
+
+def _about(text: str) -> str:
+    head = itertools.takewhile(lambda line: line.startswith("# "), text.splitlines())
+    sentence, *_ = re.split(r"\.(?: |$)", " ".join(line.removeprefix("# ") for line in head))
+    return sentence
 
 
 def servers_of(text: str) -> tuple[str, ...]:

@@ -42,6 +42,12 @@ def test_every_server_that_an_example_needs_is_a_deployment_of_that_name() -> No
         assert ("Deployment", name) in {(each["kind"], each["metadata"]["name"]) for each in server(name)}
 
 
+def test_an_example_is_told_in_its_first_sentence() -> None:
+    assert example("mail-campaign").about == (
+        "A mail to each of two thousand readers, by a real SMTP server, which refuses some addresses"
+    )
+
+
 @pytest.mark.parametrize("name", existing())
 def test_another_cluster_runs_the_worker_image_that_was_pushed(name: str) -> None:
     """In workers, in containers that run before them, and in servers."""
