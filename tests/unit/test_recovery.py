@@ -19,6 +19,7 @@ from support.builders import (
     said,
     spec,
     view,
+    work,
 )
 from taskgroup.api.names import ConditionType, EventReason, Reason
 from taskgroup.core.exchange import MAX_LOSSES, View
@@ -101,7 +102,7 @@ def test_a_running_group_looks_for_what_vanished() -> None:
 
 
 def test_a_missing_item_is_dispatched_again_under_its_id() -> None:
-    books, actions = mark_missing(ledger(dispatched=4), indexes(2), NOW)
+    books, actions = mark_missing(ledger(dispatched=4), indexes(2), work(), NOW)
 
     assert actions == (MarkMissing(indexes(2)),)
     assert not books.missed, "it counts once it was done, not once it was planned"
@@ -112,7 +113,7 @@ def test_a_missing_item_is_dispatched_again_under_its_id() -> None:
 def test_after_too_many_times_it_is_lost() -> None:
     books = ledger(dispatched=4, missed=MappingProxyType({1: MAX_MISSED, 2: MAX_MISSED - 1}))
 
-    books, actions = mark_missing(books, indexes(1, 2), NOW)
+    books, actions = mark_missing(books, indexes(1, 2), work(), NOW)
 
     assert actions == (MarkMissing(indexes(2)),)
     assert books.failed == indexes(1)

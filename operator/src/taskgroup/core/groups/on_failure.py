@@ -52,7 +52,7 @@ def reconcile_decided(seen: Observed, now: float) -> Plan:
     if seen.queue is not None and (seen.state is None or seen.state.nonce != ledger.nonce):
         return _going_on(seen, _anew(ledger, seen.fresh_nonce), status, now, Open(reason="The broker lost its state."))
     in_flight = followed(ledger, seen.work)
-    ledger, again = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
+    ledger, again = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), seen.work, now)
     return _going_on(seen, ledger, status, now, *again, *_sent(seen, ledger), *recovery.search(seen, in_flight, now))
 
 

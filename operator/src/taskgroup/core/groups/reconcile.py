@@ -71,7 +71,7 @@ def _adopted(seen: Observed, phase: Phase, now: float) -> Ledger:
     ledger, shown = replace(seen.ledger, chunks=chunks), seen.status.total or 0
     if phase is Phase.RUNNING and shown > ledger.total:
         ledger = replace(ledger, total=shown, again_id=ledger.again_id or seen.status.last_retry_id or "")
-    return adopt(ledger, seen.state, seen.books, now, loss_limit(seen.spec))
+    return adopt(ledger, seen.state, seen.books, now, loss_limit(seen.spec), seen.work)
 
 
 def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> Plan:

@@ -8,12 +8,14 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.api.names import Reason
 from taskgroup.core.action import Action
-from taskgroup.core.completions import Failure
+from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.exchange import MAX_LOSSES
+from taskgroup.core.groups.accounting import with_ends
 from taskgroup.core.groups.observed import BrokerBooks, GroupState, Observed
 from taskgroup.core.groups.plan import MarkMissing, Search
 from taskgroup.core.hooks import HOOK_UNITS
 from taskgroup.core.indexes import NONE, Indexes
+from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.pools.pool_spec import loss_limit
 from taskgroup.core.stages import FIRST_UNITS, STAGE_UNITS, Stage, stage_units
@@ -46,7 +48,12 @@ def needs_books(ledger: Ledger, state: GroupState | None, *, is_adopted: bool) -
 
 
 def adopt(
-    ledger: Ledger, state: GroupState | None, books: BrokerBooks | None, now: float, limit: int = MAX_LOSSES
+    ledger: Ledger,
+    state: GroupState | None,
+    books: BrokerBooks | None,
+    now: float,
+    limit: int = MAX_LOSSES,
+    work: Work | None = None,
 ) -> Ledger:
     """The ledger with what the broker knows best: what was dispatched, what came back, and what is given up.
 
@@ -58,7 +65,7 @@ def adopt(
     lost = (unit for unit, losses in books.losses.items() if losses > limit)
     passed = ledger.passed | before(books.released - FIRST_UNITS - HOOK_UNITS)
     retries = ledger.retries.without(_renewed(ledger, books))
-    return replace(
+    adopted = replace(
         ledger,
         cursors=MappingProxyType(dict(state.cursors)),
         returned=without_items(books.returned - passed - retries.waiting, ledger.ended),
@@ -67,7 +74,8 @@ def adopt(
         passed=passed,
         attempts=MappingProxyType(dict(books.attempts)),
         losses=MappingProxyType(dict(books.losses)),
-    ).units_failed_with(poison(limit), _units(lost, ledger), now)
+    )
+    return _given_up(adopted, poison(limit), _units(lost, ledger), work, now)
 
 
 def _renewed(ledger: Ledger, books: BrokerBooks) -> Units:
@@ -81,7 +89,16 @@ def give_up(ledger: Ledger, seen: Observed, now: float) -> Ledger:
     """Items whose newest attempt the pool has given up: too many workers died with it."""
     given_up = seen.view.given_up if seen.view else ()
     lost = (one.unit for one in given_up if ledger.attempts.get(one.unit, 0) == one.attempt)
-    return ledger.units_failed_with(poison(loss_limit(seen.spec)), _units(lost, ledger), now)
+    return _given_up(ledger, poison(loss_limit(seen.spec)), _units(lost, ledger), seen.work, now)
+
+
+def _given_up(ledger: Ledger, failure: Failure, units: Units, work: Work | None, now: float) -> Ledger:
+    """The failure names the step, as an end does; nobody knows the steps of a spec that cannot be compiled."""
+    if work is None:
+        return ledger.units_failed_with(failure, units, now)
+    known = units & work.units
+    ledger = ledger.units_failed_with(failure, units - known, now)
+    return with_ends(ledger, Completions(failed=dict.fromkeys(known, failure)), work, now)
 
 
 def _units(numbers: Iterable[int], ledger: Ledger) -> Units:
@@ -116,14 +133,14 @@ def search(seen: Observed, in_flight: Units, now: float) -> tuple[Action, ...]:
     return (Search(reason=reason),) if now - last >= SEARCH_SECONDS else ()
 
 
-def mark_missing(ledger: Ledger, absent: Units, now: float) -> tuple[Ledger, tuple[Action, ...]]:
+def mark_missing(ledger: Ledger, absent: Units, work: Work, now: float) -> tuple[Ledger, tuple[Action, ...]]:
     """Dispatch missing units again, or give their items up."""
     if not absent:
         return ledger, ()
     hopeless = FrozenBitMap(unit for unit in absent if ledger.missed.get(unit, 0) >= MAX_MISSED)
     again = absent - hopeless
     action = MarkMissing(again, reason="Two searches found no message, no worker and no result.")
-    return ledger.units_failed_with(HOPELESS, hopeless, now), (action,) if again else ()
+    return _given_up(ledger, HOPELESS, hopeless, work, now), (action,) if again else ()
 
 
 def after_data_loss(ledger: Ledger, dispatched: Indexes, nonce: str) -> Ledger:

@@ -75,7 +75,7 @@ def reconcile_running(seen: Observed, spec: TaskGroupSpec, work: Work, now: floa
         return replace(again.begin(seen, _shown(context), work, now), counted=_counted(context))
     if again.is_due(seen, ledger):
         return replace(again.carry_out(context, _shown(context)), counted=_counted(context))
-    ledger, missing = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), now)
+    ledger, missing = recovery.mark_missing(ledger, recovery.missing(seen, in_flight), work, now)
     ledger = before.without_flawed_hooks(seen, ledger, work, in_flight, now)
     context = replace(context, ledger=ledger, in_flight=without_items(in_flight, ledger.ended))
     verdict = judge(ledger, spec, now, stages_shown(seen, ledger, work))
