@@ -1,22 +1,24 @@
 """What groups cost that have nothing to do, and what one costs that is busy: counted where the requests arrive."""
 
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from support.kubectl import kubeconfig
+from support.object_changes import changes
 from support.request_counts import Passage, counted, redis_commands
 from support.task_groups import Bench, running_bench
 from support.wait import eventually
+from taskgroup.broker.keys import PoolKeys
+from taskgroup.broker.redis_pools import SCAN_SECONDS
 
 CALM_SECONDS = 8.0
 """Four times the resync time of these operators: whoever polls would be seen."""
 MOST_SCANS = 2
 """Of the key space after a start: one for pods that nobody saw, one for keys of deleted groups; none for a group."""
+GROUPS = 12
 MOST_COMMANDS = 60
 TRANSITIONS = 8
 """Most writes of a life that do not wait: the finalizer, the suspension, start, outcome, end, and what follows it."""
@@ -113,6 +115,23 @@ def test_after_a_restart_finished_groups_stay_silent(bench: Bench, requests: Pas
     assert redis_commands(bench.server) - commands < MOST_COMMANDS, "those of one group, and none for what has ended"
 
 
+def test_lost_messages_of_many_groups_share_the_readings_of_the_key_space(bench: Bench) -> None:
+    """Before an item is called missing, the hands of pods that nobody saw are looked for: by a scan, which takes longer
+    the more keys all groups have. Each group made its own, at every search.
+    """
+    uids = [bench.apply(f"lost-{number}", sequence={"count": 2}, template=NOTE) for number in range(GROUPS)]
+    lists = [PoolKeys("", uid).lists for uid in uids]
+    for number in range(GROUPS):
+        bench.until(f"lost-{number}", lambda status: status.get("active") == 2)
+    began, scans = time.monotonic(), redis_commands(bench.server, "scan")
+    with bench.redis() as client:
+        client.delete(*(name for names in lists for name in names))
+        eventually(lambda: all(sum(map(client.llen, names)) == 2 for names in lists), state=lambda: bench.operator.log)
+
+    passed = time.monotonic() - began
+    assert redis_commands(bench.server, "scan") - scans <= passed / SCAN_SECONDS + 1 + MOST_SCANS
+
+
 def test_a_busy_group_is_written_once_a_second(bench: Bench) -> None:
     """Its status and its ledger, each beside the few writes that move it from one phase to the next."""
     uid = bench.apply("busy", sequence={"count": 2000}, template=NOTE, suspend=True)
@@ -128,19 +147,6 @@ def test_a_busy_group_is_written_once_a_second(bench: Bench) -> None:
 
     assert statuses() <= seconds + TRANSITIONS
     assert ledgers() <= seconds + TRANSITIONS
-
-
-@contextmanager
-def changes(bench: Bench, kind: str, name: str) -> Iterator[Callable[[], int]]:
-    """How many versions of an object there have been since, of one that need not exist yet."""
-    path = bench.folder / f"{kind}-changes"
-    command = ["kubectl", "--kubeconfig", bench.kubectl.kubeconfig, "--namespace", bench.kubectl.namespace, "get", kind]
-    command += ["--watch-only", f"--field-selector=metadata.name={name}", "--output=name"]
-    with path.open("wb") as output, subprocess.Popen(command, stdout=output) as process:
-        try:
-            yield lambda: len(path.read_text().splitlines())
-        finally:
-            process.terminate()
 
 
 def test_the_time_to_live_of_a_silent_group_ends(bench: Bench) -> None:

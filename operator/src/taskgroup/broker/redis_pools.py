@@ -12,6 +12,7 @@ from redis.exceptions import InvalidResponse
 
 from taskgroup.broker.keys import BookKeys, PoolKeys
 from taskgroup.broker.port import Requeued
+from taskgroup.broker.shared_read import SharedRead
 from taskgroup.broker.unacked import UNACKED_FIELDS, Entry, read_entry, read_unacked
 from taskgroup.core.exchange import ANEW, MAX_SHARED_LOSSES
 from taskgroup.core.groups.observed import TOMBSTONE
@@ -27,6 +28,8 @@ _POD = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 """A pod's name: what else follows the beginning of a key, no worker has written."""
 
 _MOST_STRAYS = 5_000
+SCAN_SECONDS = 10.0
+"""At least, between two readings of the key space: of all pools of one Redis together."""
 _UNACKED = re.compile(r"taskgroup:([0-9a-z-]{1,64}):unacked:([a-z0-9.-]{1,253})")
 """Pool and pod in the name of a key, without the user's prefix."""
 _NONE, _SHARED, _ALONE = "none", "shared", "alone"
@@ -46,6 +49,7 @@ class RedisPools:
         self._mark = f"return '{uuid.uuid4()}'"
         self._mark_digest = hashlib.sha1(self._mark.encode(), usedforsecurity=False).hexdigest()
         self._servers = 0
+        self._unacked_pods = SharedRead(self._scan_unacked, SCAN_SECONDS)
 
     def queue(self, pool: str) -> str:
         """See PoolBroker."""
@@ -198,7 +202,10 @@ class RedisPools:
         return {pod for pod in pods if _POD.fullmatch(pod)}
 
     async def unacked_pods(self) -> dict[str, set[str]]:
-        """See PoolBroker."""
+        """See PoolBroker. All who ask share what is read."""
+        return await self._unacked_pods.get()
+
+    async def _scan_unacked(self) -> dict[str, set[str]]:
         pools: dict[str, set[str]] = {}
         async for key in self._redis.scan(f"{self._prefix}taskgroup:"):
             found = _UNACKED.fullmatch(key.decode(errors="replace").removeprefix(self._prefix))
