@@ -21,6 +21,8 @@ class OperatorProcess:
     settings: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=lambda: free_port())
     """Of the probes."""
+    wrapper: tuple[str, ...] = ()
+    """A command that becomes the operator."""
     metrics_port: int = field(default_factory=lambda: free_port())
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -32,7 +34,7 @@ class OperatorProcess:
 
     def start(self) -> None:
         """Start the process without waiting for it."""
-        command = [sys.executable, "-m", "taskgroup", "operator", "--kubeconfig", self.kubeconfig]
+        command = [*self.wrapper, sys.executable, "-m", "taskgroup", "operator", "--kubeconfig", self.kubeconfig]
         with (self.folder / "operator.log").open("ab") as output:
             self._process = subprocess.Popen(command, env=self.environment(), stdout=output, stderr=output)
 

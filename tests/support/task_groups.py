@@ -84,6 +84,13 @@ class Bench:
         eventually(is_reached, seconds, lambda: f"{status}\noperator:\n{self.operator.log[-3000:]}")
         return status
 
+    def until_reason(self, name: str, kind: str, reason: str) -> None:
+        """Wait until a condition has this reason."""
+        eventually(
+            lambda: self.condition(name, kind).get("reason") == reason,
+            state=lambda: f"{self.status(name)}\noperator:\n{self.operator.log[-3000:]}",
+        )
+
     def finished(self, name: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The status once the group has ended."""
         return self.until(name, lambda status: status.get("state") in ("Complete", "Failed"), seconds)
@@ -148,17 +155,18 @@ def running_bench(
     operators_kubeconfig: str | None = None,
     account: Account | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
+    wrapper: tuple[str, ...] = (),
 ) -> Iterator[Bench]:
     """A namespace with a Redis, its Secret and a running operator; everything is removed at the end.
 
-    Without an account of its own the operator has all rights.
+    Without an account of its own the operator has all rights. `wrapper` is a command that becomes the operator.
     """
     shared_task_groups()
     with redis_server(password="secret") as server, new_namespace() as kubectl:
         assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0
         kubeconfig = account(kubectl, folder) if account else operators_kubeconfig or kubectl.kubeconfig
         variables = {"TASKGROUP_RESYNC_SECONDS": "2", **settings}
-        operator = OperatorProcess(kubectl.namespace, kubeconfig, folder, variables)
+        operator = OperatorProcess(kubectl.namespace, kubeconfig, folder, variables, wrapper=wrapper)
         operator.start()
         bench = Bench(kubectl, operator, server, folder)
         try:
