@@ -136,6 +136,15 @@ def _models(annotation: Any, mark: str = "") -> Iterator[tuple[type[BaseModel], 
         yield from _models(part, mark + marks.get(get_origin(annotation), ""))
 
 
+def test_the_spec_says_which_fields_exclude_each_other() -> None:
+    """The API server only says how many alternatives match: `kubectl explain` is where the next look goes."""
+    spec = schema()["properties"]["spec"]
+    sources = [part["required"][0] for part in spec["oneOf"]]
+
+    assert len(sources) == 5
+    assert [source for source in sources if source not in spec["description"]] == []
+
+
 def test_a_field_without_a_description_is_an_error() -> None:
     class Inner(Model):
         """Has a field that says nothing."""

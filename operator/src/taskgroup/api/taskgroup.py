@@ -39,5 +39,7 @@ class TaskGroup(Model):
         )
     )
 
-    spec: TaskGroupSpec = Field(description="What is wanted.")
+    spec: TaskGroupSpec = Field(
+        description="Exactly one of items, sequence, matrix and itemsFrom, with a template; or tasks, without."
+    )
     status: TaskGroupStatus | None = Field(None, description="What the operator saw and decided.")
