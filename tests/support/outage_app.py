@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from celery import Celery, Task
+from celery.exceptions import Ignore
 
 app = Celery("outage")
 
@@ -34,3 +35,10 @@ def patient(self: Task, number: int, times: int, countdown: float) -> int:
     if self.request.retries < times:
         raise self.retry(countdown=countdown)
     return number
+
+
+@app.task(name="outage.silent", bind=True)
+def silent(self: Task, number: int) -> None:
+    """End without any result."""
+    _note("silent", number, self.request.retries)
+    raise Ignore
