@@ -55,6 +55,16 @@ def _said(wanted: Desired) -> tuple[str, str, str]:
     return wanted.status, wanted.reason, wanted.message
 
 
+@given(all_desired)
+def test_what_says_the_same_is_the_same_object(desired: dict[ConditionType, Desired]) -> None:
+    """Each group has twelve, and a thousand groups are looked at again and again."""
+    first = merged([], desired, 1, NOW)
+    again = merged(first, desired, 1, NOW + 60)
+
+    assert all(new is old for new, old in zip(again, first, strict=True))
+    assert all(condition.observed_generation == 2 for condition in merged(first, desired, 2, NOW))
+
+
 def test_order_and_foreign_types_of_what_was_written_do_not_matter() -> None:
     made = dict.fromkeys(ConditionType, holds("A"))
     written = merged((), made, 1, NOW)

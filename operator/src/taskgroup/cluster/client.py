@@ -21,8 +21,8 @@ from taskgroup.cluster.turns import Turns
 from taskgroup.cluster.wire import api_errors, decoded, lines, proxy_of
 
 REQUEST_SECONDS = 10.0
-CONNECTIONS = 32
-"""Most connections at once. Each takes up to 256 KB for its TLS buffers, and more of them are not faster."""
+CONNECTIONS = 16
+"""Most connections at once. Each takes half a megabyte for its TLS buffers, and more of them are not faster."""
 PAGE = 500
 """Most objects in one page of a list."""
 WATCH_SECONDS = 90
