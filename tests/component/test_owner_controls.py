@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import redis_server
@@ -96,3 +98,53 @@ async def test_what_failed_runs_again_after_the_end_and_what_succeeded_does_not(
     assert status.callback.state == "Succeeded"
     ids = sorted(run[1].removeprefix(UID) for run in group.runs)
     assert ids == [".0", ".1", ".1~1", ".2", ".2.1", ".2.1~1", ".callback"]
+
+
+async def test_chosen_indexes_run_again_while_others_go_on(tmp_path: Path) -> None:
+    """Of five that failed three are asked for, and one item that still runs, which is left alone."""
+    heal = {"task": "chains.heal"}
+    tasks = [heal if index in (2, 3, 7, 9, 10) else GATE if index == 8 else ECHO for index in range(11)]
+    with redis_server() as redis:
+        async with live_group(spec(*tasks), redis, tmp_path, VERSIONS[-1]) as group:
+            await group.until(lambda: (group.status.succeeded, group.status.failed) == (5, 5))
+            (tmp_path / "healed").touch()
+            group.change(retry={"id": "again-1", "indexes": "3,7-9"})
+            await group.until(lambda: group.status.succeeded == 8)
+            live = group.status
+            (tmp_path / "open").touch()
+            await group.finished()
+
+    assert (live.state, live.active, live.failed_indexes) == ("Running", 1, "2,10")
+    assert (group.status.state, group.status.succeeded, group.status.failed_indexes) == ("Failed", 9, "2,10")
+    again = sorted(run[1].removeprefix(UID) for run in group.runs if "~" in run[1])
+    assert again == [".3~1", ".7~1", ".9~1"]
+    assert len(group.runs) == 11 + 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "added"),
+    [
+        ({"tasks": [ECHO, GATE]}, {"tasks": [ECHO, GATE, ECHO, {"chain": [ECHO, ECHO]}]}, [".2", ".3", ".3.1"]),
+        (
+            {"items": ["a"], "template": {"group": [ECHO, GATE]}},
+            {"items": ["a", "b"], "template": {"group": [ECHO, GATE]}},
+            [".2", ".3"],
+        ),
+    ],
+    ids=["tasks", "a group for each item"],
+)
+async def test_what_is_appended_gets_the_next_indexes(
+    before: dict[str, Any], after: dict[str, Any], added: list[str], tmp_path: Path
+) -> None:
+    """What was sent before keeps its index, and is not run again."""
+    wanted = TaskGroupSpec.model_validate({**before, "workers": WORKERS})
+    with redis_server() as redis:
+        async with live_group(wanted, redis, tmp_path, VERSIONS[-1]) as group:
+            await group.until(lambda: started(group, "chains.gate") == 1 and group.status.succeeded == 1)
+            group.change(**after)
+            await group.until(lambda: group.status.total == 4)
+            (tmp_path / "open").touch()
+            await group.finished()
+
+    assert (group.status.state, group.status.succeeded, group.status.completed_indexes) == ("Complete", 4, "0-3")
+    assert sorted(run[1].removeprefix(UID) for run in group.runs) == [".0", ".1", *added]

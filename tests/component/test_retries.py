@@ -9,8 +9,10 @@ import pytest
 from support.celery_versions import VERSIONS
 from support.live_group import UID, live_group
 from support.redis_server import redis_server
+from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import StageState
+from taskgroup.core.status.conditions import find
 
 WORKERS = {"image": "any", "app": "support.chain_app", "concurrency": 4, "maxReplicas": 1}
 RUNS = "chains.runs"
@@ -76,6 +78,36 @@ async def test_only_the_step_that_failed_runs_again_and_the_callback_is_retried_
     assert status.callback.state is StageState.SUCCEEDED
     steps = [f"{UID}.0", f"{UID}.0.1", f"{UID}.0.1~1", f"{UID}.0.2"]
     assert runs == [*steps, f"{UID}.callback", f"{UID}.callback~1"]
+
+
+async def test_a_rule_ends_the_group_while_others_run(tmp_path: Path) -> None:
+    rules = [{"onException": ["ValueError"], "action": "FailGroup"}]
+    gate = {"task": "chains.gate"}
+    with redis_server() as redis:
+        async with live_group(spec(gate, FAIL, gate, rules=rules), redis, tmp_path, VERSIONS[-1]) as group:
+            await group.finished()
+            status, runs = group.status, [run[1] for run in group.runs if run[0] == "chains.fail"]
+
+    failed = find(status, ConditionType.FAILED)
+    assert failed
+    assert (failed.status, failed.reason) == ("True", Reason.RETRY_POLICY)
+    assert (status.state, status.failed_indexes, status.cancelled) == ("Failed", "1", 2)
+    assert runs == [f"{UID}.1"], "an attempt was left"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_the_operator_s_attempts_begin_where_celery_s_own_retries_gave_up(version: str, tmp_path: Path) -> None:
+    """(limit + 1) x (max_retries + 1) runs, which is what `plan` calls the worst case."""
+    with redis_server() as redis:
+        wanted = spec({"task": "chains.stubborn", "args": [2]}, limit=1)
+        async with live_group(wanted, redis, tmp_path, version) as group:
+            await group.finished()
+            status, runs = group.status, [run[1:] for run in group.runs]
+
+    assert (status.state, status.failed, status.retrying) == ("Failed", 1, 0)
+    assert status.failures
+    assert (status.failures[0].reason, status.failures[0].message) == ("LookupError", "no answer")
+    assert runs == [[f"{UID}.0{attempt}", str(retry)] for attempt in ("", "~1") for retry in range(3)]
 
 
 async def test_celerys_own_retries_come_first_and_do_not_count(tmp_path: Path) -> None:

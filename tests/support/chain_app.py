@@ -27,6 +27,10 @@ VALUES: dict[str, Any] = {
 }
 
 
+class RefusedError(Exception):
+    """A class of the app's own."""
+
+
 def _tell(task: Task, args: list[Any]) -> None:
     with Path(os.environ["RUNS_FILE"]).with_name("told").open("a") as told:
         told.write(f"{json.dumps([task.request.id, *args])}\n")
@@ -95,6 +99,13 @@ def die(self: Task, *_args: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@app.task(name="chains.refuse", bind=True)
+def refuse(self: Task) -> None:
+    """Raise a class that only this app knows."""
+    _note(self)
+    raise RefusedError("not today")
+
+
 @app.task(name="chains.heal", bind=True)
 def heal(self: Task, *args: Any) -> list[Any]:
     """Raise until the file of the runs has a neighbour named `healed`."""
@@ -111,6 +122,13 @@ def flaky(self: Task, value: Any) -> list[Any]:
     if self.request.retries < 1:
         raise self.retry(countdown=0)
     return [value, self.request.retries]
+
+
+@app.task(name="chains.stubborn", bind=True)
+def stubborn(self: Task, most: int) -> None:
+    """Retry by itself this often, then give up. With no countdown Celery may store RETRY over the last end."""
+    _note(self)
+    raise self.retry(exc=LookupError("no answer"), countdown=0.2, max_retries=most)
 
 
 @app.task(name="chains.patient", bind=True, max_retries=None)
@@ -153,6 +171,17 @@ def gate(self: Task) -> None:
     """Wait until the file of the runs has a neighbour named `open`."""
     _note(self)
     _wait()
+
+
+@app.task(name="chains.each", bind=True)
+def each(self: Task, items: list[Any]) -> list[list[Any]]:
+    """Return a list for each item; those that are words say what to do first."""
+    _note(self)
+    if "fail" in items or ("fail once" in items and "~" not in self.request.id):
+        raise ValueError("no such page")
+    if "gate" in items:
+        _wait()
+    return [[item] for item in items if item != "lose"]
 
 
 @app.task(name="chains.runs", bind=True)
