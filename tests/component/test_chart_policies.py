@@ -4,13 +4,16 @@ from typing import Any
 
 import pytest
 
+from support.builders import meta, spec
 from support.helm import FULLNAME, NAMESPACE, Manifest, matches, notes, of_kind, one, pod_template, render
-from support.worker_manifest import build
+from support.worker_manifest import backend, build
+from taskgroup.cluster.item_readers import reader_pod
 
 WITHOUT_CRDS: dict[str, Any] = {"crds": {"install": False}}
 EXPORTER = {"redis": {"exporter": {"enabled": True}, "namespaces": ["shop"]}}
 PEER = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
 WORKERS = f"{FULLNAME}-workers"
+READERS = f"{FULLNAME}-readers"
 
 
 def policies(values: dict[str, Any] | None = None, **policy: Any) -> list[Manifest]:
@@ -18,10 +21,11 @@ def policies(values: dict[str, Any] | None = None, **policy: Any) -> list[Manife
 
 
 def taken(selector: Manifest, manifests: list[Manifest]) -> list[str]:
-    """Which of the pods that the chart makes, and of the operator's workers, the selector takes."""
+    """Which of the pods that the chart makes, and of those that the operator makes, the selector takes."""
     makers = of_kind(manifests, "Deployment", "StatefulSet", "Job", "Pod")
     found = {maker["kind"]: pod_template(maker)["metadata"]["labels"] for maker in makers}
     found["worker"] = build()["spec"]["template"]["metadata"]["labels"]
+    found["reader"] = reader_pod(meta(), spec(), backend(), {}, "operator:1")["metadata"]["labels"]
     return [kind for kind, labels in found.items() if matches(selector, labels)]
 
 
@@ -43,7 +47,8 @@ def test_nothing_is_restricted_unless_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "pod"), [(FULLNAME, "Deployment"), (f"{FULLNAME}-redis", "StatefulSet"), (WORKERS, "worker")]
+    ("name", "pod"),
+    [(FULLNAME, "Deployment"), (f"{FULLNAME}-redis", "StatefulSet"), (WORKERS, "worker"), (READERS, "reader")],
 )
 def test_a_policy_is_about_the_pods_of_its_name(name: str, pod: str) -> None:
     manifests = policies()
@@ -73,21 +78,25 @@ def test_where_the_operator_connects_to_can_be_narrowed_and_widened() -> None:
     assert allowed(spec["egress"]) == {key: [PEER] for key in ("UDP 5353", "TCP 5353", "TCP 7443", "TCP 6380")}
 
 
-def test_redis_is_reached_by_operator_and_workers_of_the_namespaces_that_it_serves() -> None:
+def test_redis_is_reached_by_the_operator_and_its_pods_in_the_namespaces_that_it_serves() -> None:
     manifests = policies(EXPORTER, redisFrom=[PEER], metricsFrom=[])
     spec = policy(manifests, f"{FULLNAME}-redis")["spec"]
     assert (spec["policyTypes"], spec.get("egress")) == (["Ingress", "Egress"], None)
     reached = allowed(spec["ingress"])
-    operator, workers, other = reached.pop("TCP 6379")
+    operator, workers, readers, other = reached.pop("TCP 6379")
     assert (other, reached) == (PEER, {"TCP 9121": None})
     assert taken(operator["podSelector"], manifests) == ["Deployment"]
     assert taken(workers["podSelector"], manifests) == ["worker"]
+    assert taken(readers["podSelector"], manifests) == ["reader"]
+    assert workers["namespaceSelector"] == readers["namespaceSelector"]
     (where,) = workers["namespaceSelector"]["matchExpressions"]
     assert where == {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [NAMESPACE, "shop"]}
 
 
-def test_workers_are_closed_in_each_namespace_that_the_chart_knows() -> None:
-    found = [m for m in of_kind(policies(EXPORTER), "NetworkPolicy") if m["metadata"]["name"] == WORKERS]
+@pytest.mark.parametrize("name", [WORKERS, READERS])
+def test_the_operators_pods_are_closed_in_each_namespace_that_the_chart_knows(name: str) -> None:
+    """What they open stays theirs: tasks and the sources of items need it."""
+    found = [m for m in of_kind(policies(EXPORTER), "NetworkPolicy") if m["metadata"]["name"] == name]
     assert [m["metadata"]["namespace"] for m in found] == [NAMESPACE, "shop"]
     assert {str((m["spec"]["policyTypes"], m["spec"].get("ingress"))) for m in found} == {"(['Ingress'], None)"}
     names = [m["metadata"]["name"] for m in of_kind(policies(EXPORTER, workers=False), "NetworkPolicy")]

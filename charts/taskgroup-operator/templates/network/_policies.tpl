@@ -20,6 +20,12 @@ podSelector:
   matchExpressions: [{key: taskgroups.dev/uid, operator: Exists}]
 {{- end }}
 
+{{/* A pod that reads the items of a TaskGroup is no worker: it carries that uid under another label. */}}
+{{- define "taskgroup.policy.readers" -}}
+podSelector:
+  matchExpressions: [{key: taskgroups.dev/items-of, operator: Exists}]
+{{- end }}
+
 {{/* A rule for some ports. Dict: ports, protocols, side (from or to), peers (empty: all). */}}
 {{- define "taskgroup.policy.rule" -}}
 {{- $protocols := .protocols -}}
