@@ -60,6 +60,11 @@ class ToldMetrics(Recorder):
         self._told(figures)
         super().show(meta, figures)
 
+    def refresh(self, meta: Meta, figures: GroupFigures) -> None:
+        """See GroupMetrics."""
+        self._told(figures)
+        super().refresh(meta, figures)
+
 
 class Operator:
     """One life of the operator's process: all that is lost when it dies."""

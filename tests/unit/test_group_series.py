@@ -46,8 +46,8 @@ def meta(name: str) -> Meta:
     return Meta(uid=f"uid-{name}", name=name, namespace="shop", generation=1, finalized=True, deleting=False)
 
 
-def figures(seen: Observed, oldest: float = 0) -> GroupFigures:
-    return figures_of(seen, look(seen), oldest, NOW)
+def figures(seen: Observed) -> GroupFigures:
+    return figures_of(seen, look(seen), None, NOW)
 
 
 def going(succeeded: int = 3) -> GroupFigures:
@@ -167,6 +167,33 @@ def test_a_group_that_goes_on_keeps_its_series_however_long_nothing_happens(seri
     clock.now += 100 * KEEP_SECONDS
 
     assert groups(series) == {"squares"}
+
+
+def test_figures_beside_a_status_that_stands_are_no_change_of_the_group(series: GroupSeries, clock: Time) -> None:
+    """Else a group that hangs would keep its series from those that go on."""
+    series.show(meta("a"), going())
+    series.show(meta("b"), going())
+    clock.now += IDLE_SECONDS + 1
+    series.refresh(meta("a"), replace(going(), held=7))
+    assert value(series, "held_items", "a") == 7
+
+    series.show(meta("c"), going())
+    series.refresh(meta("a"), replace(going(), held=8))
+    assert groups(series) == {"b", "c", "other"}
+    assert value(series, "held_items", "other") == 8
+
+    series.forget("uid-a")
+    series.refresh(meta("a"), going())
+    assert groups(series) == {"b", "c"}
+
+
+def test_the_age_of_the_oldest_item_is_that_of_the_moment_of_the_scrape(series: GroupSeries, clock: Time) -> None:
+    series.show(meta("squares"), replace(going(), oldest=clock.now - 5))
+    clock.now += 1000
+
+    assert value(series, "oldest_active_seconds") == 1005
+    series.show(meta("squares"), going())
+    assert value(series, "oldest_active_seconds") == 0
 
 
 def test_a_deleted_group_has_none(series: GroupSeries) -> None:

@@ -4,7 +4,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from support.builders import spec
+from support.builders import CONCURRENCY, spec
 from support.world import World
 from taskgroup.api.names import State
 from taskgroup.cluster.errors import ConflictError
@@ -81,6 +81,35 @@ def test_the_oldest_item_in_flight_is_told_by_its_age() -> None:
     oldest = value(world, "oldest_active_seconds")
     assert oldest is not None
     assert 40 <= oldest <= world.now - dispatched + 6
+
+
+def test_the_age_of_an_item_that_hangs_grows_while_nothing_happens() -> None:
+    """No status is written then, and Prometheus goes on asking."""
+    world = started(3)
+    dispatched = world.now - 6
+    world.now += 100
+
+    oldest = value(world, "oldest_active_seconds")
+    assert oldest is not None
+    assert 100 <= oldest <= world.now - dispatched
+
+
+def test_what_workers_take_is_told_though_the_status_stands() -> None:
+    """A pod that takes one more item is as busy as before."""
+    world = started(4)
+    world.take(0, 1)
+    for _ in range(2):
+        world.now += 2
+        world.look()
+    written = world.status
+    assert (value(world, "held_items"), value(world, "queued_items")) == (1, 3)
+
+    world.take(0, CONCURRENCY)
+    world.now += 6
+    world.look()
+
+    assert world.status == written
+    assert (value(world, "held_items"), value(world, "queued_items")) == (2, 2)
 
 
 def test_the_next_operator_counts_no_end_twice() -> None:

@@ -32,6 +32,8 @@ NEAR_END_WAIT_SECONDS = 0.9
 SAVE_BYTES_PER_SECOND = 65_536
 SAVE_SECONDS = 1.0
 """Least time between two saves that nothing waits for."""
+REFRESH_SECONDS = 5.0
+"""Least time between two figures of one status."""
 
 
 class Applier:
@@ -183,14 +185,16 @@ class Applier:
         meeting.tell(Assignment(meta, memory.intake.pool_spec, link.address if link else None, plan.demand))
 
     def _measure(self, plan: Plan, seen: Observed, memory: Memory) -> None:
-        """Ends at once; figures once for each status that is written."""
+        """Ends at once; figures with each status that is written, and again while it stands: queue and window move."""
         record, now = memory.record, self._clock.monotonic()
         self._measure_ends(plan, seen.meta, memory, now)
-        if record.measured is not record.status and plan.status == record.status:
-            record.dispatch_times.retain(_in_flight(seen, record))
-            oldest = record.dispatch_times.oldest(now)
-            self._metrics.show(seen.meta, figures_of(seen, plan, oldest, self._clock.now()))
-            record.measured = record.status
+        is_new = record.measured is not record.status
+        if plan.status != record.status or not (is_new or now - record.measured_at >= REFRESH_SECONDS):
+            return
+        record.dispatch_times.retain(_in_flight(seen, record))
+        tell = self._metrics.show if is_new else self._metrics.refresh
+        tell(seen.meta, figures_of(seen, plan, record.dispatch_times.oldest, self._clock.now()))
+        record.measured, record.measured_at = record.status, now
 
     def _measure_ends(self, plan: Plan, meta: Meta, memory: Memory, now: float) -> None:
         record, link = memory.record, memory.intake.link

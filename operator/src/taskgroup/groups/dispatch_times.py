@@ -36,6 +36,7 @@ class DispatchTimes:
             batch.intersection_update(in_flight)
         self._batches = [entry for entry in self._batches if entry[1]]
 
-    def oldest(self, now: float) -> float:
-        """Seconds since the oldest dispatch of which an item is in flight; 0 when none is known."""
-        return next((max(0.0, now - began) for began, batch in self._batches if batch), 0.0)
+    @property
+    def oldest(self) -> float | None:
+        """When the oldest dispatch was of which an item is in flight; None when none is known."""
+        return next((began for began, batch in self._batches if batch), None)

@@ -114,6 +114,8 @@ class Record:
     """Units that were skipped or released, and have not been on the queue yet; those of this process alone."""
     measured: TaskGroupStatus | None = None
     """The written status whose figures were told last."""
+    measured_at: float = NEVER
+    """Monotonic time."""
 
 
 @dataclass(slots=True)

@@ -40,7 +40,7 @@ class ConditionFigure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupFigures:
-    """What one status write has to tell. Times are seconds since the epoch."""
+    """What a written status has to tell. Times are seconds since the epoch."""
 
     state: str = State.PENDING
     conditions: tuple[ConditionFigure, ...] = ()
@@ -63,8 +63,8 @@ class GroupFigures:
     queued: int = 0
     held: int = 0
     window: int = 0
-    oldest: float = 0.0
-    """For how many seconds the item is in flight that has been so longest."""
+    oldest: float | None = None
+    """Monotonic time at which the item was dispatched that has been in flight longest; None when none is known."""
     wanted: int = 0
     present: int = 0
     ready: int = 0
@@ -85,7 +85,7 @@ class GroupFigures:
         return self.failures.get(Reason.LOST, 0)
 
 
-def figures_of(seen: Observed, plan: Plan, oldest: float, now: float) -> GroupFigures:
+def figures_of(seen: Observed, plan: Plan, oldest: float | None, now: float) -> GroupFigures:
     """The figures of a look whose status was written; `oldest` see GroupFigures."""
     queue, view, ledger, carried = seen.queue, seen.view, plan.ledger, plan.carried
     spec = None if plan.status.completion_time else seen.spec

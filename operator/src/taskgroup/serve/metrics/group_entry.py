@@ -53,14 +53,14 @@ class GroupEntry:
         return self.figures is not None and self.figures.state in (State.COMPLETE, State.FAILED)
 
     def show(self, figures: GroupFigures) -> None:
-        """A status was written."""
+        """What is known of it now."""
         self.figures = figures
         new = [reason for reason in figures.failures if reason not in self.reasons]
         self.reasons += new[: MAX_REASONS - len(self.reasons)]
 
 
-def gauges(figures: GroupFigures) -> Iterator[Value]:
-    """What a group's own series show, besides what can be added up."""
+def gauges(figures: GroupFigures, now: float) -> Iterator[Value]:
+    """What a group's own series show at this monotonic time, besides what can be added up."""
     yield (names.STATE, (figures.state,)), 1
     yield from map(_condition, figures.conditions)
     given = (
@@ -77,7 +77,8 @@ def gauges(figures: GroupFigures) -> Iterator[Value]:
         yield (names.STAGE, (stage, state)), 1
     for step, count in enumerate(figures.passed):
         yield (names.STEPS_PASSED, (str(step),)), count
-    yield (names.OLDEST, ()), figures.oldest
+    # An age grows while nothing happens, and that is when somebody looks at it.
+    yield (names.OLDEST, ()), 0.0 if figures.oldest is None else max(0.0, now - figures.oldest)
     if figures.trouble:
         yield (names.WORKER_TROUBLE, (figures.trouble,)), 1
 

@@ -80,7 +80,11 @@ RATE = _gauge("items_ended_per_second", "Items that ended in a second, over the 
 QUEUED = _gauge("queued_items", "Messages in the group's queue that no worker has taken.")
 HELD = _gauge("held_items", "Messages that workers have taken and not acknowledged.")
 WINDOW = _gauge("window_items", "How many items the operator lets be in flight now.")
-OLDEST = _gauge("oldest_active_seconds", "Since when the item that has been in flight longest is; 0 when none is.")
+OLDEST = _gauge(
+    "oldest_active_seconds",
+    "Since the dispatch of the item that has been in flight longest, of those that this process dispatched; 0 when none"
+    " of them is in flight.",
+)
 DISPATCHED = _counter(
     "items_dispatched_total", "Items put on the queue for the first time since the operator began to lead."
 )

@@ -60,6 +60,14 @@ class GroupSeries(Collector):
         """See GroupMetrics."""
         self._entry(meta).show(figures)
 
+    def refresh(self, meta: Meta, figures: GroupFigures) -> None:
+        """See GroupMetrics. The group keeps its place, and no longer than before."""
+        with self._lock:
+            hidden = self._hidden.get(meta.uid)
+            entry = self._shown.get(meta.uid) or (hidden and hidden[0])
+        if entry:
+            entry.show(figures)
+
     def moved(self, meta: Meta, move: Move, items: int) -> None:
         """See GroupMetrics."""
         self._entry(meta).moves[move] += items
@@ -97,7 +105,7 @@ class GroupSeries(Collector):
         with self._lock:
             self._drop_ended()
             entries, others = list(self._shown.values()), self._others()
-        yield from _families(entries, others)
+        yield from _families(entries, others, self._clock())
         for metric in _HISTOGRAMS:
             yield _histogram(metric, entries)
 
@@ -161,21 +169,21 @@ def _since(entry: GroupEntry, base: Counter[Key]) -> Counter[Key]:
     return Counter({key: value - base[key] for key, value in counters(entry)})
 
 
-def _families(entries: list[GroupEntry], others: dict[Key, float]) -> Iterator[Family]:
+def _families(entries: list[GroupEntry], others: dict[Key, float], now: float) -> Iterator[Family]:
     families = {metric: family_of(metric) for metric in _ORDER if metric.kind is not Kind.HISTOGRAM}
     for entry in entries:
         labels = (entry.namespace, entry.name)
-        for (metric, extra), value in _values(entry):
+        for (metric, extra), value in _values(entry, now):
             families[metric].add_metric((*labels, *extra), value)
     for (metric, extra), value in others.items():
         families[metric].add_metric(("", OTHER, *extra), value)
     yield from families.values()
 
 
-def _values(entry: GroupEntry) -> Iterator[tuple[Key, float]]:
+def _values(entry: GroupEntry, now: float) -> Iterator[tuple[Key, float]]:
     yield from counters(entry)
     if entry.figures:
-        yield from gauges(entry.figures)
+        yield from gauges(entry.figures, now)
         yield from sums(entry.figures)
 
 

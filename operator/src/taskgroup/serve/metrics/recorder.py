@@ -99,6 +99,10 @@ class Recorder:
         for outcome in _ENDED:
             self._finished.labels(meta.namespace, outcome).inc(now == outcome and before not in (None, *_ENDED))
 
+    def refresh(self, meta: Meta, figures: GroupFigures) -> None:
+        """See GroupMetrics."""
+        self.groups.refresh(meta, figures)
+
     def moved(self, meta: Meta, move: Move, items: int) -> None:
         """See GroupMetrics."""
         self.groups.moved(meta, move, items)
