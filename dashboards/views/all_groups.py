@@ -18,7 +18,6 @@ from taskgroup.serve.metrics.group_metrics import (
     GROUP_LABELS,
     ITEMS,
     OLDEST,
-    RATE,
     STAGE,
     START,
     STATE,
@@ -68,8 +67,8 @@ def _now() -> tuple[PanelBuilder, ...]:
         ),
         figure(
             "Failed",
-            "TaskGroups that exist and have ended as Failed. The table at the bottom lists them; open one to see the"
-            " reasons.",
+            "TaskGroups that exist and have ended as Failed. The table at the bottom lists those that had series in the"
+            " time shown; choose a longer time for older ones.",
             _groups(State.FAILED),
             Look(base="green", limits=((1, "red"),)),
         ),
@@ -87,9 +86,8 @@ def _now() -> tuple[PanelBuilder, ...]:
         ),
         figure(
             "Per second",
-            "Items that ended in a second, over the last minute. 0 while items are left: nothing works; look at"
-            " Workers.",
-            Query(or_zero(total(select(RATE, NAMESPACES)))),
+            "Items that end in a second now. 0 while items are left: nothing works; look at Workers.",
+            Query(or_zero(total(rate(ENDED, NAMESPACES)))),
             Look(decimals=1),
         ),
         figure(
@@ -161,8 +159,8 @@ def _over_time() -> tuple[PanelBuilder, ...]:
         ),
         graph(
             "Oldest item in flight",
-            "Of the five groups whose oldest item is the oldest. A line that only climbs: one item hangs; give it a"
-            " time limit (`options.timeLimitSeconds`).",
+            "Of the five groups whose oldest item is the oldest. A line that only climbs: of a group without ready"
+            " workers the items wait for them; else one item hangs: give it a time limit (`options.timeLimitSeconds`).",
             (
                 Query(
                     top(5, f"{highest(select(OLDEST, NAMESPACES), *GROUP_LABELS)} > 0"), "{{namespace}}/{{taskgroup}}"
@@ -206,7 +204,7 @@ def _running() -> PanelBuilder:
             _progress(NOT_ENDED),
             Column("Left", _in(NOT_ENDED, total(select(ITEMS, NAMESPACES, of_states(LEFT)), *GROUP_LABELS))),
             Column(failed.name, failed.expression, limits=((1, "red"),)),
-            Column("Per second", _in(NOT_ENDED, select(RATE, NAMESPACES)), "short"),
+            Column("Per second", _in(NOT_ENDED, total(rate(ENDED, NAMESPACES), *GROUP_LABELS)), "short"),
             Column("Ends in", _in(NOT_ENDED, f"{select(ESTIMATE, NAMESPACES)} - time()"), "dthms"),
             _column("Workers ready", NOT_ENDED, WORKERS_READY),
             _column("Workers wanted", NOT_ENDED, WORKERS_WANTED),

@@ -73,7 +73,8 @@ def _now() -> tuple[PanelBuilder, ...]:
         ),
         figure(
             "Keys",
-            "Queues, books and results. It grows for days: results are kept for long; see `results` of the TaskGroups.",
+            "Queues, books and results. It grows for days: results are kept for long; lower"
+            " `ttlSecondsAfterFinished` of the TaskGroups.",
             Query(total(select(REDIS_KEYS, JOBS))),
         ),
         figure(
@@ -129,8 +130,8 @@ def _work() -> tuple[PanelBuilder, ...]:
     return (
         graph(
             "Commands per second, by name",
-            "The ten most frequent. EVALSHA is dispatch, MGET and HGET are looks for results, BRPOP are workers that"
-            " take items.",
+            "The ten most frequent. EVALSHA is dispatch and looks for results, of which GETRANGE reads what ended; MGET"
+            " reads values for callbacks; BRPOP are workers that take items.",
             (Query(top(10, total(rate(REDIS_COMMAND_CALLS, JOBS), "cmd")), "{{cmd}}"),),
             Look(lowest=0),
             stacked=True,

@@ -36,8 +36,8 @@ def api() -> tuple[PanelBuilder, ...]:
     return (
         graph(
             "API requests per second, by code",
-            "409: somebody else wrote first, which is normal in small numbers. 429 or 5xx: the API server is"
-            " overloaded. 403: a right is missing. 0: it did not answer.",
+            "409: somebody else wrote first, and 422: what it changes is not as it was; both are normal in small"
+            " numbers. 429 or 5xx: the API server is overloaded. 403: a right is missing. 0: it did not answer.",
             (Query(total(rate(API_REQUESTS, JOBS), "code"), "{{code}}"),),
             Look(
                 lowest=0,
@@ -60,8 +60,8 @@ def api() -> tuple[PanelBuilder, ...]:
         ),
         graph(
             "What waits for a turn",
-            "Requests that wait for a connection, and statuses and ledgers that wait within `writesPerSecond`. Lines"
-            " that stay up: raise `writesPerSecond`, if the API server allows it.",
+            "Requests that wait for a connection: the API server is slow; lower `writesPerSecond`. Statuses and ledgers"
+            " that wait within `writesPerSecond`, for long and with no requests waiting: raise it.",
             (
                 Query(highest(select(API_WAITING, JOBS)), "requests"),
                 Query(highest(select(BUDGET_WAITING, JOBS)), "statuses and ledgers"),

@@ -2,7 +2,7 @@
 
 from dashboards.foreign import CPU, MAX_FILES, MEMORY, OPEN_FILES, PROCESS_START, UP
 from dashboards.panels import Look, PanelBuilder, Query, figure, graph
-from dashboards.promql import happened, highest, or_zero, quantile, rate, select, total
+from dashboards.promql import happened, happened_in_range, highest, or_zero, quantile, rate, select, total
 from dashboards.variables import JOBS, datasource, jobs
 from dashboards.view import Section, View
 from dashboards.views.operator_outside import api, redis, results
@@ -23,6 +23,7 @@ from taskgroup.serve.metrics.operator_metrics import (
 )
 
 _SLOW_LOOP = 0.5
+_BUGS = 'kind="bug"'
 
 
 def _now() -> tuple[PanelBuilder, ...]:
@@ -63,7 +64,7 @@ def _now() -> tuple[PanelBuilder, ...]:
         ),
         figure(
             "Redis away",
-            "Servers in use that could not be used at the last attempt. More than 0: see Servers that do not answer.",
+            "Servers in use that could not be used at the last attempt. More than 0: see Servers in use and away.",
             Query(or_zero(total(select(REDIS_UNREACHABLE, JOBS)))),
             Look(base="green", limits=((1, "red"),)),
         ),
@@ -71,7 +72,7 @@ def _now() -> tuple[PanelBuilder, ...]:
             "Bugs",
             "Looks that failed by an error of the operator's own, in the time shown. Any: its log has the traceback;"
             " please report it.",
-            Query(or_zero(total(select(RECONCILE_ERRORS, JOBS, 'kind="bug"')))),
+            Query(or_zero(total(happened_in_range(RECONCILE_ERRORS, JOBS, _BUGS, by=("instance", "controller"))))),
             Look(decimals=0, base="green", limits=((1, "red"),)),
         ),
         figure(

@@ -62,7 +62,7 @@ def _now() -> tuple[PanelBuilder, ...]:
         figure(
             "Idle pod hours",
             "Hours that ready pods spent without an item in the time shown: what idle workers cost. Much: lower"
-            " `maxReplicas` or `keepSecondsAfterFinished`.",
+            " `maxReplicas` of the groups in Idle pods by group.",
             Query(f"sum_over_time(({_IDLE})[$__range:1m]) / 60"),
             Look(unit="h", decimals=1),
         ),
@@ -136,8 +136,8 @@ def _over_time() -> tuple[PanelBuilder, ...]:
         ),
         graph(
             "Groups in trouble, by reason",
-            "What keeps workers from running. ImagePull…: the image's name or its Secret. Unschedulable: no node has"
-            " room. Evicted: the node was short of memory or disk.",
+            "What keeps workers from running. ImageCannotBePulled: the image's name or its Secret. Unschedulable: no"
+            " node has room. Evicted: the node was short of memory or disk.",
             (Query(f"count by (reason) ({select(WORKER_TROUBLE, *_CHOSEN)} == 1)", "{{reason}}"),),
             Look(lowest=0, nothing="none"),
             stacked=True,
@@ -164,8 +164,8 @@ def _pools() -> PanelBuilder:
 
     return group_table(
         "Pools",
-        "Each group that has or wants workers; the name leads to its dashboard. Rows with a Trouble first, then those"
-        " with idle pods.",
+        "Each group that has or wants workers; the name leads to its dashboard. The rows with most idle"
+        " pods first; Trouble says what keeps a group's workers from running.",
         (
             *(Column(name, of_pools(count(metric))) for name, metric in counts.items()),
             Column("Idle", of_pools(f"{count(WORKERS_READY)} - {count(WORKERS_BUSY)}"), limits=((1, "yellow"),)),

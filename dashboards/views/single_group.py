@@ -46,6 +46,8 @@ from taskgroup.serve.metrics.group_metrics import (
     WORKERS_WANTED,
 )
 
+_MEAN = "behind the estimate"
+
 
 def _now() -> tuple[PanelBuilder, ...]:
     ended = of_group_at_last(ITEMS, of_states("succeeded|failed|cancelled"), by=("state",))
@@ -120,18 +122,19 @@ def _progress() -> tuple[PanelBuilder, ...]:
         ),
         graph(
             "Items that end per second",
-            "The areas by outcome, and the mean of the last minute that the estimate is made from. It falls with as"
-            " many workers: items take longer; see Run time.",
+            "By outcome, and the mean that the estimate is made from, which stays while nothing ends. They fall with as"
+            " many workers: items take longer; see Run time of an item.",
             (
                 Query(total(rate(ENDED, *OF_GROUP), "outcome"), "{{outcome}}"),
-                Query(of_group(RATE), "mean of the last minute"),
+                Query(of_group(RATE), _MEAN),
             ),
-            Look(colors={**ITEM_COLORS, "mean of the last minute": "text"}, lowest=0),
+            Look(colors={**ITEM_COLORS, _MEAN: "text"}, lowest=0),
         ),
         graph(
             "In flight beside the window",
-            "The window is how many items may be in flight. In the queue at 0 with busy workers: they wait for the"
-            " operator, or for `rateLimit`. Held at 0 with a full queue: no worker takes items; see Workers.",
+            "The window is how many items may be in flight; what was sent stays when it comes down. In the queue at 0"
+            " with busy workers: they wait for the operator, or for `rateLimit`. Held at 0 with a full queue: no worker"
+            " takes items; see Workers.",
             (
                 Query(of_group(WINDOW), "window"),
                 Query(of_group(ITEMS, of_state("active")), "in flight"),
@@ -202,7 +205,8 @@ def _workers() -> tuple[PanelBuilder, ...]:
         ),
         graph(
             "Oldest item in flight",
-            "A line that only climbs: one item hangs; give it a time limit (`options.timeLimitSeconds`).",
+            "A line that only climbs: one item hangs: give it a time limit (`options.timeLimitSeconds`); without ready"
+            " workers it waits for them.",
             (Query(of_group(OLDEST), "oldest"),),
             Look(unit="s", colors={"oldest": "orange"}, lowest=0),
         ),

@@ -76,7 +76,11 @@ STEPS_PASSED = _gauge(
 RATE_LIMIT = _gauge(
     "rate_limit_per_second", "Starts in a second that spec.rateLimit allows; absent without one and after the end."
 )
-RATE = _gauge("items_ended_per_second", "Items that ended in a second, over the last minute.")
+RATE = _gauge(
+    "items_ended_per_second",
+    "Items that ended in a second, over the last minute, or over the whole run where fewer than 30 ended in that. It"
+    " stays while none ends, until the estimate is over: for what happens now take the rate of items_ended_total.",
+)
 QUEUED = _gauge("queued_items", "Messages in the group's queue that no worker has taken.")
 HELD = _gauge("held_items", "Messages that workers have taken and not acknowledged.")
 WINDOW = _gauge("window_items", "How many items the operator lets be in flight now.")
