@@ -146,6 +146,7 @@ def test_a_leader_that_is_told_to_end_hands_over_at_once(pair: Pair) -> None:
         spec = pair.until_leader("b")
     took = _seconds(spec["acquireTime"]) - told
     assert took <= HANDOVER_SECONDS + 3 * beat.longest, f"{took:.1f} s, {beat}, {pair.logs()}"
+    assert value(scrape(pair.operators["b"]), "lease_transitions_total") == 1
 
     workers = {"image": "localhost/none:1", "app": "none"}
     group = {**manifest, "spec": {"sequence": {"count": 1}, "template": {"task": "x"}, "workers": workers}}

@@ -5,9 +5,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
 from support.builders import CONCURRENCY, spec
-from support.world import World
-from taskgroup.api.names import State
+from support.stories import die_of, lose
+from support.world import POOL, World
+from taskgroup.api.names import Reason, State
 from taskgroup.cluster.errors import ConflictError
+from taskgroup.core.completions import Failure
+from taskgroup.core.exchange import MAX_LOSSES
 
 
 def value(world: World, name: str, **labels: str) -> float | None:
@@ -158,3 +161,40 @@ def test_a_death_with_an_item_is_counted_as_soon_as_it_is_given_back() -> None:
     finish(world)
 
     assert value(world, "item_losses_total") == 1
+
+
+def test_an_item_that_kills_workers_is_counted_as_lost_with_each_death() -> None:
+    world = World(spec(1, workers={"concurrency": 1, "maxReplicas": 1}))
+    die_of(world, 60)
+
+    assert world.status.state == State.FAILED
+    assert value(world, "item_losses_total") == MAX_LOSSES + 1
+    assert value(world, "items_lost_total") == 1
+    assert value(world, "item_failures_total", reason=Reason.LOST) == 1
+
+
+def test_an_item_that_is_found_nowhere_is_counted_as_missing_and_as_sent_again() -> None:
+    world = started(3)
+    lose(world, 0)
+    for _ in range(100):
+        world.now += 1.5
+        world.look()
+
+    assert value(world, "items_missing_total") == 1
+    assert value(world, "items_redispatched_total") == 1
+    assert value(world, "items_dispatched_total") == 3
+
+
+def test_an_attempt_that_redis_ended_is_counted_as_interrupted() -> None:
+    world = started(2)
+    world.take(0, 1)
+    ((pod, (held,)),) = world.broker.held(POOL).items()
+    closed = Failure("Reject", "AttributeError(\"'NoneType' object has no attribute 'client'\"), False")
+    world.results.store(held.message.id, closed)
+    world.broker.acknowledge(POOL, pod, held.message)
+    for _ in range(2):
+        world.now += 2
+        world.look()
+
+    assert value(world, "items_interrupted_total") == 1
+    assert value(world, "items_ended_total", outcome="failed") == 0
