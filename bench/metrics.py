@@ -4,6 +4,7 @@ Each figure is compared with an operator that serves no metrics, and so measures
 """
 
 import asyncio
+import gzip
 import os
 import sys
 import time
@@ -33,6 +34,8 @@ class Scrape:
 
     groups: int
     kilobytes: float
+    sent: float
+    """Of these, over the wire: Prometheus asks for gzip."""
     series: int
     seconds: float
 
@@ -43,7 +46,7 @@ async def main() -> int:
     scrapes: list[Scrape] = []
     memory = await _memory({}, scrapes)
     for scrape in scrapes:
-        size = f"{scrape.series:,} series, {scrape.kilobytes:,.0f} kB"
+        size = f"{scrape.series:,} series, {scrape.kilobytes:,.0f} kB, {scrape.sent:,.0f} kB sent"
         print(f"{scrape.groups:>5} live groups: {size}, {scrape.seconds:.2f} s")
     plain, measured = await _cpu()
     print(f"Processor time for {ITEMS:,} items: {measured:.2f} s with metrics, {plain:.2f} s without.")
@@ -80,7 +83,8 @@ async def _scrape(environment: Stage, groups: int) -> Scrape:
         _, text = await asyncio.to_thread(exposition, environment.operator)
         times.append(time.perf_counter() - began)
     series = sum(not line.startswith("#") for line in text.splitlines())
-    return Scrape(groups, len(text) / 1000, series, median(times))
+    sent = len(gzip.compress(text.encode()))
+    return Scrape(groups, len(text) / 1000, sent / 1000, series, median(times))
 
 
 async def _cpu() -> tuple[float, float]:
