@@ -6,8 +6,8 @@ A name that is neither a word of the language nor a label counts as a series: no
 import re
 from dataclasses import dataclass
 
-_OPERATORS = {"and", "or", "unless", "offset", "sum", "max", "min", "avg", "count", "group"}
-_FUNCTIONS = {"rate", "increase", "delta", "absent", "time", "last_over_time", "min_over_time"}
+_OPERATORS = {"and", "or", "unless", "offset", "sum", "max", "min", "avg", "count", "group", "topk"}
+_FUNCTIONS = {"rate", "increase", "delta", "absent", "time", "last_over_time", "min_over_time", "histogram_quantile"}
 _NAME = r"[a-zA-Z_][a-zA-Z0-9_:]*"
 _SELECTOR = re.compile(rf"({_NAME})\s*(\{{[^}}]*\}})?")
 _MATCHER = re.compile(rf'({_NAME})\s*((?:=~|!~|!=|=)\s*"[^"]*")')

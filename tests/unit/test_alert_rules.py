@@ -10,35 +10,11 @@ import yaml
 
 from support.promql import grouping_labels, selectors
 from support.rules import ALERTS, ROOT, RULE_FILES, RULE_TESTS, RULES, Rule
-from taskgroup.serve.metrics import group_metrics, operator_metrics
-from taskgroup.serve.metrics.definitions import Kind, Metric
+from support.served_series import CATALOGUE, SERVED
 from taskgroup.serve.metrics.group_metrics import GROUP_LABELS
-
-WANTED = "namespace:taskgroup_operators:wanted"
-"""The chart records it from its values (templates/monitoring/prometheusrule.yaml)."""
-TARGET_LABELS = {"job", "namespace", "pod", "instance"}
-"""What Prometheus adds to each series of a scraped pod, unless the series has a label of that name itself."""
-FOREIGN = {"redis_memory_used_bytes", "redis_memory_max_bytes"}
-"""Of redis_exporter; the labels of its targets alone are used."""
-
-METRICS = [value for module in (group_metrics, operator_metrics) for value in vars(module).values()]
-CATALOGUE = {metric.name: metric for metric in METRICS if isinstance(metric, Metric)}
 
 each_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 each_alert = pytest.mark.parametrize("rule", ALERTS.values(), ids=ALERTS)
-
-
-def _served() -> dict[str, set[str]]:
-    """Every series that an expression may name, with the labels that it has."""
-    known = {name: set[str]() for name in FOREIGN | {WANTED}}
-    known |= {rule.name: grouping_labels(rule.expression) | set(rule.labels) for rule in RULES if not rule.is_alert}
-    for metric in CATALOGUE.values():
-        endings = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
-        known |= {f"{metric.name}{ending}": {*metric.labels, "le"} for ending in endings}
-    return {name: labels | TARGET_LABELS for name, labels in known.items()}
-
-
-SERVED = _served()
 
 
 def _promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
