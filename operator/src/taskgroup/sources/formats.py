@@ -46,13 +46,17 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[int, str]]:
     while raw := stream.readline(LONGEST + 1):
         number += 1
         if len(raw) > LONGEST:
-            raise UnreadableError(f"Line {number} is longer than {LONGEST:,} bytes: pass large data by reference.")
+            raise UnreadableError(_too_long(number))
         try:
             text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip("\r\n")
         except UnicodeDecodeError:
             raise UnreadableError(f"Line {number} is not UTF-8.") from None
         if text.strip():
             yield number, text
+
+
+def _too_long(number: int) -> str:
+    return f"Line {number} is longer than {LONGEST:,} bytes: pass large data by reference."
 
 
 def _text_items(stream: BinaryIO) -> Iterator[str]:
@@ -88,7 +92,8 @@ def _json(stream: BinaryIO) -> Iterator[Any]:
 
 def _csv(stream: BinaryIO) -> Iterator[dict[str, str]]:
     """An object for each row, with the names of the first row; all values are texts."""
-    rows = csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), strict=True)
+    csv.field_size_limit(LONGEST)
+    rows = csv.reader(_bounded(io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")), strict=True)
     try:
         names = next(rows, [])
         if len(set(names)) < len(names):
@@ -100,6 +105,16 @@ def _csv(stream: BinaryIO) -> Iterator[dict[str, str]]:
         raise UnreadableError(f"Line {rows.line_num} is no CSV: {error}.") from None
     except UnicodeDecodeError:
         raise UnreadableError(f"Behind line {rows.line_num} it is not UTF-8.") from None
+
+
+def _bounded(stream: io.TextIOWrapper) -> Iterator[str]:
+    """Lines of the file, of which a row may have several: none is read that is too long for an item."""
+    number = 0
+    while line := stream.readline(LONGEST + 1):
+        number += 1
+        if len(line) > LONGEST:
+            raise UnreadableError(_too_long(number))
+        yield line
 
 
 def _row(names: list[str], row: list[str], line: int) -> dict[str, str]:
