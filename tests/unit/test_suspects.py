@@ -58,7 +58,7 @@ def test_one_that_may_run_beside_others_goes_before_the_last_chance_of_another()
 
 def test_a_worker_that_runs_one_item_at_a_time_leaves_no_doubt() -> None:
     narrow = spec(6, workers={"concurrency": 1, "maxReplicas": 2})
-    seen = running(narrow, books({0: 2, 1: 3}, indexes(0, 1, 2)), view=view(slots=4))
+    seen = running(narrow, books({0: 2, 1: 3}, indexes(0, 1, 2)), view=view(2, slots=4))
 
     assert only(look(seen), Redispatch) == [Redispatch(indexes(0, 1, 2))]
 
