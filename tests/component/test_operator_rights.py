@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from support.audit import UNUSED, asked, granted, not_for_people
-from support.helm import FULLNAME, Manifest, of_kind, render
-from support.kubectl import Kubectl
+from support.audit import UNUSED, asked, granted
+from support.helm import FULLNAME
+from support.operator_account import account, remove, roles
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
 
@@ -18,34 +17,9 @@ from support.wait import PATIENCE, eventually
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """An operator with an account of its own, in a namespace that it watches."""
-    with running_bench(tmp_path, account=_account, settings={"TASKGROUP_METRICS_SECURE": "true"}) as bench:
+    with running_bench(tmp_path, account=account, settings={"TASKGROUP_METRICS_SECURE": "true"}) as bench:
         yield bench
-        names = [f"{FULLNAME}-{part}:{bench.kubectl.namespace}" for part in ("discovery", "review")]
-        bench.kubectl("delete", "clusterroles,clusterrolebindings", *names)
-
-
-def _account(kubectl: Kubectl, folder: Path) -> str:
-    """Make the account with its rights, as Helm would; returns the path of its kubeconfig."""
-    for manifest in (*_roles(kubectl.namespace), *of_kind(_rendered(kubectl.namespace), "ServiceAccount")):
-        assert kubectl.create(manifest) == ""
-    config = yaml.safe_load(Path(kubectl.kubeconfig).read_text(encoding="utf-8"))
-    token = kubectl("create", "token", FULLNAME).stdout.strip()
-    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
-    path = folder / "kubeconfig"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return str(path)
-
-
-def _rendered(namespace: str) -> list[Manifest]:
-    """What the release makes, without the hooks of uninstall and test."""
-    values = {"crds": {"install": False}, "watchNamespaces": [namespace], "metrics": {"secure": {"enabled": True}}}
-    manifests = render(values, namespace)
-    return [manifest for manifest in manifests if "helm.sh/hook" not in manifest["metadata"].get("annotations", {})]
-
-
-def _roles(namespace: str) -> list[Manifest]:
-    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
-    return not_for_people(of_kind(_rendered(namespace), *kinds))
+        remove(bench.kubectl)
 
 
 def test_the_operator_uses_each_of_its_rights_and_lacks_none(bench: Bench) -> None:
@@ -56,7 +30,7 @@ def test_the_operator_uses_each_of_its_rights_and_lacks_none(bench: Bench) -> No
     namespace = bench.kubectl.namespace
     allowed, refused = asked(bench.kubectl.kubeconfig, f"system:serviceaccount:{namespace}:{FULLNAME}")
     assert refused == set(), "it asks for what it has no right to"
-    given = granted([role for role in _roles(namespace) if role["kind"].endswith("Role")])
+    given = granted([role for role in roles(namespace) if role["kind"].endswith("Role")])
     assert given - allowed - UNUSED.keys() == set(), "rights that nothing uses"
     assert UNUSED.keys() & allowed == set(), "these are used after all"
 

@@ -100,7 +100,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def is_free(port: int) -> bool:
-    """Whether no process listens on this loopback port now."""
+def is_free(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether no process listens on this port of a loopback address now."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        return probe.connect_ex((address, port)) != 0

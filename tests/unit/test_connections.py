@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import pytest
+from pyroaring import FrozenBitMap
 
 from taskgroup.api.backend import TransportOptions
 from taskgroup.connections.shared import Address, Connection, Connections, open_redis
+from taskgroup.results.sweep import HANG_SECONDS, Sweeper
 
 URL = "redis://:s3cr3t@127.0.0.1:1/0"
 ADDRESS = Address(URL, URL, TransportOptions(), TransportOptions())
@@ -116,6 +118,20 @@ async def test_a_sweep_that_ended_is_a_bug_that_is_noticed(connections: Connecti
     await asyncio.wait([connection.sweeping])
 
     with pytest.raises(RuntimeError, match=r"the sweep of redis://127\.0\.0\.1:1/0 has ended"):
+        connections.check()
+
+
+async def test_a_sweep_that_hangs_is_noticed_and_one_that_has_nothing_to_do_does_not_hang(
+    connections: Connections,
+) -> None:
+    connection, seconds = connections.use(ADDRESS, "u"), [0.0]
+    connection.sweeper = Sweeper(connection.results, clock=lambda: seconds[0])
+    subscription = connection.sweeper.subscribe("u", lambda: None)
+    seconds[0] = 10 * HANG_SECONDS
+    assert connections.check() == 1
+
+    subscription.follow(FrozenBitMap([1]), {})
+    with pytest.raises(RuntimeError, match=r"the sweep of redis://127\.0\.0\.1:1/0 hangs"):
         connections.check()
 
 

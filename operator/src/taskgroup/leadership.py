@@ -28,6 +28,8 @@ class Leadership:
         """Set by the leader once it handles TaskGroups."""
         self.checks: list[Callable[[], object]] = []
         """Each raises RuntimeError with a sentence when only a restart helps."""
+        self.waits: list[Callable[[], str]] = []
+        """Each says what a leader still waits for before it can do all of its work; empty when for nothing."""
         self._lease = lease
         self._keeping: asyncio.Task[None] | None = None
         self._lost = ""
@@ -87,6 +89,8 @@ class Leadership:
             await _cancelled(work)
 
     def _broken(self) -> str:
+        if self._lost:
+            return self._lost
         if self._keeping and self._keeping.done() and not self.stop.is_set():
             return "The task that renews the Lease has ended."
         for check in self.checks:
@@ -100,7 +104,9 @@ class Leadership:
         if self.stop.is_set():
             return "The process is ending."
         if self._keeping:
-            return "" if self.serving.is_set() else "The leader has not begun to handle TaskGroups."
+            if not self.serving.is_set():
+                return "The leader has not begun to handle TaskGroups."
+            return next(filter(None, (wait() for wait in self.waits)), "")
         return self._lease.trouble
 
 

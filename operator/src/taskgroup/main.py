@@ -120,6 +120,7 @@ async def _serve(
     works = [orphans.run(), vanished.run(), Watchdog(_log, late=metrics.late).run(), *cache.watchers(cluster)]
     beside = [_beside(work, leadership.stop) for work in works]
     leadership.checks.append(connections.check)
+    leadership.waits.append(cache.unlisted)
     registry = build_registry(
         groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces), metrics
     )

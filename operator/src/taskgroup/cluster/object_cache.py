@@ -42,6 +42,11 @@ class ObjectCache:
         self._listed = {scope: asyncio.Event() for scope in scopes}
         self._errors: dict[str, ApiError] = {}
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether all scopes were, at least once."""
+        return all(listed.is_set() for listed in self._listed.values())
+
     async def until_listed(self, namespace: str) -> None:
         """Wait for the first list; ApiError while the API server refuses to list or to watch.
 

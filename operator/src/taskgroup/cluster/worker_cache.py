@@ -37,6 +37,12 @@ class WorkerCache:
         await self.deployments.until_listed(namespace)
         await self.pods.until_listed(namespace)
 
+    def unlisted(self) -> str:
+        """What nobody has listed yet, as a sentence; empty once all is known."""
+        kinds = {"Deployments": self.deployments, "pods": self.pods}
+        missing = " and ".join(name for name, cache in kinds.items() if not cache.is_listed)
+        return f"The {missing} of workers have not been listed." if missing else ""
+
     def watchers(self, cluster: Cluster) -> list[Coroutine[Any, Any, None]]:
         """To be run as tasks until they are cancelled; an exception is a bug."""
         kinds = ((DEPLOYMENTS, self.deployments), (PODS, self.pods))

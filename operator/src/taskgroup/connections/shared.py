@@ -90,10 +90,12 @@ class Connections:
         return tuple(connection.sweeper for connection in self._open.values())
 
     def check(self) -> int:
-        """How many backends are swept; RuntimeError when a sweep has ended, which only a bug can cause."""
+        """How many backends are swept; RuntimeError when a sweep has ended or hangs, which only a bug can cause."""
         for connection in self._open.values():
             if connection.sweeping.done():
                 raise RuntimeError(f"the sweep of {connection.results.address} has ended")
+            if connection.sweeper.hangs:
+                raise RuntimeError(f"the sweep of {connection.results.address} hangs")
         return len(self._open)
 
     async def close(self) -> None:

@@ -18,6 +18,8 @@ from taskgroup.transport.errors import BrokerError
 FASTEST_SECONDS = 0.1
 SLOWEST_SECONDS = 0.3
 """The end of an item is in the status half a second later; a look costs one round trip for all groups of a backend."""
+HANG_SECONDS = 300.0
+"""A look that is so long overdue never comes; one that merely fails comes again."""
 _TROUBLE_SECONDS = 5.0
 _SLOWER = 1.5
 _SHARE = 5
@@ -43,7 +45,7 @@ class Sweeper:
         """Items that the last look asked for."""
         self.fails = False
         """The last look did not succeed."""
-        self._read = clock()
+        self._read = self._due = clock()
         self._fastest = fastest
         self._slowest = slowest
         self._clock = clock
@@ -67,11 +69,12 @@ class Sweeper:
         # redis-py loses a cancellation on Python 3.11 when a write ends in the same moment (asyncio.wait_for).
         while task is None or not task.cancelling():
             self._changed.clear()
-            if not any(place.waiting or place.trouble for place in self._subscriptions.values()):
+            if not self._is_wanted():
                 await self._changed.wait()
-                self._read = self._clock()
+                self._read = self._due = self._clock()
                 continue
             least, most = await self.sweep()
+            self._due = self._clock() + most
             if task is not None and task.cancelling():
                 break
             await asyncio.sleep(least)
@@ -84,6 +87,14 @@ class Sweeper:
         """Seconds since the last good look; 0 while nothing is looked up."""
         is_idle = not any(place.waiting for place in self._subscriptions.values())
         return 0.0 if is_idle else self._clock() - self._read
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a look that is due does not come to an end, not even to a bad one."""
+        return self._is_wanted() and self._clock() - self._due > HANG_SECONDS
+
+    def _is_wanted(self) -> bool:
+        return any(place.waiting or place.trouble for place in self._subscriptions.values())
 
     async def sweep(self) -> tuple[float, float]:
         """One look at all that is followed; the least and most seconds to the next, most when nothing is dispatched."""
