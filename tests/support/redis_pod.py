@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from support.authority import Authority
 from support.groups import REDIS_IMAGE
 from support.kube import Kube
 
 Object = dict[str, Any]
 PASSWORD = "harbor"
 _PORT = 6379
+_FILES = "/certificates"
 
 
 def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> str:
@@ -16,6 +18,22 @@ def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> 
     kube.apply(_pod(name, [*options, "--requirepass", PASSWORD]))
     kube.apply(service(name))
     return url(kube, name)
+
+
+def secure_redis_pod(kube: Kube, name: str, authority: Authority) -> str:
+    """The same, with a certificate of this authority; it takes clients only that have another one of it."""
+    certificate, key = authority.sign(name, host=f"DNS:{name}.{kube.namespace}.svc")
+    files = {
+        "tls.crt": certificate.read_text(),
+        "tls.key": key.read_text(),
+        "ca.crt": authority.certificate.read_text(),
+    }
+    kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": f"{name}-server"}, "stringData": files})
+    options = ["--port", "0", "--tls-port", str(_PORT), "--save", "", "--dir", "/data", "--requirepass", PASSWORD]
+    options += ["--tls-cert-file", f"{_FILES}/tls.crt", "--tls-key-file", f"{_FILES}/tls.key"]
+    kube.apply(_pod(name, [*options, "--tls-ca-cert-file", f"{_FILES}/ca.crt"], certificates=f"{name}-server"))
+    kube.apply(service(name))
+    return url(kube, name).replace("redis:", "rediss:", 1)
 
 
 def url(kube: Kube, name: str = "redis", password: str = PASSWORD) -> str:
@@ -29,9 +47,9 @@ def service(name: str) -> Object:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 
 
-def _pod(name: str, options: list[str]) -> Object:
+def _pod(name: str, options: list[str], *, certificates: str | None = None) -> Object:
     limits = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-    container = {
+    container: Object = {
         "name": "redis",
         "image": REDIS_IMAGE,
         "command": ["redis-server", *options],
@@ -40,6 +58,10 @@ def _pod(name: str, options: list[str]) -> Object:
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
         "securityContext": limits,
     }
+    volumes: list[Object] = [{"name": "data", "emptyDir": {}}]
+    if certificates:
+        container["volumeMounts"] = [*container["volumeMounts"], {"name": "certificates", "mountPath": _FILES}]
+        volumes.append({"name": "certificates", "secret": {"secretName": certificates, "defaultMode": 0o440}})
     spec = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -51,6 +73,6 @@ def _pod(name: str, options: list[str]) -> Object:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
-        "volumes": [{"name": "data", "emptyDir": {}}],
+        "volumes": volumes,
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec}
