@@ -112,8 +112,9 @@ def graph(
         .stacking(
             common.StackingConfig().mode(StackingMode.NORMAL if stacked or bars else StackingMode.NONE).group("A")
         )
-        .fill_opacity(70 if bars else 30 if stacked else 8)
-        .line_width(1 if bars else 2)
+        .fill_opacity(70 if bars else 50 if stacked else 8)
+        # The edge of an area of nothing would lie upon its neighbour in the wrong colour.
+        .line_width(1 if bars else 0 if stacked else 2)
         .show_points(VisibilityMode.NEVER)
         .thresholds_style(
             common.GraphThresholdsStyleConfig().mode(

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 _LEFT, _BOTTOM, _LEGEND_ROW, _LEGEND_ROWS = 64, 20, 18, 2
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400)
 _TICK_ROOM = 95
+_BELOW = 0.015
+"""Part of the height that is left below the lowest value."""
 Values = NDArray[np.float64]
 
 
@@ -104,8 +106,7 @@ def _areas(axes: Axes, times: Values, lines: list[Line]) -> None:
     for line in lines:
         above = below + np.nan_to_num(line.values)
         there = ~np.isnan(line.values)
-        axes.fill_between(times, below, above, where=there, color=line.color, alpha=0.38, linewidth=0)
-        axes.plot(times, np.where(there, above, np.nan), color=line.color, linewidth=1.4)
+        axes.fill_between(times, below, above, where=there, color=line.color, alpha=0.55, linewidth=0)
         alone = _is_alone(line.values)
         axes.vlines(times[alone], below[alone], above[alone], color=line.color, linewidth=3, alpha=0.6)
         below = above
@@ -145,7 +146,8 @@ def _scale(axes: Axes, panel: Panel, *, has_values: bool) -> None:
     if not has_values or axes.dataLim.y1 <= low:
         high = low + 1
     high = defaults["max"] * 1.02 if defaults.get("max") is not None else high + 0.04 * (high - low)
-    axes.set_ylim(low, high)
+    # A line of zeros lies above the axis, where it is seen.
+    axes.set_ylim(low - _BELOW * (high - low), high)
     axes.set_yticks(ticks(low, high, appearance(panel, "").unit, only_whole=defaults.get("decimals") == 0))
     for value, color in appearance(panel, "").limits:
         if value <= high:

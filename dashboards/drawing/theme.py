@@ -27,7 +27,7 @@ _DARK = {
     "purple": "#7c2ea3",
     "gray": "#4b5059",
 }
-PALETTE = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#e0b400", "#56a64b", "#ca95e5")
+PALETTE = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#705da0", "#37872d", "#ca95e5")
 
 # Points, at 100 dots an inch
 SMALL, NORMAL, TITLE, HEADING = 9.0, 9.5, 10.5, 12.0

@@ -26,6 +26,7 @@ from dashboards.variables import JOBS, datasource, jobs
 from dashboards.view import Section, View
 
 _HAS_LIMIT = f"({select(REDIS_MEMORY_MAX, JOBS)} > 0)"
+_FULL = ((0.75, "yellow"), (0.9, "red"))
 _SHARE = f"{select(REDIS_MEMORY, JOBS)} / {_HAS_LIMIT}"
 
 
@@ -43,7 +44,7 @@ def _now() -> tuple[PanelBuilder, ...]:
             "Of maxmemory. At 100 % Redis refuses writes and no item can be sent: raise `redis.maxMemory` and the"
             " pod's limit, or let results be smaller.",
             Query(highest(_SHARE)),
-            Look(unit="percentunit", decimals=0, base="green", limits=((0.75, "yellow"), (0.9, "red"))),
+            Look(unit="percentunit", decimals=0, base="green", limits=_FULL),
         ),
         figure(
             "Evictions",
@@ -97,6 +98,14 @@ def _memory() -> tuple[PanelBuilder, ...]:
                 Query(total(_HAS_LIMIT), "maxmemory"),
             ),
             Look(unit="bytes", colors={"used": "blue", "maxmemory": "red"}, lowest=0),
+            width=6,
+        ),
+        graph(
+            "Share of maxmemory used",
+            "Of the fullest server. Above the upper line: raise `redis.maxMemory` and the pod's limit now.",
+            (Query(highest(_SHARE), "used"),),
+            Look(unit="percentunit", limits=_FULL, colors={"used": "blue"}, lowest=0, most=1),
+            width=6,
         ),
         graph(
             "Keys removed",
