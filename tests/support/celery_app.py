@@ -106,6 +106,12 @@ def gate(name: str) -> str:
     return name
 
 
+@app.task(name="demo.nap")
+def nap(seconds: float) -> None:
+    """Take this time, and no processor."""
+    time.sleep(seconds)
+
+
 @app.task(name="demo.slow", rate_limit="1/m")
 def slow() -> None:
     """One may run each minute; the others wait for their turn inside the worker."""
