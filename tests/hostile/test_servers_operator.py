@@ -1,17 +1,18 @@
 """Tenants' servers that drip, flood, never answer, redirect or lie: an honest tenant is served all the while."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from support.hostile.honest import dispatched_in_time
 from support.hostile.memory import peak_bytes
 from support.hostile.servers import Behaviour, answering, deaf, dripping, flooding, serving, silent
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
 
 LIMIT_BYTES = 512 * 1024 * 1024
+TRIES = 8
 ATTACKS: dict[str, Behaviour] = {
     "huge": answering(b"*1000000000\r\n"),
     "arrays": flooding(b"*120000\r\n", b"*0\r\n" * 10_000),
@@ -46,12 +47,8 @@ def _attack(bench: Bench, name: str, url: str) -> None:
     bench.apply(name, items=[1, 2], template={"task": "demo.noop"}, broker={"secretKeyRef": {"name": name}})
 
 
-def _dispatch_seconds(bench: Bench, name: str) -> float:
-    """From the creation of an honest group until its items are in flight."""
-    begin = time.monotonic()
-    bench.apply(name, items=[1, 2], template={"task": "demo.noop"})
-    bench.until(name, lambda status: status.get("active"))
-    return time.monotonic() - begin
+def _until_it_leads(bench: Bench) -> None:
+    eventually(lambda: "This operator leads." in bench.operator.log, state=lambda: bench.operator.log[-3000:])
 
 
 def _say_what_is_wrong(bench: Bench) -> bool:
@@ -66,7 +63,7 @@ _SAYING = ("BackendReachable", "ConfigurationValid")
 
 def _withstood(bench: Bench, copies: int) -> None:
     pid = bench.operator.pid
-    before = min(_dispatch_seconds(bench, f"before-{number}") for number in range(3))
+    _until_it_leads(bench)
     with ExitStack() as servers:
         for name, behaviour in ATTACKS.items():
             port = servers.enter_context(serving(behaviour))
@@ -74,9 +71,10 @@ def _withstood(bench: Bench, copies: int) -> None:
                 _attack(bench, name if copy == 0 else f"{name}-{copy}", f"redis://127.0.0.1:{port}/{copy}")
         for name, url in URLS.items():
             _attack(bench, name, url)
-        during = [_dispatch_seconds(bench, f"during-{number}") for number in range(5)]
+        for number in range(TRIES):
+            dispatched_in_time(bench, f"during-{number}")
         eventually(lambda: _say_what_is_wrong(bench), PATIENCE, lambda: bench.operator.log[-3000:], step=2)
-        during.append(_dispatch_seconds(bench, "after"))
+        dispatched_in_time(bench, "after")
         conditions = [bench.condition(name, kind) for name in URLS for kind in _SAYING]
 
     assert bench.operator.pid == pid
@@ -84,11 +82,10 @@ def _withstood(bench: Bench, copies: int) -> None:
     assert peak_bytes(pid) < LIMIT_BYTES
     assert "Traceback" not in bench.operator.log, _around_traceback(bench)
     assert all(len(condition.get("message", "")) < 500 for condition in conditions)
-    # Two seconds where a group takes a third of one otherwise; the servers of this test make the machine slower.
-    assert sorted(during)[len(during) // 2] < max(2.0, 6 * before)
 
 
 def test_an_honest_group_is_served_while_servers_attack(bench: Bench) -> None:
+    """Each of several groups, created one after the other, is dispatched in time: some waited for 28 to 54 s."""
     _withstood(bench, 1)
 
 

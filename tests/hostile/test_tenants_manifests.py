@@ -1,10 +1,11 @@
 """Whatever one namespace's users create, another's groups start, and the operator lives in its memory."""
 
 import base64
+import itertools
 import json
-import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from support.crd.server import TaskGroups, shared_task_groups
+from support.hostile.honest import dispatched_in_time
 from support.hostile.manifests import manifests
 from support.kubectl import Kubectl, new_namespace
-from support.machine import slowness
 from support.task_groups import WORKERS, Bench, running_bench
 from support.wait import PATIENCE, eventually
-from taskgroup.broker.keys import PoolKeys
 
-DISPATCH_SECONDS = 2.0
-"""From the creation of an honest group to its first message, on the reference machine."""
 MEMORY_BYTES = 512 * 1024 * 1024
 GROUPS = "/apis/taskgroups.dev/v1alpha1/namespaces/{}/taskgroups"
 HEAD = {"apiVersion": "taskgroups.dev/v1alpha1", "kind": "TaskGroup"}
@@ -28,7 +26,7 @@ ALIVE = 50
 """Hostile groups at once."""
 DAMAGED = "the ledger is damaged"
 EVERY = 25
-"""Hostile manifests between two honest ones."""
+"""Hostile manifests from one honest one to the next."""
 
 
 class Scene:
@@ -39,12 +37,11 @@ class Scene:
         self.hostile = hostile
         self.groups = groups
         self.pid = bench.operator.pid
-        self._count = 0
+        self._numbers = itertools.count()
 
     def attack(self, body: dict[str, Any], name: str = "") -> dict[str, Any] | None:
         """Create the hostile object; None when the API server refuses it."""
-        self._count += 1
-        metadata = {"name": name or f"hostile-{self._count}"}
+        metadata = {"name": name or f"hostile-{next(self._numbers)}"}
         path = GROUPS.format(self.hostile.namespace)
         return self.groups.ask(
             "POST", path, {**HEAD, "metadata": metadata, **body}, keep=True, validation="Ignore"
@@ -57,20 +54,7 @@ class Scene:
 
     def honest(self) -> None:
         """An honest group is dispatched in time."""
-        self._count += 1
-        name, slow = f"honest-{self._count}", slowness()
-        begin = time.monotonic()
-        uid = self.bench.apply(name, sequence={"count": 3}, template={"task": "demo.noop"})
-        with self.bench.redis() as client:
-            eventually(
-                lambda: client.llen(f"{PoolKeys('', uid).queue}\x06\x169"),
-                state=lambda: self.bench.operator.log[-3000:],
-                step=0.01,
-            )
-        took = time.monotonic() - begin
-        allowed = DISPATCH_SECONDS * max(slow, slowness())
-        self.bench.kubectl("delete", "tg", name, "--wait=false")
-        assert took <= allowed, f"{took:.1f} s of {allowed:.1f} s\n{self.bench.operator.log[-3000:]}"
+        dispatched_in_time(self.bench, f"honest-{next(self._numbers)}")
 
     def unharmed(self) -> None:
         """The operator is the same process, within its memory, and was surprised by nothing."""
@@ -115,7 +99,9 @@ def scene(shared_scene: Scene) -> Iterator[Scene]:
 
 @pytest.mark.parametrize("count", [100, pytest.param(2_000, marks=[pytest.mark.long, pytest.mark.timeout(5_400)])])
 def test_generated_manifests_delay_nobody(scene: Scene, count: int) -> None:
+    """Honest groups are created while hostile ones are, and each of them is dispatched in time."""
     made, stored = 0, 0
+    honest = list[Future[None]]()
 
     @settings(
         max_examples=count,
@@ -133,10 +119,15 @@ def test_generated_manifests_delay_nobody(scene: Scene, count: int) -> None:
             if stored % ALIVE == 0:
                 scene.clear()
         if made % EVERY == 0:
-            scene.honest()
+            for before in honest[-1:]:
+                before.result()
+            honest.append(beside.submit(scene.honest))
             scene.unharmed()
 
-    create()
+    with ThreadPoolExecutor(1) as beside:
+        create()
+    for each in honest:
+        each.result()
     scene.honest()
     assert made >= count * 9 // 10
     assert made // 10 < stored < made, "neither all of them refused, nor none"
