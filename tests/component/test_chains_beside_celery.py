@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery, chain, group
 
-from support.canvas import Step, by_client
+from support.canvas import Step, by_client, entry
 from support.celery_versions import VERSIONS
 from support.chain_app import VALUES
 from support.live_group import UID, LiveGroup, live_group
@@ -18,6 +18,7 @@ from support.redis_server import RedisServer, redis_server
 from support.wait import PATIENCE, eventually_async
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import PoolKeys
+from taskgroup.core.indexes import parse_indexes
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import unit_of
 from taskgroup.results.redis_results import RedisResults
@@ -36,9 +37,13 @@ CANVASES: dict[str, tuple[Step, ...]] = {
     "immutable without args": (Step("echo", (1,)), Step("echo", immutable=True)),
     "first immutable": (Step("echo", (1,), immutable=True), ECHO),
     "retried": (Step("echo", (1,)), Step("flaky"), ECHO),
+    "fails": (Step("fail"),),
+    "fails by a class of the app": (Step("refuse"),),
+    "gives up": (Step("stubborn", (2,)),),
     "first fails": (Step("fail"), ECHO),
     "fails in the middle": (Step("echo", (1,)), Step("fail"), ECHO),
     "last fails": (Step("echo", (1,)), Step("fail")),
+    "gives up in a chain": (Step("echo", (1,), immutable=True), Step("stubborn", (2,), immutable=True), ECHO),
     **{f"returns {kind}": (Step("give", (kind,)), ECHO) for kind in VALUES if kind != "huge"},
     **{f"ends with {kind}": (Step("echo", (1,)), Step("give", (kind,), immutable=True)) for kind in ("none", "nan")},
 }
@@ -50,6 +55,7 @@ DIFFERENT = {
     "first fails": "Step 1 of 2, chains.fail: ",
     "fails in the middle": "Step 2 of 3, chains.fail: ",
     "last fails": "Step 2 of 2, chains.fail: ",
+    "gives up in a chain": "Step 2 of 3, chains.stubborn: ",
 }
 """What a TaskGroup puts before the message of an exception: which step it was."""
 
@@ -60,9 +66,7 @@ def spec() -> TaskGroupSpec:
 
 
 def _entry(name: str, steps: tuple[Step, ...]) -> dict[str, Any]:
-    if len(steps) == 1 and name not in CHAINS_OF_ONE:
-        return steps[0].ours()
-    return {"chain": [step.ours() for step in steps]}
+    return {"chain": [steps[0].ours()]} if name in CHAINS_OF_ONE else entry(steps)
 
 
 def by_celery(redis: RedisServer) -> dict[str, str]:
@@ -77,23 +81,25 @@ def by_celery(redis: RedisServer) -> dict[str, str]:
 
 async def by_task_group(group: LiveGroup, redis: RedisServer) -> dict[str, str]:
     """The same of the items."""
-    messages = {
-        int(index): failure.message
+    failures = {
+        index: f"{failure.reason}: {failure.message}"
         for failure in group.status.failures or ()
-        for index in (failure.indexes or "").split(",")
+        for index in parse_indexes(failure.indexes or "")
     }
     results = RedisResults(redis.url)
     ids = [task_id(UID, unit_of(index, len(steps) - 1)) for index, steps in enumerate(CANVASES.values())]
     stored = await results.values(ids)
     await results.close()
-    succeeded = {index: one.value for index, one in enumerate(stored) if one is not None and index not in messages}
-    ends = {index: _text("FAILURE", message) for index, message in messages.items()}
+    succeeded = {index: one.value for index, one in enumerate(stored) if one is not None and index not in failures}
+    ends = {index: f"FAILURE {text}" for index, text in failures.items()}
     ends |= {index: _text("SUCCESS", value) for index, value in succeeded.items()}
     return {NAMES[index]: text for index, text in ends.items()}
 
 
 def _text(status: str, value: Any) -> str:
-    return f"{status} {value}" if isinstance(value, Exception) else f"{status} {json.dumps(value)}"
+    if isinstance(value, Exception):
+        return f"{status} {type(value).__name__}: {value}"
+    return f"{status} {json.dumps(value)}"
 
 
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
@@ -110,11 +116,12 @@ async def test_a_chain_comes_to_what_celery_s_comes_to(version: str, tmp_path: P
             await group.finished()
             ours = await by_task_group(group, redis)
 
-    expected = {name: _as_ours(name, text) for name, text in theirs.items()}
-    assert ours == expected
+    assert ours == {name: _as_ours(name, text) for name, text in theirs.items()}
 
 
 def _as_ours(name: str, text: str) -> str:
+    """The message begins with the step behind the exception's class."""
     if name not in DIFFERENT:
         return text
-    return f"FAILURE {json.dumps(DIFFERENT[name] + text.removeprefix('FAILURE '))}"
+    kind, message = text.split(": ", 1)
+    return f"{kind}: {DIFFERENT[name]}{message}"

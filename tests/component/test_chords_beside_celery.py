@@ -4,15 +4,16 @@ What differs is in DIFFERENT, and in docs/workers.md.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery, chain, chord, group
+from celery import Celery, chain, chord
 from celery.exceptions import ChordError
 
-from support.canvas import Step, by_client
+from support.canvas import Step, by_client, chains_of, entry, group_of
 from support.celery_versions import VERSIONS
 from support.live_group import UID, live_group
 from support.redis_server import RedisServer, redis_server
@@ -39,30 +40,24 @@ class Canvas:
     """Chains of steps; a tuple of such is a group inside the group."""
     body: tuple[Step, ...] = (ECHO,)
     before: Step | None = None
-
-    @property
-    def chains(self) -> list[tuple[Step, ...]]:
-        """Of the header, as a group inside of another one is flattened."""
-        return [chain for part in self.header for chain in (part if isinstance(part[0], tuple) else (part,))]
+    in_a_chain: bool = False
+    """Celery gets no chord, but a chain in which the header is followed by the body."""
 
     def ours(self) -> TaskGroupSpec:
         """As a TaskGroup."""
-        tasks = [{"chain": [step.ours() for step in steps]} for steps in self.chains]
+        tasks = [entry(steps) for steps in chains_of(self.header)]
         told = "None" if self.body[0].immutable else "Results"
         callback = {"chain": [*(step.ours() for step in self.body), GATE], "input": told}
         before = {"before": {**self.before.ours(), "prependResult": True}} if self.before else {}
         return TaskGroupSpec.model_validate({"tasks": tasks, "callback": callback, "workers": WORKERS, **before})
 
     def theirs(self, client: Celery) -> Any:
-        """As Celery writes it; a chain makes a chord of a group that is followed by a task."""
+        """As Celery writes it; a chain makes a chord of a group of several that is followed by a task."""
         body = chain(*(step.theirs(client) for step in self.body), app=client)
-        header = group([self._part(part, client) for part in self.header], app=client)
-        return chain(self.before.theirs(client), header, body, app=client) if self.before else chord(header, body)
-
-    def _part(self, part: tuple[Any, ...], client: Celery) -> Any:
-        if isinstance(part[0], tuple):
-            return group([self._part(inner, client) for inner in part], app=client)
-        return chain(*(step.theirs(client) for step in part), app=client) if len(part) > 1 else part[0].theirs(client)
+        header = group_of(self.header, client)
+        if self.before:
+            return chain(self.before.theirs(client), header, body, app=client)
+        return chain(header, body, app=client) if self.in_a_chain else chord(header, body)
 
 
 def echo(*args: Any, immutable: bool = False) -> Step:
@@ -78,9 +73,30 @@ CANVASES: dict[str, Canvas] = {
     "a task before the header": Canvas(((echo(1),), (echo(2, immutable=True),)), before=echo(0)),
     "a group inside the group": Canvas((((echo(1),), (echo(2),)), (echo(3),))),
     "one task in the header": Canvas(((echo(1),),)),
+    "a group of several in a chain": Canvas(((echo(1),), (echo(2),)), in_a_chain=True),
+    "a group of one in a chain": Canvas(((echo(1),),), in_a_chain=True),
+    "a group of one between two tasks": Canvas(((echo(1),),), before=echo(0)),
 }
-DIFFERENT = {"a group inside the group"}
-"""Celery counts the tasks of the inner group by themselves, so that its results have no certain place in the list."""
+
+
+def _sorted(theirs: Any) -> Any:
+    """Celery counts the tasks of the inner group by themselves, so that its results have no certain place."""
+    [[results], kwargs] = theirs
+    return [[sorted(results)], kwargs]
+
+
+def _as_a_list(theirs: Any) -> Any:
+    """Celery unrolls a group of one inside a chain: it becomes a plain step, whose value the body gets."""
+    [[value], kwargs] = theirs
+    return [[[value]], kwargs]
+
+
+DIFFERENT: dict[str, Callable[[Any], Any]] = {
+    "a group inside the group": _sorted,
+    "a group of one in a chain": _as_a_list,
+    "a group of one between two tasks": _as_a_list,
+}
+"""What Celery's body returned, as ours does."""
 
 
 def by_celery(canvas: Canvas, redis: RedisServer) -> Any:
@@ -99,30 +115,30 @@ async def returned(canvas: Canvas, redis: RedisServer) -> Any:
     return stored.value if stored else None
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("name", CANVASES)
-async def test_the_body_is_called_with_what_celery_calls_it_with(name: str, tmp_path: Path) -> None:
+async def test_the_body_is_called_with_what_celery_calls_it_with(name: str, version: str, tmp_path: Path) -> None:
     canvas = CANVASES[name]
     with redis_server() as redis:
-        async with live_group(canvas.ours(), redis, tmp_path, VERSIONS[-1]) as running:
+        async with live_group(canvas.ours(), redis, tmp_path, version) as running:
             await running.until(lambda: any(run[0] == "chains.gate" for run in running.runs))
             theirs, ours = await by_client(by_celery, canvas, redis), await returned(canvas, redis)
             (tmp_path / "open").touch()
             await running.finished()
             assert running.status.state == "Complete"
 
-    if name in DIFFERENT:
-        theirs[0][0].sort()
-    assert json.dumps(ours) == json.dumps(theirs)
+    assert json.dumps(ours) == json.dumps(DIFFERENT.get(name, lambda value: value)(theirs))
 
 
-async def test_no_body_runs_behind_a_failure(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_no_body_runs_behind_a_failure(version: str, tmp_path: Path) -> None:
     canvas = Canvas(((echo(1),), (Step("fail"),)))
     held = Canvas(((echo(1),),))
     with redis_server() as redis:
-        async with live_group(canvas.ours(), redis, tmp_path, VERSIONS[-1]) as failed:
+        async with live_group(canvas.ours(), redis, tmp_path, version) as failed:
             await failed.finished()
     with redis_server() as redis:
-        async with live_group(held.ours(), redis, tmp_path, VERSIONS[-1]) as running:
+        async with live_group(held.ours(), redis, tmp_path, version) as running:
             await running.until(lambda: any(run[0] == "chains.gate" for run in running.runs))
             theirs = await by_client(by_celery, canvas, redis)
             (tmp_path / "open").touch()

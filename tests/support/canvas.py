@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from celery import Celery, signature
+from celery import Celery, chain, group, signature
 
 T = TypeVar("T")
 
@@ -30,6 +30,27 @@ class Step:
         return signature(
             f"chains.{self.task}", args=self.args, kwargs=dict(self.kwargs), immutable=self.immutable, app=client
         )
+
+
+def chains_of(parts: tuple[Any, ...]) -> list[tuple[Step, ...]]:
+    """Chains of steps in their order, where a tuple of such is a group inside the group, however deep."""
+    return [chain for part in parts for chain in ([part] if isinstance(part[0], Step) else chains_of(part))]
+
+
+def entry(steps: tuple[Step, ...]) -> dict[str, Any]:
+    """A task, or a chain of several, as in a TaskGroup."""
+    return steps[0].ours() if len(steps) == 1 else {"chain": [step.ours() for step in steps]}
+
+
+def group_of(parts: tuple[Any, ...], client: Celery) -> Any:
+    """The same parts as Celery's group, which keeps their nesting."""
+    return group([_part(part, client) for part in parts], app=client)
+
+
+def _part(part: tuple[Any, ...], client: Celery) -> Any:
+    if not isinstance(part[0], Step):
+        return group_of(part, client)
+    return part[0].theirs(client) if len(part) == 1 else chain(*(step.theirs(client) for step in part), app=client)
 
 
 async def by_client(work: Callable[..., T], *args: Any) -> T:

@@ -100,7 +100,7 @@ def die(self: Task, *_args: Any) -> None:
 
 
 @app.task(name="chains.refuse", bind=True)
-def refuse(self: Task) -> None:
+def refuse(self: Task, *_args: Any) -> None:
     """Raise a class that only this app knows."""
     _note(self)
     raise RefusedError("not today")
