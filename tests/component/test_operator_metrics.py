@@ -89,6 +89,7 @@ def test_openmetrics_is_told_to_who_asks_for_it(bench: Bench) -> None:
 
     assert kind.startswith("application/openmetrics-text")
     assert text.endswith("# EOF\n")
+    assert " # {" not in text, "no sample has an exemplar"
     assert exposition(bench.operator)[0].startswith("text/plain")
 
 

@@ -16,6 +16,8 @@ from taskgroup.core.indexes import full
 from taskgroup.core.meta import Meta
 from taskgroup.core.units import unit_of, units_of
 from taskgroup.loops.metrics import Move
+from taskgroup.serve.metrics import group_metrics, operator_metrics
+from taskgroup.serve.metrics.definitions import Kind, Metric
 from taskgroup.serve.metrics.group_entry import MAX_REASONS
 from taskgroup.serve.metrics.group_series import IDLE_SECONDS, GroupSeries
 
@@ -246,3 +248,10 @@ def test_no_rate_sees_a_group_come_or_go(series: GroupSeries, clock: Time) -> No
     series.forget("uid-b")
     series.show(meta("a"), going(6))
     assert dict(ends(series)) == {"a": 6, "c": 3, "other": 2}, "what was counted stays counted"
+
+
+def test_counters_and_they_alone_end_in_total() -> None:
+    metrics = [one for module in (group_metrics, operator_metrics) for one in vars(module).values()]
+    named = [one for one in metrics if isinstance(one, Metric)]
+    assert named
+    assert [one.name for one in named if one.name.endswith("_total") != (one.kind is Kind.COUNTER)] == []
