@@ -92,7 +92,7 @@ long: setup ## the long forms of outages and attacks, against a real API server,
 	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
 	@TASKGROUP_EXAMPLES=10 $(PYTEST) tests/unit/test_whole_life.py tests/unit/test_retried_life.py tests/unit/test_books.py -n 2
 	@$(CLUSTER) up --light --controllers > /dev/null
-	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m long -n 2 --dist loadfile
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) -rs tests/component tests/hostile -m long -n 2 --dist loadfile
 
 e2e: setup cluster-up images install ## tests on the full cluster: one operator, a namespace per test
 	@$(CLUSTER) need $(PROMETHEUS)

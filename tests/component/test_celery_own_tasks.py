@@ -1,11 +1,11 @@
-"""Celery's own integration tasks, by a TaskGroup's messages and by Celery's own group, on one worker: what differs.
+"""Celery's own integration tasks, by a TaskGroup and by Celery's own group, on one worker: what differs.
 
 Both go to one worker as it stands in a pod. What differs is listed here and in docs/workers.md; nothing else may.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,16 +14,15 @@ import pytest
 import redis
 from celery import Celery, group
 
+from support.canvas import by_client
 from support.celery_own_tasks import MODULE, own_tasks
-from support.celery_worker import CeleryWorker
+from support.live_group import UID, live_group
+from support.redis_server import redis_server
 from support.wait import PATIENCE, eventually
-from support.worker_container import UID, until_ready, worker_container, worker_pool
-from taskgroup.api.signature import Leaf
-from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import PoolKeys
 from taskgroup.core.task_id import task_id
 
-GROUP = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"
 QUEUE = PoolKeys("", UID).queue
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ENDED = ("SUCCESS", "FAILURE", "REVOKED")
@@ -98,59 +97,65 @@ INTENDED = {"return_priority", "retry_once_priority", "return_properties"}
 
 
 @pytest.fixture
-def worker(redis_url: str, tmp_path: Path) -> Iterator[CeleryWorker]:
+def app(tmp_path: Path) -> str:
+    """An app with these tasks, and one that holds the group's worker until Celery's group has run, too."""
     folder = own_tasks()
     if folder is None:
         pytest.skip("Celery's source package cannot be fetched from the package index.")
     (tmp_path / "own_app.py").write_text(
-        f"import sys\nsys.path.append({str(folder)!r})\nfrom celery import Celery\n"
-        f"app = Celery('own')\nimport {MODULE}\n"
+        f"import sys, time\nfrom pathlib import Path\nsys.path.append({str(folder)!r})\nfrom celery import Celery\n"
+        f"app = Celery('own')\nimport {MODULE}\n\n@app.task(name='own.gate')\ndef gate():\n"
+        f"    while not Path({str(tmp_path / 'open')!r}).exists():\n        time.sleep(0.1)\n"
     )
+    return "own_app"
+
+
+def spec(app: str, redis_url: str) -> TaskGroupSpec:
     address = urlsplit(redis_url)
     variables = {"REDIS_HOST": str(address.hostname), "REDIS_PORT": str(address.port)}
     env = [{"name": name, "value": value} for name, value in variables.items()]
-    pool = worker_pool(app="own_app", pool="prefork", env=env)
-    with worker_container(redis_url, tmp_path, pool) as worker:
-        until_ready(worker)
-        yield worker
+    workers = {"image": "any", "app": app, "pool": "prefork", "concurrency": 4, "maxReplicas": 1, "env": env}
+    tasks = [{"task": f"{MODULE}.{name}", "args": args, "kwargs": kwargs} for name, args, kwargs in CALLS]
+    return TaskGroupSpec.model_validate({"tasks": [*tasks, {"task": "own.gate"}], "workers": workers})
 
 
-def by_messages_of_the_operator(server: redis.Redis) -> list[str]:
-    for index, (name, args, kwargs) in enumerate(CALLS):
-        template = MessageTemplate(Leaf(task=f"{MODULE}.{name}"), GROUP, QUEUE)
-        server.lpush(QUEUE, template.render(index, 0, args, kwargs))
-    return [task_id(GROUP, index) for index in range(len(CALLS))]
+def by_group(url: str) -> list[str]:
+    with Celery(broker=url, backend=url, set_as_current=False) as client:
+        calls = [client.signature(f"{MODULE}.{name}", args=args, kwargs=kwargs) for name, args, kwargs in CALLS]
+        results = [result.id for result in group(calls, app=client).apply_async(queue=QUEUE)]
+        eventually(lambda: not open_ones(url, results), PATIENCE, lambda: open_ones(url, results))
+    return results
 
 
-def by_group(client: Celery) -> list[str]:
-    calls = [client.signature(f"{MODULE}.{name}", args=args, kwargs=kwargs) for name, args, kwargs in CALLS]
-    return [result.id for result in group(calls, app=client).apply_async(queue=QUEUE)]
+def open_ones(url: str, ids: list[str]) -> list[str]:
+    """Those that have not ended, with their state."""
+    with redis.Redis.from_url(url) as server:
+        values: Any = server.mget([f"celery-task-meta-{name}" for name in ids])
+    states = [json.loads(value)["status"] if value else None for value in values]
+    return [f"{CALLS[index][0]} {state}" for index, state in enumerate(states) if state not in ENDED]
 
 
-def ends(server: redis.Redis, worker: CeleryWorker, ids: list[str]) -> list[Any]:
+def ends(url: str, ids: list[str]) -> list[Any]:
     """What is stored of each, with names instead of ids."""
-
-    def open_ones() -> list[str]:
-        values = server.mget([f"celery-task-meta-{name}" for name in ids])
-        stored = [json.loads(value)["status"] if value else None for value in values]
-        return [f"{CALLS[index][0]} {state}" for index, state in enumerate(stored) if state not in ENDED]
-
-    eventually(lambda: not open_ones(), PATIENCE, lambda: (open_ones(), worker.log[-3000:]))
-    return [_named(server.get(f"celery-task-meta-{name}"), name) for name in ids]
+    with redis.Redis.from_url(url) as server:
+        return [_named(server.get(f"celery-task-meta-{name}"), name) for name in ids]
 
 
 def _named(raw: Any, name: str) -> Any:
-    text = raw.decode().replace(name, "<own id>")
-    stored = json.loads(UUID.sub("<uuid>", text))
+    stored = json.loads(UUID.sub("<uuid>", raw.decode().replace(name, "<own id>")))
     return {field: stored[field] for field in ("status", "result")}
 
 
 @pytest.mark.long
-def test_celery_s_own_tasks_end_as_in_celery_s_own_group(redis_url: str, worker: CeleryWorker) -> None:
-    client = Celery(broker=redis_url, backend=redis_url, set_as_current=False)
-    with redis.Redis.from_url(redis_url) as server:
-        ours = ends(server, worker, by_messages_of_the_operator(server))
-        theirs = ends(server, worker, by_group(client))
+async def test_celery_s_own_tasks_end_as_in_celery_s_own_group(app: str, tmp_path: Path) -> None:
+    ids = [task_id(UID, index) for index in range(len(CALLS))]
+    with redis_server() as server:
+        async with live_group(spec(app, server.url), server, tmp_path) as live:
+            await live.until(lambda: (live.status.succeeded or 0) + (live.status.failed or 0) == len(CALLS))
+            theirs = ends(server.url, await by_client(by_group, server.url))
+            (tmp_path / "open").touch()
+            await live.finished()
+            ours = ends(server.url, ids)
 
     different = {
         f"{name} {args}": (our, their)
@@ -158,3 +163,5 @@ def test_celery_s_own_tasks_end_as_in_celery_s_own_group(redis_url: str, worker:
         if our != their
     }
     assert {name.split()[0] for name in different} == INTENDED, json.dumps(different, indent=1)
+    counts = Counter(end["status"] == "SUCCESS" for end in ours)
+    assert (live.status.succeeded, live.status.failed) == (counts[True] + 1, counts[False]), "with the gate"

@@ -111,8 +111,10 @@ class _Life:
 
 
 @asynccontextmanager
-async def live_group(spec: TaskGroupSpec, redis: RedisServer, folder: Path, version: str) -> AsyncIterator[LiveGroup]:
-    """The group's and its pool's loops run until the block ends."""
+async def live_group(
+    spec: TaskGroupSpec, redis: RedisServer, folder: Path, version: str | None = None
+) -> AsyncIterator[LiveGroup]:
+    """The group's and its pool's loops run until the block ends. Workers have this Celery, or that of the tests."""
     metadata: dict[str, Any] = {
         "uid": UID,
         "name": "live",
