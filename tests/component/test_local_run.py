@@ -161,6 +161,29 @@ def test_a_callback_gets_the_results(tmp_path: Path) -> None:
     assert json.loads(status["callback"]["result"]) == [[[1, 2], "all"], {}]
 
 
+def test_everything_around_the_items_is_run_too(tmp_path: Path, redis_url: str) -> None:
+    """What comes before, chunks, hooks and a pace, as in a cluster."""
+    immutable = {"options": {"immutable": True}}
+    spec = {
+        "items": [1, 2, 3],
+        "chunkSize": 2,
+        "chunkResult": "Whole",
+        "rateLimit": "1/s",
+        "before": template("demo.note", "before"),
+        "template": template("demo.echo", "$(items)", "$(before.result)"),
+        "onItemSuccess": {**template("demo.note", "after $(index)"), **immutable},
+        "callback": {**template("demo.note", "all"), "input": "None"},
+    }
+    with running(tmp_path, spec, "--redis", redis_url) as run:
+        code, status = run.ended()
+
+    assert (code, status["state"], status["succeeded"], status["messages"]) == (0, "Complete", 3, "2/2"), run.errors
+    assert (status["before"]["state"], status["onItemSuccess"]["succeeded"]) == ("Succeeded", 2)
+    assert [line["result"][0] for line in run.lines()] == [[[1, 2], "before"], [[3], "before"]]
+    noted = notes(redis_url)
+    assert (noted[0], sorted(noted[1:])) == ("before", ["after 0", "after 2", "all"])
+
+
 def test_a_task_may_retry_itself(tmp_path: Path) -> None:
     with running(tmp_path, {"items": [1], "template": template("demo.again")}) as run:
         code, _ = run.ended()

@@ -1,16 +1,21 @@
 """Warnings appear where something will be regretted, say the remedy, and go when it is taken."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from support.builders import chain_spec, look, observed, queue, spec
+from support.builders import NAME, NONCE, NOW, after, chain_spec, look, observed, queue, running, spec, view
 from taskgroup.api.names import EventReason
 from taskgroup.core.groups.advice import APPLY_BYTES, OBJECT_BYTES, AdviceReason, advise, advise_on_size
 from taskgroup.core.items.compilation import compile_work
+from taskgroup.core.ledger import Ledger
+from taskgroup.core.stages import Stage, stage_unit
+from taskgroup.core.units import Units
 
 CALM: dict[str, Any] = {"activeDeadlineSeconds": 600}
 TEN_DAYS = 864_000
+STEPS = [{"task": "shop.read", "args": ["$(item)"]}, {"task": "shop.write"}]
 
 
 def template(args: list[Any] | None = None, **options: Any) -> dict[str, Any]:
@@ -45,13 +50,18 @@ def test_a_careful_spec_gets_no_warning() -> None:
         ),
         ("SlotsIdle", {"parallelism": 9}, {"parallelism": 10}),
         ("SlotsIdle", {"parallelism": 9}, {"parallelism": 9, "workers": {"maxReplicas": 2}}),
-        ("ItemsAlike", {"count": 10_001, "template": template([])}, {"count": 10_001}),
+        ("ItemsAlike", {"count": 10_000, "template": template([])}, {"count": 10_000}),
         (
             "ManyMessages",
-            {"count": 10_001},
-            {"count": 10_001, "chunkSize": 2, "template": template(["$(items)"], timeLimitSeconds=30)},
+            {"count": 10_000},
+            {"count": 10_000, "chunkSize": 2, "template": template(["$(items)"], timeLimitSeconds=30)},
         ),
-        ("ItemsAlike", {"count": 10_001, "template": template([])}, {"count": 10_000, "template": template([])}),
+        ("ItemsAlike", {"count": 10_000, "template": template([])}, {"count": 9_999, "template": template([])}),
+        (
+            "ManyMessages",
+            {"count": 5_000, "template": {"chain": STEPS}},
+            {"count": 4_999, "template": {"chain": STEPS}},
+        ),
     ],
 )
 def test_a_careless_spec_gets_a_warning_until_it_is_better(
@@ -100,3 +110,21 @@ def test_the_start_of_a_group_tells_what_its_owner_may_regret() -> None:
     assert (event.reason, event.warning) == (EventReason.ADVICE, True)
     assert event.message.startswith("DeadlineTooShort: activeDeadlineSeconds (5) is shorter than the longest")
     assert not look(observed(spec(), queue=queue(nonce=None))).extra_events, "without a deadline as most are"
+
+
+def test_items_that_were_found_are_warned_of_once() -> None:
+    wanted = spec(
+        before={"task": "shop.list"},
+        itemsFrom={"before": {}},
+        template=template(timeLimitSeconds=10),
+        activeDeadlineSeconds=5,
+    )
+    ran = Units([stage_unit(Stage.BEFORE)])
+    books = Ledger(nonce=NONCE, running_since=NOW, released=ran, passed=ran)
+    work = compile_work(wanted, NAME, before=list(range(10_000)))
+    seen = replace(running(wanted, books, view=view(1)), work=work)
+    plan = look(seen)
+
+    assert [event.message.partition(":")[0] for event in plan.extra_events] == ["ManyMessages"]
+    assert plan.transition
+    assert not look(after(seen, plan)).extra_events

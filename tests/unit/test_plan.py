@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.crd.alternatives import SOURCES
 from support.crd.chain_cases import CHAIN_CASES
@@ -49,6 +50,22 @@ def printed(path: Path | str, messages: int = 3, output: Output = Output.TEXT) -
 @pytest.mark.parametrize("path", [*EXAMPLES, PLANS / "chain.yaml"], ids=lambda path: path.stem)
 def test_what_is_printed(path: Path) -> None:
     assert printed(path) == (PLANS / f"{path.stem}.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("policy", "when"),
+    [
+        ("{}", "all items have succeeded"),
+        ("{successPolicy: {succeededCount: 2}}", "2 items have succeeded"),
+        ("{successPolicy: {succeededPercent: 80}}", "80 % of the items have succeeded"),
+    ],
+)
+def test_a_callback_runs_when_enough_items_have_succeeded(tmp_path: Path, policy: str, when: str) -> None:
+    spec = {"items": [1, 2, 3], "template": {"task": "a"}, "callback": {"task": "b"}, **yaml.safe_load(policy)}
+    path = tmp_path / "group.yaml"
+    path.write_text(HEAD + yaml.safe_dump({"spec": {**spec, "workers": {"image": "a", "app": "a"}}}))
+
+    assert f"b, once, when {when}\n" in printed(path)
 
 
 def test_programs_get_the_same_as_json() -> None:

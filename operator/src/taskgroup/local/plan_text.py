@@ -78,7 +78,7 @@ def _figures(plan: Preview) -> Iterator[tuple[str, str]]:
 def _around(plan: Preview) -> Iterator[tuple[str, str]]:
     """What runs besides the items' own tasks."""
     if plan.callback:
-        yield "callback", f"{' | '.join(plan.callback)}, once, when all items have succeeded"
+        yield "callback", f"{' | '.join(plan.callback)}, once, when {plan.callback_when}"
     if plan.on_item_success:
         yield "hook", f"{' | '.join(plan.on_item_success)}, once for each item that has succeeded"
     if plan.on_item_failure:

@@ -89,7 +89,9 @@ class Preview:
     finds_items: bool
     """Their result is the items: nobody knows yet how many there are."""
     callback: tuple[str, ...]
-    """Names of the tasks that run once all items have succeeded."""
+    """Names of the tasks that run once enough items have succeeded."""
+    callback_when: str
+    """How many are enough, in words."""
     on_failure: tuple[str, ...]
     """The same when the group has failed."""
     on_item_success: tuple[str, ...]
@@ -121,6 +123,7 @@ def preview(checked: Checked, messages: int) -> Preview:
         before=_names(spec.before),
         finds_items=work.awaits_items,
         callback=_names(spec.callback),
+        callback_when=_enough(spec),
         on_failure=_names(spec.on_failure),
         on_item_success=_names(spec.on_item_success),
         on_item_failure=_names(spec.on_item_failure),
@@ -131,6 +134,15 @@ def preview(checked: Checked, messages: int) -> Preview:
 
 def _names(signature: Signature | Leaf | None) -> tuple[str, ...]:
     return tuple(leaf.task for leaf in signature.leaves()) if signature else ()
+
+
+def _enough(spec: TaskGroupSpec) -> str:
+    policy = spec.success_policy
+    if policy is None:
+        return "all items have succeeded"
+    if policy.succeeded_count:
+        return f"{policy.succeeded_count:,} items have succeeded"
+    return f"{policy.succeeded_percent} % of the items have succeeded"
 
 
 def _in_order(work: Work) -> Iterator[int]:

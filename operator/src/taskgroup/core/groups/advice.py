@@ -9,8 +9,10 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.items.work import Work
 from taskgroup.core.pools.pool_spec import GRACE_MARGIN_SECONDS, GRACE_SECONDS, MAX_GRACE_SECONDS, VISIBILITY_SECONDS
 from taskgroup.core.pools.scaling import pods_for
+from taskgroup.core.units import ITEM_UNITS
 
 MANY_ITEMS = 10_000
+"""From here on what costs a millisecond each is worth a word."""
 APPLY_BYTES = 262_144
 """`kubectl apply` keeps a copy of the object in an annotation, and annotations may have so many bytes."""
 OBJECT_BYTES = 1_500_000
@@ -134,7 +136,7 @@ def _slots(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
 
 
 def _alike(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
-    if spec.template is not None and not work.placeholders and work.total > MANY_ITEMS:
+    if spec.template is not None and not work.placeholders and work.total >= MANY_ITEMS:
         text = (
             f"The template has no placeholder, so all {work.total:,} items make the same call: put $(item) or $(index)"
             " into its args or kwargs."
@@ -143,9 +145,10 @@ def _alike(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
 
 
 def _many(spec: TaskGroupSpec, work: Work) -> Iterator[Advice]:
-    if spec.template is not None and work.placeholders and len(work.entries) > MANY_ITEMS:
+    messages = len(work.units & ITEM_UNITS)
+    if spec.template is not None and work.placeholders and messages >= MANY_ITEMS:
         text = (
-            f"{len(work.entries):,} messages, and each costs about a millisecond of a worker: where tasks are that"
+            f"{messages:,} messages, and each costs about a millisecond of a worker: where tasks are that"
             " short, let one take a list, by $(items) and a larger chunkSize."
         )
         yield Advice(AdviceReason.MANY_MESSAGES, text)

@@ -34,6 +34,7 @@ from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.sending import sending
 from taskgroup.core.groups.stage_progress import stage_status
 from taskgroup.core.groups.success import without_rest
+from taskgroup.core.groups.warnings import warnings_of_items
 from taskgroup.core.indexes import NONE
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
@@ -162,6 +163,9 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
     carried = replace(carried, pace=pace, unsaved=False)
     retries = _retries(context)
     search = recovery.search(seen, context.in_flight, now)
+    is_found = before.is_result_new(seen, context.work)
+    if is_found:
+        extra_events = (*extra_events, *warnings_of_items(context.spec, context.work))
     actions = (*_renewals(context), *retries, *missing, *dispatches, *search)
     returns = context.unknown | context.interrupted
     rests = context.spec.suspend and not context.in_flight and not returns and can_rest(seen)
@@ -174,7 +178,7 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
         actions=actions,
         # A retry that is not written down when its attempt is made would not count for the next operator.
         save=clock_changed or is_dear or seen.carried.unsaved or bool(retries) or _has_turned(seen.ledger, ledger),
-        transition=is_resumed or _has_new_chunks(context) or before.is_result_new(seen, context.work),
+        transition=is_resumed or _has_new_chunks(context) or is_found,
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=forgotten(context),
