@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from support.story_ends import called_back, has_items, hooks_ended, is_good, is_partial, was_told
 from support.world import AWAY, UID, World
+from support.world_ghosts import end_late
 from taskgroup.api.control import Retry, SuspendMode
 from taskgroup.api.names import ConditionType, EventReason
 from taskgroup.api.spec import TaskGroupSpec
@@ -196,6 +197,7 @@ STORM: dict[str, Step] = CALM | {
     "fail by a rule": lambda world, number: world.end(number, "KeyError"),
     "task retries itself": _ask_again,
     "connection lost": drop,
+    "lost task ends late": end_late,
     "container dies": lambda world, number: world.workers.die(number, world.tick(), restart=True),
     "pod dies": lambda world, number: world.workers.die(number, world.tick(), restart=False),
 }

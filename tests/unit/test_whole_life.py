@@ -29,7 +29,7 @@ from support.stories import (
     take,
 )
 from support.story_ends import has_items
-from support.story_specs import lenient_specs, mixed_specs, nested_specs, specs
+from support.story_specs import lenient_specs, mixed_specs, nested_specs, paced_specs, retried_specs, specs
 from support.world import UID, World
 from taskgroup.api.control import OnDeadline
 from taskgroup.api.names import EventReason, Reason
@@ -221,14 +221,14 @@ def _check_stopped(world: World) -> None:
 
 
 @settings(max_examples=examples(60))
-@given(specs, stories(LOSS))
+@given(specs | retried_specs | lenient_specs | paced_specs | nested_specs, stories(LOSS))
 def test_a_plan_that_was_carried_out_leaves_nothing_to_do(wanted: TaskGroupSpec, story: list[tuple[str, int]]) -> None:
     world = World(wanted)
     for name, number in story:
         LOSS[name](world, number)
     world.now += 40.0
-    for _ in range(30):  # two searches for each of two messages that were lost at the very end
-        world.now += 1.5
+    for _ in range(30):  # two searches for each of two messages that were lost at the very end, and the longest backoff
+        world.now += 6.0
         plan = world.look()
     assert plan is not None
 

@@ -86,6 +86,10 @@ class Store:
     """Arguments of all messages that were ever put on a queue."""
     sent: Counter[str] = field(default_factory=Counter)
     """How often each message was put on a queue and not taken from it again unrun."""
+    begun: dict[str, None] = field(default_factory=dict)
+    """Each message that a worker ever took, in their order."""
+    stale: set[str] = field(default_factory=set)
+    """Those that ended when a newer attempt had begun."""
     allowed: Counter[str] = field(default_factory=Counter)
     """How often more than once it may be, because it was found missing."""
 
@@ -115,6 +119,7 @@ class Store:
             return None
         message = min(queue, key=lambda waiting: waiting.urgency)
         queue.remove(message)
+        self.begun[message.id] = None
         self.hands.setdefault((pool, pod), []).append(Held(message, now))
         return message
 
