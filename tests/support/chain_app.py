@@ -152,6 +152,16 @@ def _ask(url: str) -> int:
         return int(answer.status)
 
 
+@app.task(name="chains.call_and_fail", bind=True)
+def call_and_fail(self: Task, url: str) -> int:
+    """The same, and the first attempt fails afterwards."""
+    _note(self)
+    status = _ask(url)
+    if "~" not in self.request.id:
+        raise ValueError("not yet")
+    return status
+
+
 @app.task(name="chains.call_and_wait", bind=True)
 def call_and_wait(self: Task, url: str) -> int:
     """The same, and the answer is kept until the file of the runs has a neighbour named `open`."""
