@@ -97,9 +97,13 @@ async def test_a_rule_ends_the_group_while_others_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_the_operator_s_attempts_begin_where_celery_s_own_retries_gave_up(version: str, tmp_path: Path) -> None:
-    """(limit + 1) x (max_retries + 1) runs, which is what `plan` calls the worst case."""
+    """(limit + 1) x (max_retries + 1) runs, which is what `plan` calls the worst case.
+
+    One process only: another one could end the next run before this one has stored that it retries.
+    """
     with redis_server() as redis:
-        wanted = spec({"task": "chains.stubborn", "args": [2]}, limit=1)
+        one_process = WORKERS | {"concurrency": 1}
+        wanted = spec({"task": "chains.stubborn", "args": [2]}, limit=1, workers=one_process)
         async with live_group(wanted, redis, tmp_path, version) as group:
             await group.finished()
             status, runs = group.status, [run[1:] for run in group.runs]

@@ -128,7 +128,7 @@ def flaky(self: Task, value: Any) -> list[Any]:
 def stubborn(self: Task, most: int) -> None:
     """Retry by itself this often, then give up. With no countdown Celery may store RETRY over the last end."""
     _note(self)
-    raise self.retry(exc=LookupError("no answer"), countdown=0.2, max_retries=most)
+    raise self.retry(exc=LookupError("no answer"), countdown=0.5, max_retries=most)
 
 
 @app.task(name="chains.patient", bind=True, max_retries=None)
