@@ -24,7 +24,7 @@ from tickets import app as tickets
 EXPECTED = {
     "images": {"images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
     "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark", "catalogue.tasks.set_price"},
-    "mail": {"mail.report", "mail.send"},
+    "mail": {"mail.invite", "mail.report", "mail.send"},
     "pages": {"pages.fetch"},
     "quotes": {"quotes.bank", "quotes.by_symbol", "quotes.market", "quotes.paper"},
     "rates": {"rates.fetch"},

@@ -1,4 +1,4 @@
-"""An example app: a mail to each address of a campaign; an address that is refused is no error of the task."""
+"""An example app: mails to the addresses of a list; an address that is refused is no error of the task."""
 
 import os
 import smtplib
@@ -11,11 +11,21 @@ app = Celery("mail")
 
 @app.task(name="mail.send")
 def send(number: int, subject: str) -> dict[str, object]:
-    """Send one mail. `sent` is false when the server refuses the address; all other trouble is an exception."""
-    address = f"reader{number:05d}@example.com"
+    """Send one mail of a campaign."""
+    return _send(f"reader{number:05d}@example.com", subject, "Our autumn teas have arrived.")
+
+
+@app.task(name="mail.invite")
+def invite(address: str) -> dict[str, object]:
+    """Send one invitation."""
+    return _send(address, "A tasting of teas", "You are invited to our tasting of autumn teas.")
+
+
+def _send(address: str, subject: str, text: str) -> dict[str, object]:
+    """`sent` is false when the server refuses the address; all other trouble is an exception."""
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "news@example.com", address, subject
-    message.set_content("Our autumn teas have arrived.")
+    message.set_content(text)
     with smtplib.SMTP(os.environ["SMTP_HOST"], int(os.environ.get("SMTP_PORT", "25")), timeout=20) as server:
         try:
             server.send_message(message)

@@ -1,6 +1,7 @@
-"""`python -m servers.mail`: an SMTP server on port 8025 that takes mail for example.com, and refuses some addresses.
+"""`python -m servers.mail`: an SMTP server on port 8025 that takes mail for two domains, and refuses some addresses.
 
-A mailbox whose name ends with 00 does not exist, as with any list of addresses that is a few years old.
+A mailbox whose name ends with 00 does not exist, as with any list of addresses that is a few years old. Mail for
+example.org is greylisted: an address is refused once, and taken when the sender comes back.
 """
 
 import asyncio
@@ -14,16 +15,22 @@ PORT = 8025
 class Mailboxes:
     """What the server knows of its mailboxes."""
 
+    def __init__(self) -> None:
+        self._greeted = set[str]()
+
     async def handle_RCPT(  # noqa: N802 - aiosmtpd looks for this name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
     ) -> str:
         """Whether there is such a mailbox."""
         del server, session, rcpt_options
         name, _, domain = address.partition("@")
-        if domain != "example.com":
+        if domain not in ("example.com", "example.org"):
             return "551 5.7.1 not a mailbox of this server"
         if name.endswith("00"):
             return "550 5.1.1 no such mailbox"
+        if domain == "example.org" and address not in self._greeted:
+            self._greeted.add(address)
+            return "450 4.2.0 greylisted, come back later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
