@@ -41,12 +41,17 @@ def test_an_example_ends_as_expected(name: str, system: Kube, redis: Redis) -> N
     status = group.until_finished(expected["status"]["state"])
 
     assert _part_of(expected["status"], status) == expected["status"]
+    assert _too_few(expected.get("atLeast", {}), status) == {}
     assert set(_reasons(status)) >= set(expected.get("reasons", ()))
     named = {line["index"] for line in expected["results"]}
     found = group.results()
     assert [line for line in found if line["index"] in named] == expected["results"]
     others = {line["status"] == "SUCCESS" for line in found if line["index"] not in named}
     assert others <= {expected.get("othersSucceed", False)}
+    for question in expected.get("asks", ()):
+        answer = json.loads(kube.run("exec", question["of"], "--", *question["command"]))
+        assert _part_of(question["answers"], answer) == question["answers"]
+        assert _too_few(question.get("atLeast", {}), answer) == {}
     group.until_no_workers()
 
 
@@ -61,6 +66,11 @@ def _reasons(status: Any) -> list[str]:
     """Of the end, and of failures."""
     ends = [each["reason"] for each in status["conditions"] if each["type"] in ("Complete", "Failed")]
     return ends + [failure["reason"] for failure in status.get("failures", ())]
+
+
+def _too_few(least: dict[str, int], found: Any) -> dict[str, int]:
+    """The counts that are below those of `least`."""
+    return {name: found[name] for name, count in least.items() if found[name] < count}
 
 
 def _part_of(expected: Any, found: Any) -> Any:
