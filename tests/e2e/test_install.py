@@ -15,6 +15,7 @@ from support.groups import Group, holding
 from support.kube import PODS, SECRETS, SERVICES, TASK_GROUPS, Kube
 from support.release import LIMIT, RELEASE, install, left, run, uninstall_beside
 from support.space import SYSTEM, Space, client_of
+from support.volume import claim_on
 from taskgroup.api.names import FINALIZER, GROUP, LEDGER_PLURAL, PLURAL
 
 # Each of them installs the chart several times.
@@ -36,18 +37,8 @@ def password(system: Kube) -> str:
 @pytest.fixture
 def volume(system: Kube, tmp_path: Path) -> Iterator[None]:
     """A claim `redis-data` on a directory of this machine, for a Redis that outlives its release."""
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    spec = {"accessModes": ["ReadWriteOnce"], "storageClassName": ""}
-    claim = spec | {"resources": {"requests": {"storage": "1Gi"}}, "volumeName": "redis-data"}
-    owner = {"namespace": SYSTEM, "name": "redis-data"}
-    place = spec | {"capacity": {"storage": "1Gi"}, "hostPath": {"path": str(tmp_path)}, "claimRef": owner}
-    for kind, body in (("PersistentVolume", place), ("PersistentVolumeClaim", claim)):
-        system.apply({"apiVersion": "v1", "kind": kind, "metadata": {"name": "redis-data"}, "spec": body})
-    yield
-    system.remove("pvc", "redis-data")
-    system.remove("pv", "redis-data")
+    with claim_on(system, "redis-data", tmp_path):
+        yield
 
 
 def test_helm_test_runs_a_tiny_group(system: Kube) -> None:
