@@ -79,6 +79,27 @@ async def test_results_that_are_too_long_come_as_a_reference(tmp_path: Path) -> 
     assert json.loads(status.callback.result or "") == [[reference], {}]
 
 
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+async def test_the_documented_callback_reads_what_a_reference_names(version: str, tmp_path: Path) -> None:
+    """Of a chain, of a task alone and of one that was retried, whose ids are made differently."""
+    give = {"task": "chains.give", "args": ["huge"], "options": {"immutable": True}}
+    tasks = [{"chain": [ECHO, give]}, give, {"task": "chains.give_later", "args": ["huge"]}]
+    callback = {"task": "reports.combine", "args": ["$(group.name)"]}
+    fields = {
+        "workers": WORKERS | {"app": "support.docs_app"},
+        "retryPolicy": {"limit": 1, "backoff": {"initialSeconds": 0}},
+    }
+    wanted = TaskGroupSpec.model_validate({"tasks": tasks, "callback": callback, **fields})
+    with redis_server() as redis:
+        async with live_group(wanted, redis, tmp_path, version) as group:
+            await group.finished()
+            status = group.status
+
+    assert status.callback
+    assert status.callback.state is StageState.SUCCEEDED, status.callback
+    assert json.loads(status.callback.result or "") == {"live": 3 * 1_200_000}
+
+
 async def test_its_failure_is_the_groups(tmp_path: Path) -> None:
     callback = {"chain": [ECHO, {"task": "chains.fail"}], "input": "None"}
     with redis_server() as redis:

@@ -84,6 +84,15 @@ def give(self: Task, kind: str) -> Any:
     return VALUES[kind]
 
 
+@app.task(name="chains.give_later", bind=True)
+def give_later(self: Task, kind: str) -> Any:
+    """The same, after the operator's first retry."""
+    _note(self)
+    if "~" not in self.request.id:
+        raise ValueError("not yet")
+    return VALUES[kind]
+
+
 @app.task(name="chains.fail", bind=True)
 def fail(self: Task, *_args: Any) -> None:
     """Raise."""
