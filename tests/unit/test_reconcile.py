@@ -132,6 +132,16 @@ def test_what_ends_while_changed_items_halt_a_group_is_counted() -> None:
     assert 3 not in plan.counted.failed, "its task may be unknown: it is judged by the items as they were"
 
 
+def test_what_was_counted_and_not_yet_written_is_active_no_more() -> None:
+    """The written status was taken for that of the last look: two of two items had ended, and two were still shown."""
+    seen = running(ledger=ledger(10, dispatched=5, succeeded=full(2)), invalid=WRONG)
+    written = seen.status.model_copy(update={"active": 5, "succeeded": 0})
+
+    status = reconcile(replace(seen, status=written), NOW).status
+
+    assert (status.succeeded, status.active, status.pending) == (2, 3, 5)
+
+
 def test_a_halted_group_can_still_be_suspended() -> None:
     seen = running(ledger=ledger(10, dispatched=5), invalid=WRONG, queue=queue(4))
 

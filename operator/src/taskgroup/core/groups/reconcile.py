@@ -102,11 +102,16 @@ def _halt(seen: Observed, phase: Phase, trouble: Trouble | None, now: float) -> 
 
 
 def _on_their_way(seen: Observed, ledger: Ledger) -> tuple[int, int]:
-    """How many items were, and had asked for another run, less those that have ended since."""
-    retrying, before = ledger.count_items(ledger.retrying), seen.ledger.count_items(seen.ledger.retrying)
-    fresh = len(ledger.ended) - len(seen.ledger.ended) + retrying - before
-    self_retried = max(0, (seen.status.retrying or 0) - before)
-    active = min(max(0, (seen.status.active or 0) + self_retried - fresh), ledger.unfinished - retrying)
+    """How many items were, and had asked for another run, less those that have ended since the status said so.
+
+    That may be several looks ago: a status that only informs waits for its turn.
+    """
+    status, retrying = seen.status, ledger.count_items(ledger.retrying)
+    self_retried = max(0, (status.retrying or 0) - ledger.count_items(seen.ledger.retrying))
+    settled = (status.succeeded or 0) + (status.failed or 0) + (status.cancelled or 0)
+    settled += (status.retrying or 0) - self_retried
+    fresh = max(0, len(ledger.ended) + retrying - settled)
+    active = min(max(0, (status.active or 0) + self_retried - fresh), ledger.unfinished - retrying)
     return active, min(self_retried, active)
 
 
