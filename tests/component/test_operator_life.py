@@ -54,6 +54,14 @@ def test_nulls_that_kubectl_left_out_are_told(bench: Bench) -> None:
     assert message[0].startswith("kubectl apply left out 1 nulls inside of objects, and the items run without them")
 
 
+def test_what_its_owner_may_regret_is_told(bench: Bench) -> None:
+    template = {**_note("$(item)"), "options": {"timeLimitSeconds": 60}}
+    bench.apply("hasty", items=[1], template=template, activeDeadlineSeconds=30)
+
+    (message,) = eventually(lambda: _messages(bench, "hasty", "Advice"))
+    assert message.startswith("DeadlineTooShort: activeDeadlineSeconds (30) is shorter than the longest")
+
+
 def _messages(bench: Bench, name: str, reason: str) -> list[str]:
     """What events of a group say."""
     selector = f"--field-selector=involvedObject.name={name},reason={reason}"

@@ -87,6 +87,14 @@ CASES: Final[tuple[Case, ...]] = (
         refused={**COMBINED, "spec.matrix.axes.path.2.deep.0": 0},
     ),
     Case(
+        "",
+        FIXED,
+        before=FROM_URL,
+        status={"startTime": TIME},
+        accepted={**FROM_URL, "spec.suspend": True},
+        refused={**FROM_URL, "spec.itemsFrom.url": "http://files.example/b.csv"},
+    ),
+    Case(
         "spec",
         "items, sequence, matrix and itemsFrom need a template, and tasks must have none: each of them is a signature"
         " itself",
