@@ -22,7 +22,7 @@ def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> 
 
 def secure_redis_pod(kube: Kube, name: str, authority: Authority) -> str:
     """The same, with a certificate of this authority; it takes clients only that have another one of it."""
-    certificate, key = authority.sign(name, host=f"DNS:{name}.{kube.namespace}.svc")
+    certificate, key = authority.sign(f"{name}-server", host=f"DNS:{name}.{kube.namespace}.svc")
     files = {
         "tls.crt": certificate.read_text(),
         "tls.key": key.read_text(),
