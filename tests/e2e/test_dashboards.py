@@ -161,6 +161,20 @@ def test_the_dashboard_of_a_group_shows_its_status(story: Story, name: str) -> N
     assert shown.shows("Failures by reason") == _reasons(status)
 
 
+@pytest.mark.parametrize("name", GROUPS)
+def test_the_pods_of_a_group_are_those_of_its_status(story: Story, name: str) -> None:
+    workers, lines = story.statuses[name]["workers"], of_shop("taskgroup", story, taskgroup=name).shows("Workers")
+
+    assert (lines["present"], lines["ready"], lines["busy"]) == (workers["replicas"], workers["ready"], workers["busy"])
+
+
+def test_the_rates_of_the_overview_add_up_to_the_items_that_ended(story: Story) -> None:
+    """A rate is an estimate between two scrapes, so they add up nearly."""
+    ended = sum(status[state] for status in story.statuses.values() for state in ("succeeded", "failed", "cancelled"))
+
+    assert of_shop("overview", story).area("Items that end per second") == pytest.approx(ended, rel=0.2)
+
+
 def test_the_overview_shows_the_sums_of_the_statuses(story: Story) -> None:
     shown, statuses = of_shop("overview", story), story.statuses.values()
     states = Counter(status["state"] for status in statuses)

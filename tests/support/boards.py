@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import isnan
 
 from dashboards.drawing.naming import series_name
 from dashboards.drawing.tables import Cell, merged, organized
@@ -37,6 +38,14 @@ class Board:
         panel, window = self._panel(title), self.values.window
         whole = replace(self.values, window=replace(window, scrape_seconds=window.seconds))
         return _by_name(self._at(panel, target, whole, window.end) for target in panel.targets)
+
+    def area(self, title: str) -> float:
+        """Below all lines of a graph, over the whole range of time: items, where it shows items per second."""
+        panel, window = self._panel(title), self.values.window
+        queries = (self.values.fill(target.expression) for target in panel.targets)
+        found = (self.prometheus.over(query, window.start, window.end, window.step) for query in queries)
+        values = (value for answers in found for series in answers for _, value in series.points)
+        return window.step * sum(value for value in values if not isnan(value))
 
     def rows(self, title: str) -> dict[str, dict[str, Cell]]:
         """The rows of a table of groups, by the group's name."""
