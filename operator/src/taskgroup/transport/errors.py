@@ -41,6 +41,10 @@ _SENTENCES = {
     "CROSSSLOT": "is a Redis Cluster, which Celery does not support",
 }
 
+_ENDED = ("the connection was reset", "the connection was closed")
+_ASKS = "; if it asks for a client certificate, name one in clientCertificateSecretRef"
+"""A server that asks for one says so and hangs up at once: what it says may be lost with the connection."""
+
 
 class BrokerError(Exception):
     """The broker or result backend cannot be used now. `message` is one sentence for the user, without credentials."""
@@ -82,7 +86,9 @@ def _translate(error: Exception, address: str) -> BrokerError:
         check = "address, network and TLS" if address.startswith("rediss:") else "address and network"
         return BrokerError(Reason.UNREACHABLE, f"Redis at {address} does not answer in time; check {check}.")
     if isinstance(error, (exceptions.ConnectionError, OSError)):
-        return BrokerError(Reason.UNREACHABLE, f"Redis at {address} cannot be reached: {_connection_failure(text)}.")
+        cause = _connection_failure(text)
+        hint = _ASKS if cause in _ENDED and address.startswith("rediss:") else ""
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {address} cannot be reached: {cause}{hint}.")
     return BrokerError(Reason.UNREACHABLE, f"Redis at {address} refused a command: {_first_line(str(error))}.")
 
 
@@ -103,8 +109,8 @@ def _connection_failure(text: str) -> str:
         "No address": "its name is unknown to DNS",
         "No route": "no route to it",
         "unreachable": "the network is unreachable",
-        "reset": "the connection was reset",
-        "closed": "the connection was closed",
+        "reset": _ENDED[0],
+        "closed": _ENDED[1],
         "certificate required": "it asks for a client certificate; name one in clientCertificateSecretRef",
         "alert": "it refuses the client certificate or the TLS version",
         "hostname mismatch": "its certificate is for another name",
