@@ -81,18 +81,19 @@ unit: setup ## tests of decisions and of alert rules: no I/O, seconds
 	@$(CLUSTER) need promtool=prometheus
 	@$(PYTEST) tests/unit -n auto --dist worksteal
 
+# The hostile ones first: they are few and the longest, and pytest-xdist would begin with the files that have most tests.
 component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server promtool=prometheus
 	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
 	@$(CLUSTER) up --light --controllers > /dev/null
-	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/component tests/hostile -m "not long" -n 4 --dist loadfile
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) tests/hostile tests/component -m "not long" -n 4 --dist loadfile --no-loadscope-reorder
 
 long: setup ## the long forms of outages and attacks, against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server
 	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
 	@TASKGROUP_EXAMPLES=10 $(PYTEST) tests/unit/test_whole_life.py tests/unit/test_retried_life.py tests/unit/test_books.py -n 2
 	@$(CLUSTER) up --light --controllers > /dev/null
-	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) -rs tests/component tests/hostile -m long -n 2 --dist loadfile
+	@eval "$$($(CLUSTER) env --light)"; $(PYTEST) -rs tests/hostile tests/component -m long -n 2 --dist loadfile
 
 e2e: setup cluster-up images install ## tests on the full cluster: one operator, a namespace per test
 	@$(CLUSTER) need $(PROMETHEUS)
