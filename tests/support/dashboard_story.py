@@ -77,6 +77,7 @@ class Story:
         self.groups["catalogue"].change(suspend=True)
         self.groups["catalogue"].until(lambda seen: seen["state"] == "Suspended" and not seen["active"])
         self.groups["catalogue"].until_no_workers()
+        self.groups["catalogue"].until(lambda seen: not seen["workers"]["replicas"])
         self.statuses = {name: group.status() for name, group in self.groups.items()}
         self.until_seen(f"timestamp(taskgroup_leader) > {time.time() + _WRITTEN_SECONDS}")
         self.rest = time.time()
