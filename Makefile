@@ -43,7 +43,7 @@ test: ## lint, types, verify, unit, component and end-to-end tests, with the sec
 	@tests/stages.sh setup build lint types verify unit component images e2e
 
 test-full: ## test, and what takes longer: the cluster's own check, and the measurements
-	@tests/stages.sh setup build lint types verify unit component long images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole" "bench NAME=million" "bench NAME=sources"
+	@tests/stages.sh setup build lint types verify unit component long images cluster-check e2e "bench NAME=dispatch" "bench NAME=whole" "bench NAME=chains" "bench NAME=million" "bench NAME=sources" "bench NAME=many"
 
 bench: setup ## measure: NAME=dispatch, NAME=whole or NAME=chains (against Celery), NAME=million, NAME=many, NAME=sources, NAME=metrics, NAME=whole_metrics
 	@$(CLUSTER) need redis-server=redis-server
