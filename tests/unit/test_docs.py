@@ -72,6 +72,16 @@ def test_yaml_fits_the_models(path: Path) -> None:
                 _validate(document)
 
 
+@each_document
+def test_tasks_of_the_example_image_exist(path: Path) -> None:
+    """A group whose task no worker knows waits for ever."""
+    known = set(re.findall(r'task\(name="([\w.]+)"', _output(["git", "grep", "-h", "task(name=", "worker-image/apps"])))
+    blocks = [text for language, text in _blocks(path) if language == "yaml" and "taskgroup-worker:dev" in text]
+
+    asked = {name for text in blocks for name in re.findall(r"\btask: ([\w.]+)", text)}
+    assert {name for name in asked - known if not name.startswith("images.")} == set()
+
+
 def _validate(document: Any) -> None:
     """A whole manifest, the status of one, or some fields of a spec."""
     if document.get("kind") == "TaskGroup":
