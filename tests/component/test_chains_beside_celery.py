@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery, chain, group
+from celery import chain, group
 
-from support.canvas import Step, by_client, entry
+from support.canvas import Step, by_client, celery_client, entry
 from support.celery_versions import VERSIONS
 from support.chain_app import VALUES
 from support.live_group import UID, LiveGroup, live_group
@@ -71,9 +71,8 @@ def _entry(name: str, steps: tuple[Step, ...]) -> dict[str, Any]:
 
 def by_celery(redis: RedisServer) -> dict[str, str]:
     """What each canvas of Celery's group came to, as text: NaN equals nothing."""
-    client = Celery(broker=redis.url, backend=redis.url, set_as_current=False)
-    canvases = [chain(*(step.theirs(client) for step in steps), app=client) for steps in CANVASES.values()]
-    with client:
+    with celery_client(redis.url) as client:
+        canvases = [chain(*(step.theirs(client) for step in steps), app=client) for steps in CANVASES.values()]
         results = group(canvases, app=client).apply_async(queue=PoolKeys("", UID).queue).results
         ends = [(result.get(propagate=False, timeout=PATIENCE), result.status) for result in results]
     return {name: _text(status, value) for name, (value, status) in zip(NAMES, ends, strict=True)}

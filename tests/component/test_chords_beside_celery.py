@@ -13,7 +13,7 @@ import pytest
 from celery import Celery, chain, chord
 from celery.exceptions import ChordError
 
-from support.canvas import Step, by_client, chains_of, entry, group_of
+from support.canvas import Step, by_client, celery_client, chains_of, entry, group_of
 from support.celery_versions import VERSIONS
 from support.live_group import UID, live_group
 from support.redis_server import RedisServer, redis_server
@@ -101,8 +101,7 @@ DIFFERENT: dict[str, Callable[[Any], Any]] = {
 
 def by_celery(canvas: Canvas, redis: RedisServer) -> Any:
     """What the last task of the body returned, or its exception."""
-    client = Celery(broker=redis.url, backend=redis.url, set_as_current=False)
-    with client:
+    with celery_client(redis.url) as client:
         sent = canvas.theirs(client).apply_async(queue=PoolKeys("", UID).queue)
         return sent.get(propagate=False, timeout=PATIENCE)
 

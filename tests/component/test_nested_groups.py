@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery
 
-from support.canvas import Step, by_client, chains_of, entry, group_of
+from support.canvas import Step, by_client, celery_client, chains_of, entry, group_of
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import RedisServer, redis_server
@@ -80,8 +79,7 @@ STEPS = {"three deep, and failures in it": {5: "Step 2 of 2, chains.refuse: "}}
 
 def by_celery(canvas: Canvas, redis: RedisServer) -> list[str]:
     """What each task came to, in the order of Celery's own results."""
-    client = Celery(broker=redis.url, backend=redis.url, set_as_current=False)
-    with client:
+    with celery_client(redis.url) as client:
         sent = group_of(canvas.written_out, client).apply_async(queue=PoolKeys("", UID).queue)
         return [_text(result.get(propagate=False, timeout=PATIENCE)) for result in sent.results]
 
