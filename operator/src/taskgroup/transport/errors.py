@@ -41,7 +41,6 @@ _SENTENCES = {
     "CROSSSLOT": "is a Redis Cluster, which Celery does not support",
 }
 
-_ENDED = ("the connection was reset", "the connection was closed")
 _ASKS = "; if it asks for a client certificate, name one in clientCertificateSecretRef"
 """A server that asks for one says so and hangs up at once: what it says may be lost with the connection."""
 
@@ -74,7 +73,7 @@ def _translate(error: Exception, address: str) -> BrokerError:
         # redis-py wraps what is raised while it connects.
         return error.__cause__
     # redis-py leaves the operating system's message in the cause or context.
-    text = f"{error} {error.__cause__ or error.__context__!r}"
+    text, is_tls = f"{error} {error.__cause__ or error.__context__!r}", address.startswith("rediss:")
     if isinstance(error, (exceptions.AuthenticationError, exceptions.NoPermissionError)) or _any_in(_DENIED, text):
         return BrokerError(Reason.ACCESS_DENIED, _denied(text, address))
     # redis-py removes the code from a response for which it has an exception class.
@@ -83,12 +82,11 @@ def _translate(error: Exception, address: str) -> BrokerError:
     if sentence:
         return BrokerError(Reason.UNREACHABLE, f"Redis at {address} {sentence}.")
     if isinstance(error, (exceptions.TimeoutError, TimeoutError)):
-        check = "address, network and TLS" if address.startswith("rediss:") else "address and network"
+        check = "address, network and TLS" if is_tls else "address and network"
         return BrokerError(Reason.UNREACHABLE, f"Redis at {address} does not answer in time; check {check}.")
     if isinstance(error, (exceptions.ConnectionError, OSError)):
-        cause = _connection_failure(text)
-        hint = _ASKS if cause in _ENDED and address.startswith("rediss:") else ""
-        return BrokerError(Reason.UNREACHABLE, f"Redis at {address} cannot be reached: {cause}{hint}.")
+        cause = _connection_failure(text, _ASKS if is_tls else "")
+        return BrokerError(Reason.UNREACHABLE, f"Redis at {address} cannot be reached: {cause}.")
     return BrokerError(Reason.UNREACHABLE, f"Redis at {address} refused a command: {_first_line(str(error))}.")
 
 
@@ -100,8 +98,8 @@ def _denied(text: str, address: str) -> str:
     return f"Redis at {address} refuses the credentials; correct user and password in the Secret."
 
 
-def _connection_failure(text: str) -> str:
-    """The cause of a connection error in words, without the address that redis-py adds."""
+def _connection_failure(text: str, hint: str) -> str:
+    """The cause of a connection error in words, without the address that redis-py adds; `hint` where none was given."""
     causes = {
         "refused": "connection refused",
         "Name or service not known": "its name is unknown to DNS",
@@ -109,8 +107,8 @@ def _connection_failure(text: str) -> str:
         "No address": "its name is unknown to DNS",
         "No route": "no route to it",
         "unreachable": "the network is unreachable",
-        "reset": _ENDED[0],
-        "closed": _ENDED[1],
+        "reset": f"the connection was reset{hint}",
+        "closed": f"the connection was closed{hint}",
         "certificate required": "it asks for a client certificate; name one in clientCertificateSecretRef",
         "alert": "it refuses the client certificate or the TLS version",
         "hostname mismatch": "its certificate is for another name",

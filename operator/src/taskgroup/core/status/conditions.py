@@ -63,17 +63,16 @@ def merged(
 
 def _condition(kind: ConditionType, desired: Desired, old: Condition | None, generation: int, now: float) -> Condition:
     """The old one as it is where it says the same: a thousand groups have twelve each in memory."""
-    new = (desired.status, desired.reason, shortened(desired.message, MESSAGE_LENGTH), generation)
-    if old is not None and new == (old.status, old.reason, old.message, old.observed_generation):
+    message = shortened(desired.message, MESSAGE_LENGTH)
+    said = (desired.status, desired.reason, message, generation)
+    if old is not None and said == (old.status, old.reason, old.message, old.observed_generation):
         return old
-    status, reason, message, generation = new
-    changed = old is None or old.status != status
     return Condition(
         type=kind,
-        status=status,
-        reason=reason,
+        status=desired.status,
+        reason=desired.reason,
         message=message,
-        last_transition_time=timestamp(now) if changed or old is None else old.last_transition_time,
+        last_transition_time=old.last_transition_time if old and old.status == desired.status else timestamp(now),
         observed_generation=generation,
     )
 
