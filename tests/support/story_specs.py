@@ -71,9 +71,9 @@ retried_specs = st.builds(
 late_specs = st.builds(
     with_countdown,
     specs | retried_specs,
-    st.sampled_from([1, 20]),
+    st.sampled_from([1, 20, 90]),
 )
-"""Their items' last task is not sent before its time."""
+"""Their items' last task is not sent before its time; no worker is kept for the longest wait."""
 paced_specs = st.builds(
     lambda wanted, limit: wanted.model_copy(update={"rate_limit": limit}),
     specs | retried_specs | late_specs,

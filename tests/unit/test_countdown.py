@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from support.builders import NOW, after, completions, indexes, ledger, look, only, running, spec
+from support.builders import NOW, after, completions, indexes, ledger, look, only, queue, running, said, spec
+from taskgroup.api.names import ConditionType, Reason
 from taskgroup.core.groups.observed import Observed
-from taskgroup.core.groups.plan import Dispatch, Redispatch, Release
+from taskgroup.core.groups.plan import Dispatch, Plan, Redispatch, Release
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.snapshot import decode, encode
@@ -55,3 +56,46 @@ def test_the_turn_survives_a_restart_and_is_forgotten_with_the_item() -> None:
     assert decode(encode(books)).turns == books.turns
     ended = replace(seen, ledger=seen.ledger.redispatched(SECOND), completions=completions(SECOND))
     assert dict(look(ended, NOW + 140).ledger.turns) == {}
+
+
+FAR = {"countdownSeconds": 600}
+
+
+def asked(plan: Plan) -> tuple[int, bool]:
+    """How many items want workers, and whether those are wanted all the same for what is on the queue."""
+    assert plan.demand
+    return plan.demand.items, plan.demand.leftovers
+
+
+def test_no_worker_is_kept_for_what_is_due_much_later() -> None:
+    seen = running(spec(template={"task": "a", "options": FAR}))
+    early = look(seen, NOW + 520)
+
+    assert (asked(early), early.wake_after) == ((0, True), 20)
+    assert said(early.status, ConditionType.WORKERS_READY) == ("True", Reason.NO_WORKERS_NEEDED)
+    assert asked(look(seen, NOW + 540)) == (10, False)
+
+
+def test_a_group_that_begins_with_a_long_wait_asks_for_no_worker() -> None:
+    seen = running(spec(template={"task": "a", "options": FAR}), queue=queue(nonce=None))
+
+    assert asked(look(seen, NOW + 1)) == (0, True)
+
+
+def test_workers_are_kept_for_the_others() -> None:
+    seen = running(spec(tasks=[{"task": "a"}, {"task": "b", "options": FAR}, {"task": "c"}]))
+
+    assert asked(look(seen, NOW + 1)) == (2, False)
+
+
+def test_no_worker_is_kept_for_a_later_step_or_a_callback() -> None:
+    steps = spec(1, template={"chain": [{"task": "a"}, {"task": "b", "options": FAR}]})
+    last = spec(1, callback={"task": "a", "options": FAR})
+    books = ledger(1, dispatched=1, steps=2), ledger(1, dispatched=1)
+    for wanted, sent in zip((steps, last), books, strict=True):
+        seen = running(wanted, sent)
+        plan = look(seen, NOW + 100, completions=completions({0}))
+        assert asked(plan) == (0, True)
+        later = after(seen, plan, ledger=plan.ledger)
+        assert asked(look(later, NOW + 639)) == (0, True)
+        assert asked(look(later, NOW + 640)) == (1, False)

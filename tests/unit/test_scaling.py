@@ -101,6 +101,9 @@ def test_pods_are_wanted_for_subtasks_too() -> None:
     assert pods_wanted(pool(demand=demand(1), workers_spec=four, queue=pool_queue(queued=15, a=1))) == 4
     assert pods_wanted(pool(demand=demand(1), workers_spec=four, queue=pool_queue(queued=1, a=1))) == 2
     assert pods_wanted(pool(demand=demand(0), workers_spec=four, queue=pool_queue(queued=15))) == 0, "suspended"
+    waiting = Demand(leftovers=True)
+    assert pods_wanted(pool(demand=waiting, workers_spec=four, queue=pool_queue(queued=15))) == 4, "of items that wait"
+    assert pods_wanted(pool(demand=waiting, workers_spec=four, queue=pool_queue())) == 0
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Demand:
     ended: bool = False
     """Nothing more will be dispatched: workers may go even while the broker cannot be asked."""
     leftovers: bool = False
-    """After the end: what the items' own tasks put on the queue may still be run."""
+    """What the items' own tasks put on the queue is run also where no item could: after the end, or before a wait."""
     give_back: bool = True
     """What a dead worker held belongs back on the queue; False when the rest of the group was cancelled."""
     anew: bool = False

@@ -12,9 +12,10 @@ from pyroaring import FrozenBitMap
 
 from taskgroup.core.groups import callback, item_hooks
 from taskgroup.core.groups.context import Context
+from taskgroup.core.groups.retrying import SOON_SECONDS, prepared_in
 from taskgroup.core.indexes import NONE, full
 from taskgroup.core.status.conditions import seconds
-from taskgroup.core.units import STEP_SIZE, Units
+from taskgroup.core.units import STEP_SIZE, Units, without_items
 
 
 def noted(context: Context) -> Context:
@@ -32,18 +33,27 @@ def noted(context: Context) -> Context:
 
 def held_back(context: Context) -> Units:
     """Units whose time has not come."""
+    return _after(context, context.now)
+
+
+def far(context: Context) -> Units:
+    """Units that wait so long that no worker is kept for them."""
+    return without_items(_after(context, context.now + SOON_SECONDS), context.ledger.ended)
+
+
+def _after(context: Context, moment: float) -> Units:
     if not context.work.has_countdowns:
         return NONE
-    first = (units for time, units in _firsts(context) if time > context.now)
-    return Units.union(NONE, *first, FrozenBitMap(unit for unit, time in _laters(context) if time > context.now))
+    first = (units for time, units in _firsts(context) if time > moment)
+    return Units.union(NONE, *first, FrozenBitMap(unit for unit, time in _laters(context) if time > moment))
 
 
 def next_in(context: Context) -> float | None:
-    """Seconds until the next one's time comes."""
+    """Seconds until the next one's time comes, or until a worker is wanted for it."""
     if context.spec.suspend or not context.work.has_countdowns:
         return None
     times = [time for time, _ in _firsts(context)] + [time for _, time in _laters(context)]
-    return min((time - context.now for time in times if time > context.now), default=None)
+    return min((prepared_in(time - context.now) for time in times if time > context.now), default=None)
 
 
 def _firsts(context: Context) -> list[tuple[float, Units]]:

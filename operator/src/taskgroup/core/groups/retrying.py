@@ -138,4 +138,9 @@ def next_in(ledger: Ledger, now: float) -> float | None:
     times = [at - now for unit, at in ledger.retries.due.items() if unit in waiting]
     if not times:
         return None
-    return max(0.0, min(left if left <= SOON_SECONDS else left - SOON_SECONDS for left in times))
+    return max(0.0, min(map(prepared_in, times)))
+
+
+def prepared_in(left: float) -> float:
+    """Seconds until what is due in `left` of them runs, or until a worker is wanted for it."""
+    return left if left <= SOON_SECONDS else left - SOON_SECONDS

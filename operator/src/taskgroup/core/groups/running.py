@@ -130,16 +130,16 @@ def _state_differs(context: Context, state: GroupState | None) -> Plan:
 
 
 def _opened(context: Context, ledger: Ledger, reason: str, *extra_events: Event) -> Plan:
-    shown = _shown(replace(context, ledger=ledger, in_flight=NONE))
+    context = replace(context, ledger=ledger, in_flight=NONE)
     # Foreign state that cannot be replaced (a tombstone) is there at the next look, too.
     wake_after = 0.0 if context.seen.state is None else FOLLOW_SECONDS
     return plan_for(
         context.seen,
-        shown,
+        _shown(context),
         context.now,
         save=True,
         actions=(Open(reason=reason),),
-        demand=demand.while_running(ledger, context.work, context.spec, context.now),
+        demand=demand.while_running(ledger, context.work, context.spec, context.now, put_off=countdown.far(context)),
         extra_events=extra_events,
         wake_after=wake_after,
     )
@@ -171,9 +171,13 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
     rests = context.spec.suspend and not context.in_flight and not returns and can_rest(seen)
     is_resumed = not context.spec.suspend and is_suspended(seen.status)
     clock_changed = ledger.running_since != seen.ledger.running_since
+    put_off, still = countdown.far(context), _still(context)
+    asked = demand.while_running(ledger, context.work, context.spec, now, put_off=put_off, still_running=still)
+    shown = _shown(context)
+    is_staffed = shown.needs_workers and asked.items > 0
     return plan_for(
         seen,
-        replace(_shown(context), pace=None if context.spec.suspend else pace),
+        replace(shown, pace=None if context.spec.suspend else pace, needs_workers=is_staffed),
         now,
         actions=actions,
         # A retry that is not written down when its attempt is made would not count for the next operator.
@@ -182,7 +186,7 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
         counted=_counted(context),
         near_end=ledger.unfinished <= carried.window.rate * NEAR_END_SECONDS,
         forget=forgotten(context),
-        demand=demand.while_running(ledger, context.work, context.spec, context.now, still_running=_still(context)),
+        demand=asked,
         carried=carried,
         extra_events=(*extra_events, *told),
         rests=rests,

@@ -19,12 +19,10 @@ def pods_wanted(seen: PoolObserved) -> int:
     """For the group's items; after its end for what they left on the queue."""
     if seen.workers_spec is None:
         return 0
-    if seen.demand.ended:
-        leftovers = seen.queue.messages if seen.demand.leftovers and seen.queue else 0
-        return pods_for(leftovers, seen.workers_spec)
+    items = 0 if seen.demand.ended else seen.demand.items
     # Subtasks are no items, but they want to be run as well.
-    messages = seen.queue.messages if seen.demand.items and seen.queue else 0
-    return pods_for(max(seen.demand.items, messages), seen.workers_spec)
+    messages = seen.queue.messages if seen.queue and (items or seen.demand.leftovers) else 0
+    return pods_for(max(items, messages), seen.workers_spec)
 
 
 def changes_pods(before: Demand | None, after: Demand, workers: Workers | None) -> bool:
