@@ -52,6 +52,7 @@ def test_all_items_run_again_in_a_new_group() -> None:
         ({"sequence": {"count": 9}}, "8", [8]),
         ({"matrix": MATRIX}, "0-4", [{"b": 1, "c": 0}, {"b": 1, "c": 2}, {"b": 3, "c": 0}, {"b": 3, "c": 1}, {"d": 4}]),
         ({"matrix": {"axes": {"a": [None, 5, 6]}}}, "0,2", [{"a": None}, {"a": 6}]),
+        ({"items": ["a", "b", "c"], "template": {"group": [TEMPLATE, TEMPLATE]}}, "2-5", ["b", "c"]),
     ],
 )
 def test_only_the_failed_items_run_again(spec: dict[str, Any], failed: str, items: list[Any]) -> None:
@@ -68,12 +69,26 @@ def test_the_recipe_numbers_a_matrix_as_the_operator_does() -> None:
     assert [work.call(index).args for index in range(work.total)] == [[item] for item in group["spec"]["items"]]
 
 
+def test_what_ended_or_held_the_old_group_is_not_in_the_new_one() -> None:
+    asked = {"cancel": True, "suspend": True, "retry": {"id": "one"}, "suspendMode": "Stop"}
+    group = made(again({"items": [1], **asked}))
+
+    assert not {"cancel", "suspend", "retry"} & group["spec"].keys()
+    assert group["spec"]["suspendMode"] == "Stop"
+
+
 @pytest.mark.parametrize(
-    ("status", "reason"),
-    [({}, "no item failed"), ({"indexesTruncated": True}, "too long for the status")],
+    ("spec", "status", "reason"),
+    [
+        ({"items": [1]}, {}, "no item failed"),
+        ({"items": [1]}, {"indexesTruncated": True}, "too long for the status"),
+        ({"itemsFrom": {"url": "http://files.example/a.csv"}}, {"failedIndexes": "0"}, "by spec.retry"),
+    ],
 )
-def test_a_group_of_which_nothing_is_known_to_have_failed_is_refused(status: dict[str, Any], reason: str) -> None:
-    answer = again({"items": [1]}, "--arg", "only", "failed", **status)
+def test_a_group_whose_failed_items_are_not_known_is_refused(
+    spec: dict[str, Any], status: dict[str, Any], reason: str
+) -> None:
+    answer = again(spec, "--arg", "only", "failed", **status)
 
     assert answer.returncode != 0
     assert reason in answer.stderr
