@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from support.crd.objects import CHAIN, TIME, Edits
-from support.crd.rule_cases import FIXED, TASKS, Case
+from support.crd.objects import CHAIN, Edits
+from support.crd.rule_cases import TASKS, Case, fixed
 
 IN_GROUP: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain or group"
 MISPLACED: Final = "args, kwargs and options belong to a task: give them to the tasks of the chain"
@@ -32,13 +32,10 @@ def task_chain(*tasks: object) -> Edits:
 
 
 CHAIN_CASES: Final[tuple[Case, ...]] = (
-    Case(
-        "",
-        FIXED,
-        before={"spec.template": CHAIN},
-        status={"startTime": TIME},
-        accepted={"spec.template": CHAIN, "spec.items": [1, 2]},
-        refused={"spec.template": {"chain": [*CHAIN["chain"], {"task": "images.send"}]}},
+    fixed(
+        {"spec.template": CHAIN},
+        {"spec.template": {"chain": [*CHAIN["chain"], {"task": "images.send"}]}},
+        accepted={"spec.items": [1, 2]},
     ),
     Case(
         "spec",
@@ -95,14 +92,7 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
         refused=chain_options(timeLimitSeconds=5, softTimeLimitSeconds=6),
     ),
     *(
-        Case(
-            "",
-            FIXED,
-            before=before,
-            status={"startTime": TIME},
-            accepted={**before, "spec.suspend": True},
-            refused=refused,
-        )
+        fixed(before, refused)
         for stage in STAGES
         for before, refused in (
             ({stage: CHAIN}, {stage: {"task": "images.send"}}),
@@ -111,14 +101,7 @@ CHAIN_CASES: Final[tuple[Case, ...]] = (
         )
     ),
     *(
-        Case(
-            "",
-            FIXED,
-            before={f"spec.{hook}": {"task": "a"}},
-            status={"startTime": TIME},
-            accepted={f"spec.{hook}": {"task": "a"}, "spec.suspend": True},
-            refused={f"spec.{hook}": {"task": "b"}},
-        )
+        fixed({f"spec.{hook}": {"task": "a"}}, {f"spec.{hook}": {"task": "b"}})
         for hook in ("onFailure", "onItemSuccess", "onItemFailure")
     ),
     *(

@@ -51,11 +51,20 @@ def task_options(**content: object) -> Edits:
     return {**TASKS, "spec.tasks": [{"task": "a"}, {"task": "b", "options": content}]}
 
 
+def fixed(before: Edits, refused: Edits, *, accepted: Edits | None = None) -> Case:
+    """This cannot change in a group that has started; `accepted` can: to suspend it, when nothing else is given."""
+    return Case(
+        "",
+        "template, matrix, itemsFrom, before, callback, onFailure, onItemSuccess and onItemFailure cannot change once"
+        " the group has started: create a new TaskGroup instead",
+        before=before,
+        status={"startTime": TIME},
+        accepted={**before, **(accepted or {"spec.suspend": True})},
+        refused=refused,
+    )
+
+
 KEY: Final = {"name": "settings", "key": "a"}
-FIXED: Final = (
-    "template, matrix, itemsFrom, before, callback, onFailure, onItemSuccess and onItemFailure cannot change once the"
-    " group has started: create a new TaskGroup instead"
-)
 FROM_BEFORE: Final[Edits] = {
     "spec.items": ABSENT,
     "spec.itemsFrom": {"before": {}},
@@ -70,30 +79,13 @@ CASES: Final[tuple[Case, ...]] = (
         refused={"metadata.name": "a" * 53},
     ),
     Case("", "the name must not contain dots", accepted={"metadata.name": "a-b"}, refused={"metadata.name": "a.b"}),
-    Case(
-        "",
-        FIXED,
-        before={"spec.template": SIGNATURE},
-        status={"startTime": TIME},
-        accepted={"spec.template": SIGNATURE, "spec.items": [1, 2], "spec.suspend": True},
-        refused={"spec.template": {**SIGNATURE, "args": ["$(item)", None, 1.5, {"deep": [0]}]}},
+    fixed(
+        {"spec.template": SIGNATURE},
+        {"spec.template": {**SIGNATURE, "args": ["$(item)", None, 1.5, {"deep": [0]}]}},
+        accepted={"spec.items": [1, 2], "spec.suspend": True},
     ),
-    Case(
-        "",
-        FIXED,
-        before=COMBINED,
-        status={"startTime": TIME},
-        accepted={**COMBINED, "spec.suspend": True},
-        refused={**COMBINED, "spec.matrix.axes.path.2.deep.0": 0},
-    ),
-    Case(
-        "",
-        FIXED,
-        before=FROM_URL,
-        status={"startTime": TIME},
-        accepted={**FROM_URL, "spec.suspend": True},
-        refused={**FROM_URL, "spec.itemsFrom.url": "http://files.example/b.csv"},
-    ),
+    fixed(COMBINED, {**COMBINED, "spec.matrix.axes.path.2.deep.0": 0}),
+    fixed(FROM_URL, {**FROM_URL, "spec.itemsFrom.url": "http://files.example/b.csv"}),
     Case(
         "spec",
         "items, sequence, matrix and itemsFrom need a template, and tasks must have none: each of them is a signature"
