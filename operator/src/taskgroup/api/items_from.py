@@ -69,7 +69,7 @@ class ItemsFrom(Model):
     )
     config_map: KeySource | None = Field(None, description="A key of a ConfigMap.")
     secret: KeySource | None = Field(None, description="A key of a Secret.")
-    url: Url | None = Field(None, description="What this URL answers.")
+    url: Url | None = Field(None, description="A list at this URL.")
     s3: S3Source | None = Field(None, description="An object in S3.")
     ca_secret_key_ref: CertificateKeyRef | None = Field(
         None, description="Who signs the certificate of an https server; the public authorities when absent."

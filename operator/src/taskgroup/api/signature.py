@@ -82,7 +82,7 @@ class Leaf(Model):
 
 
 class Signature(Model):
-    """A task, or a chain of tasks; the schema of `template` and of each entry of `tasks`."""
+    """A task, or a chain of tasks."""
 
     model_config = ConfigDict(
         json_schema_extra={

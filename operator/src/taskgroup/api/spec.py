@@ -183,7 +183,8 @@ class TaskGroupSpec(Model):
         description="Enough items have succeeded: the rest is cancelled, and the group is Complete. All when absent.",
     )
     success_when: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
-        None, description="CEL over result and index: an item for which it is not true has failed."
+        None,
+        description="CEL over result and index, as result.sent == true: an item for which it is not true has failed.",
     )
     retry_policy: RetryPolicy | None = Field(
         None, description="When an item that failed is run again. Never, when absent."
@@ -219,7 +220,7 @@ class TaskGroupSpec(Model):
         None, description="Most items that start in any second, minute or hour, over all workers, such as 10/m."
     )
     active_deadline_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = Field(
-        None, description="Longest running time, suspension not counted."
+        None, description="Longest running time, suspension not counted; no bound when absent."
     )
     on_deadline: OnDeadline = Field(
         OnDeadline.FAIL,

@@ -28,7 +28,7 @@ class EmptyDir(Model):
     """A directory that lives as long as the pod."""
 
     medium: Literal["", "Memory"] | None = Field(None, description="Memory; the node's disk when absent.")
-    size_limit: Quantity | None = Field(None, description="Largest size.")
+    size_limit: Quantity | None = Field(None, description="Largest size, as 1Gi.")
 
 
 class ConfigMapVolume(Model):
