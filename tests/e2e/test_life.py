@@ -35,6 +35,22 @@ def test_suspend_takes_queued_items_back_and_lets_running_ones_finish(space: Spa
     assert {"Suspended", "Resumed"} <= set(group.events())
 
 
+def test_a_suspension_that_stops_ends_running_items_and_begins_them_anew(space: Space) -> None:
+    """Nobody opens the gate at which they are held until the group goes on."""
+    group = space.create(suspendMode="Stop", **holding(2))
+    group.until_run(2)
+    group.change(suspend=True)
+
+    status = group.until(lambda seen: seen["state"] == "Suspended" and not seen["active"])
+    assert (status["pending"], status["succeeded"]) == (2, 0)
+    group.until_no_workers()
+    group.change(suspend=False)
+    space.kube.until(lambda: group.runs() == {0: 2, 1: 2}, state=group.runs)
+    group.open_gate()
+    assert group.until_finished()["succeeded"] == 2
+    assert group.runs() == {0: 2, 1: 2}
+
+
 def test_a_group_made_suspended_starts_when_it_is_resumed(space: Space) -> None:
     group = space.create(suspend=True, **counting(3))
     status = group.until(lambda seen: seen["state"] == "Suspended")

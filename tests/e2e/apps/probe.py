@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,14 @@ def hold(self: Task, n: int) -> int:
     with _counted(_key(self)):
         _wait_at(f"{_key(self)}:gate")
     return n
+
+
+@app.task(bind=True, name="probe.resize")
+def resize(self: Task, path: str, width: int) -> dict[str, Any]:
+    """Scale a picture of the example image, as its own `images.resize` does, and wait as `hold`."""
+    picture: dict[str, Any] = import_module("pictures").resize(path, width)
+    _wait_at(f"{_key(self)}:gate")
+    return picture
 
 
 @app.task(bind=True, name="probe.early", acks_late=False)
