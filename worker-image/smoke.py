@@ -22,9 +22,9 @@ from shop import celery_app as shop
 from tickets import app as tickets
 
 EXPECTED = {
-    "images": {"images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
+    "images": {"images.contact_sheet", "images.grayscale", "images.resize", "images.thumbnail", "images.watermark"},
     "shop": {"gallery.tasks.grayscale", "gallery.tasks.resize", "gallery.tasks.watermark", "catalogue.tasks.set_price"},
-    "mail": {"mail.invite", "mail.report", "mail.send"},
+    "mail": {"mail.invite", "mail.remind", "mail.report", "mail.send"},
     "pages": {"pages.fetch"},
     "quotes": {"quotes.bank", "quotes.by_symbol", "quotes.market", "quotes.paper"},
     "rates": {"rates.fetch"},
@@ -52,6 +52,7 @@ def check_pictures() -> None:
         check(partial(pictures.thumbnail, name, 96), (96, 96))
         check(partial(pictures.watermark, name, "taskgroups.dev"), (640, 480))
         check(partial(pictures.grayscale, name), (640, 480))
+    check(partial(pictures.contact_sheet, list(PICTURES[:3]), 160), (320, 240))
 
 
 def check_predictions() -> None:

@@ -1,6 +1,7 @@
 """Every example, applied as it stands, ends as its page promises."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ def test_an_example_ends_as_expected(name: str, system: Kube, redis: Redis) -> N
     assert _part_of(expected["status"], status) == expected["status"]
     assert _too_few(expected.get("atLeast", {}), status) == {}
     assert set(_reasons(status)) >= set(expected.get("reasons", ()))
+    assert all(_is_among(status["failures"], failure) for failure in expected.get("failures", ())), status["failures"]
+    assert _seconds(status) >= expected.get("atLeastSeconds", 0)
     named = {line["index"] for line in expected["results"]}
     found = group.results()
     assert [line for line in found if line["index"] in named] == expected["results"]
@@ -66,6 +69,17 @@ def _reasons(status: Any) -> list[str]:
     """Of the end, and of failures."""
     ends = [each["reason"] for each in status["conditions"] if each["type"] in ("Complete", "Failed")]
     return ends + [failure["reason"] for failure in status.get("failures", ())]
+
+
+def _is_among(found: list[Any], expected: Any) -> bool:
+    """Whether one of these has the fields of the expected one."""
+    return any(_part_of(expected, one) == expected for one in found)
+
+
+def _seconds(status: Any) -> float:
+    """From the start to the end; both are cut to whole seconds."""
+    start, end = (datetime.fromisoformat(status[key]) for key in ("startTime", "completionTime"))
+    return (end - start).total_seconds()
 
 
 def _too_few(least: dict[str, int], found: Any) -> dict[str, int]:

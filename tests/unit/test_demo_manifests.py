@@ -28,7 +28,7 @@ def test_without_words_a_few_are_shown() -> None:
 
 
 def test_an_unknown_example_is_told_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"there is no example pictures; name some of: all, crawl, django-images, "):
+    with pytest.raises(ValueError, match=r"there is no example pictures; name some of: all, contact-sheets, crawl, "):
         chosen(["sequence", "pictures"])
 
 

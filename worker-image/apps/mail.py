@@ -21,6 +21,14 @@ def invite(address: str) -> dict[str, object]:
     return _send(address, "A tasting of teas", "You are invited to our tasting of autumn teas.")
 
 
+@app.task(name="mail.remind")
+def remind(invited: dict[str, object]) -> dict[str, object]:
+    """Write once more to somebody whom an invitation has reached; what `invite` said of the others stays as it is."""
+    if not invited["sent"]:
+        return invited
+    return {**_send(str(invited["address"]), "Will you come?", "Our tasting of autumn teas is near."), "reminded": True}
+
+
 def _send(address: str, subject: str, text: str) -> dict[str, object]:
     """`sent` is false when the server refuses the address; all other trouble is an exception."""
     message = EmailMessage()

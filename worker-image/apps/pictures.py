@@ -44,6 +44,16 @@ def grayscale(path: str) -> Picture:
     return save(ImageOps.grayscale(load(path)), path)
 
 
+def contact_sheet(paths: list[str], width: int) -> Picture:
+    """All on one sheet, two in a row, each cut to `width` pixels and three quarters of that in height."""
+    size = (width, width * 3 // 4)
+    sheet = Image.new("RGB", (2 * width, -(-len(paths) // 2) * size[1]), "white")
+    for place, path in enumerate(paths):
+        row, column = divmod(place, 2)
+        sheet.paste(ImageOps.fit(load(path), size, Image.Resampling.LANCZOS), (column * size[0], row * size[1]))
+    return save(sheet, "sheet.jpg")
+
+
 def watermark(path: str, text: str) -> Picture:
     """Write the text, half transparent, into the lower right corner."""
     picture = load(path).convert("RGBA")

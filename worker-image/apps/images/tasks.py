@@ -26,3 +26,9 @@ def grayscale(path: str) -> pictures.Picture:
 def thumbnail(path: str, size: int) -> pictures.Picture:
     """Cut a square out of a picture and scale it."""
     return pictures.thumbnail(path, size)
+
+
+@app.task(name="images.contact_sheet")
+def contact_sheet(paths: list[str], width: int) -> pictures.Picture:
+    """Put several pictures on one sheet: one call for all of them, and one result."""
+    return pictures.contact_sheet(paths, width)

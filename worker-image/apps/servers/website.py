@@ -1,6 +1,7 @@
-"""`python -m servers.website`: a site on port 8080 with a dozen pages, of which the last six never answer.
+"""`python -m servers.website`: a site on port 8080 with a dozen pages, of which the last six hang.
 
-Its pages are `/page/1` to `/page/12`. The connection of a page that hangs stays open: this is what makes crawlers hang.
+Its pages are `/page/1` to `/page/12`. The seventh stops in its middle, those after it never answer. The connection of a
+page that hangs stays open: this is what makes crawlers hang.
 """
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,8 @@ from servers.answering import answer
 
 PORT = 8080
 PAGES = 12
-ANSWERING = 6
+STOPPING = 7
+"""The page that stops in its middle; those before it answer."""
 _never = Event()
 
 
@@ -23,9 +25,10 @@ class Site(BaseHTTPRequestHandler):
         if name != "page" or not number.isdigit() or not 1 <= int(number) <= PAGES:
             self.send_error(404)
             return
-        if int(number) > ANSWERING:
+        page = int(number)
+        if page > STOPPING:
             _never.wait()
-        answer(self, 200, "text/html; charset=utf-8", _page(int(number)))
+        answer(self, 200, "text/html; charset=utf-8", _page(page), _never.wait if page == STOPPING else tuple)
 
 
 def _page(number: int) -> str:
