@@ -32,6 +32,26 @@ def test_items_nested_ten_thousand_levels_are_refused_and_harm_nobody_else(bench
     assert "Traceback" not in bench.operator.log
 
 
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("18446744073709551615", "18446744073709552000"),
+        ("-9223372036854775809", "-9223372036854776000"),
+        ("1e20", "100000000000000000000"),
+    ],
+)
+def test_a_number_that_the_api_server_altered_is_not_sent(bench: Bench, written: str, stored: str) -> None:
+    name = f"number-{written.strip('-')}"
+    assert _create_with(bench, name, f'{{"id": {written}}}') == ""
+    assert f'"id":{stored}' in bench.kubectl("get", "tg", name, "--output", "jsonpath={.spec.items}").stdout
+    said = f"spec.items[0].id: It reads {stored} here"
+    eventually(lambda: said in _conditions(bench, name), state=lambda: _conditions(bench, name))
+
+
+def test_a_number_that_nothing_can_hold_is_refused_by_the_api_server(bench: Bench) -> None:
+    assert "1e400" in _create_with(bench, "endless", "1e400")
+
+
 def test_a_deployment_that_was_taken_away_is_told_and_not_looked_at_all_the_time(bench: Bench) -> None:
     uid = bench.apply("taken", sequence={"count": 2}, template={"task": "demo.noop"})
     bench.until("taken", lambda status: status.get("active"))
@@ -144,20 +164,23 @@ def _conditions(bench: Bench, name: str) -> str:
 
 
 def _create_nested(bench: Bench, name: str, levels: int) -> None:
-    """As text: Python's JSON writer has a limit of its own."""
+    assert _create_with(bench, name, "[" * levels + "]" * levels) == ""
+
+
+def _create_with(bench: Bench, name: str, item: str) -> str:
+    """The item comes as text: Python's JSON writer has limits of its own. Returns kubectl's standard error."""
     manifest = {
         "apiVersion": "taskgroups.dev/v1alpha1",
         "kind": "TaskGroup",
         "metadata": {"name": name},
         "spec": {
-            "items": ["LIST"],
+            "items": ["ITEM"],
             "template": {"task": "demo.noop", "args": ["$(item)"]},
             "workers": {"image": "localhost/none:1", "app": "demo"},
             "broker": {"secretKeyRef": {"name": "redis"}},
         },
     }
     path = bench.folder / f"{name}.json"
-    path.write_text(json.dumps(manifest).replace('"LIST"', "[" * levels + "]" * levels))
+    path.write_text(json.dumps(manifest).replace('"ITEM"', item))
     where = f"/apis/taskgroups.dev/v1alpha1/namespaces/{bench.kubectl.namespace}/taskgroups"
-    done = bench.kubectl("create", "--raw", where, "--filename", str(path))
-    assert done.returncode == 0, done.stderr[-500:]
+    return bench.kubectl("create", "--raw", where, "--filename", str(path)).stderr[-500:]
