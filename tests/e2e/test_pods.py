@@ -1,12 +1,9 @@
-"""Worker pods with more in them than the worker, and pods that the cluster takes away."""
+"""Worker pods with more in them than the worker."""
 
-import json
 from typing import Any
 
-from support.groups import PROBE, Group, holding, probe_workers
-from support.kube import PODS
+from support.groups import PROBE, Group, probe_workers
 from support.space import Space
-from taskgroup.core.exchange import MAX_LOSSES
 
 Object = dict[str, Any]
 SHARED = {"name": "shared", "emptyDir": {}}
@@ -41,20 +38,6 @@ def test_an_init_container_that_fails_is_named(space: Space) -> None:
     assert group.status()["state"] == "Pending"
 
 
-def test_however_often_a_pod_is_evicted_its_item_is_not_given_up(space: Space) -> None:
-    """Each time its worker is killed with the item in hand, and more often than it may die with it."""
-    group = space.create(**holding(1, concurrency=1))
-    evicted = set[str]()
-    for _ in range(MAX_LOSSES + 2):
-        name = space.kube.until(lambda: _fresh_worker(group, evicted), state=group.pods)
-        evicted.add(name)
-        _evict(space, name)
-    group.open_gate()
-
-    status = group.until_finished()
-    assert (status["succeeded"], status["failed"]) == (1, 0)
-
-
 def _with_company() -> Object:
     """A group of one item with an init container, a sidecar, labels and annotations."""
     base = probe_workers()
@@ -74,26 +57,3 @@ def _with_company() -> Object:
 def _log(group: Group, container: str) -> str:
     (pod,) = group.pods()
     return group.kube.run("logs", pod["metadata"]["name"], f"--container={container}")
-
-
-def _fresh_worker(group: Group, evicted: set[str]) -> str | None:
-    """A pod that holds the item and was not evicted yet."""
-    for pod in group.pods():
-        name = str(pod["metadata"]["name"])
-        if name not in evicted and group.redis.hlen(group.pool.unacked(name)):
-            return name
-    return None
-
-
-def _evict(space: Space, name: str) -> None:
-    metadata = {"name": name, "namespace": space.kube.namespace}
-    eviction = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": metadata,
-        "deleteOptions": {"gracePeriodSeconds": 1},
-    }
-    path = f"/api/v1/namespaces/{space.kube.namespace}/pods/{name}/eviction"
-    answer = json.loads(space.kube.run("create", "--raw", path, "--filename", "-", given=eviction))
-    assert answer["status"] == "Success", answer
-    space.kube.until(lambda: space.kube.find(PODS, name) is None, state=lambda: space.kube.find(PODS, name))
