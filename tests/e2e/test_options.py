@@ -4,7 +4,7 @@ from typing import Any
 
 from support.groups import SECRET, probe_workers, workers
 from support.kube import SERVICES
-from support.redis_pod import redis_pod, url
+from support.redis_pod import PASSWORD, redis_pod, url
 from support.space import Space, client_of
 from support.wait import PATIENCE
 
@@ -64,6 +64,16 @@ def test_the_task_sees_headers_and_shadow(space: Space) -> None:
     group = space.create(tasks=tasks, workers=probe_workers())
     group.until_finished()
     assert group.values() == [{"header": "harbor", "shadow": "counting of boats"}]
+
+
+def test_a_service_beside_the_group_needs_no_more_than_its_name(space: Space) -> None:
+    """Workers find it by themselves; the operator lives in another namespace."""
+    redis_pod(space.kube, "queue")
+    space.set_broker(f"redis://:{PASSWORD}@queue:6379/0")
+    group = space.create(sequence={"count": 3}, template={"task": "numbers.square", "args": ["$(item)"]})
+    group.until_finished()
+    assert group.values() == [0, 1, 4]
+    assert group.traces() == [], "in the chart's Redis"
 
 
 def test_messages_and_results_may_live_in_two_places(space: Space) -> None:

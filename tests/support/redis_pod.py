@@ -1,15 +1,20 @@
 """A Redis in a pod for one test, which may kill it, empty it or deny access to it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from support.authority import Authority
 from support.groups import REDIS_IMAGE
-from support.kube import Kube
+from support.kube import PODS, Kube
+from support.node import kill_container, restarts
 
 Object = dict[str, Any]
 PASSWORD = "harbor"
 _PORT = 6379
 _FILES = "/certificates"
+_AWAY = "/data/away"
+_START = f'while [ -e {_AWAY} ]; do sleep 0.1; done; exec redis-server "$@"'
 
 
 def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> str:
@@ -18,6 +23,21 @@ def redis_pod(kube: Kube, name: str = "redis", *, append_only: bool = False) -> 
     kube.apply(_pod(name, [*options, "--requirepass", PASSWORD]))
     kube.apply(service(name))
     return url(kube, name)
+
+
+@contextmanager
+def away(kube: Kube, name: str = "redis") -> Iterator[None]:
+    """It is killed, and begins anew with what its file holds when the block ends."""
+    pod = kube.read(PODS, name)
+    kube.run("exec", name, "--", "touch", _AWAY)
+    kill_container(kube.kubeconfig, pod, "redis")
+    kube.until(
+        lambda: restarts(kube.read(PODS, name), "redis") > restarts(pod, "redis"), state=lambda: kube.read(PODS, name)
+    )
+    try:
+        yield
+    finally:
+        kube.run("exec", name, "--", "rm", _AWAY)
 
 
 def secure_redis_pod(kube: Kube, name: str, authority: Authority) -> str:
@@ -52,7 +72,7 @@ def _pod(name: str, options: list[str], *, certificates: str | None = None) -> O
     container: Object = {
         "name": "redis",
         "image": REDIS_IMAGE,
-        "command": ["redis-server", *options],
+        "command": ["sh", "-c", _START, "redis-server", *options],
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
         "readinessProbe": {"tcpSocket": {"port": _PORT}, "periodSeconds": 1},
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],

@@ -55,6 +55,15 @@ def early(self: Task, n: int) -> int:
     return int(hold.run.__func__(self, n))
 
 
+@app.task(bind=True, name="probe.patient", max_retries=None)
+def patient(self: Task, n: int, countdown: float) -> int:
+    """Note that item n begins, try it once more after so many seconds, return n."""
+    _note(self, n)
+    if not self.request.retries:
+        raise self.retry(countdown=countdown)
+    return n
+
+
 @app.task(bind=True, name="probe.request")
 def request(self: Task, header: str) -> dict[str, Any]:
     """What the message said besides its arguments: one header, and the name for logs."""
