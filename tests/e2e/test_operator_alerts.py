@@ -11,11 +11,11 @@ from support.chart_targets import operator_targets
 from support.kube import Kube
 from support.prometheus_server import prometheus_server
 from support.quick_rules import firing, quick_rules
+from support.release import FULLNAME
 from support.wait import PATIENCE, eventually
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 
-OPERATOR = "taskgroup-taskgroup-operator"
 LEADS = "taskgroup_leader == 1"
 
 
@@ -39,11 +39,11 @@ def until_seen(prometheus: Prometheus, expression: str) -> None:
 def test_an_operator_that_may_not_lead_is_told(system: Kube, prometheus: Prometheus) -> None:
     """Somebody else holds the Lease: it gives up, and its next process stands by."""
     until_seen(prometheus, f"absent({firing('TaskGroupOperatorWithoutLeader')})")
-    system.patch("lease", OPERATOR, {"spec": {"holderIdentity": "somebody-else"}})
+    system.patch("lease", FULLNAME, {"spec": {"holderIdentity": "somebody-else"}})
     try:
         until_seen(prometheus, firing("TaskGroupOperatorWithoutLeader", namespace=system.namespace))
     finally:
-        system.patch("lease", OPERATOR, {"spec": {"holderIdentity": ""}})
+        system.patch("lease", FULLNAME, {"spec": {"holderIdentity": ""}})
     until_seen(prometheus, LEADS)
     until_seen(prometheus, f"absent({firing('TaskGroupOperatorWithoutLeader')})")
 
@@ -51,9 +51,9 @@ def test_an_operator_that_may_not_lead_is_told(system: Kube, prometheus: Prometh
 def test_an_operator_that_is_gone_is_told(system: Kube, prometheus: Prometheus) -> None:
     """It was told before Prometheus had first seen one, too."""
     until_seen(prometheus, f"absent({firing('TaskGroupOperatorDown')})")
-    system.run("scale", f"deployment/{OPERATOR}", "--replicas=0")
+    system.run("scale", f"deployment/{FULLNAME}", "--replicas=0")
     try:
         until_seen(prometheus, firing("TaskGroupOperatorDown", namespace=system.namespace))
     finally:
-        system.run("scale", f"deployment/{OPERATOR}", "--replicas=1")
-        system.run("rollout", "status", f"deployment/{OPERATOR}", f"--timeout={PATIENCE}s")
+        system.run("scale", f"deployment/{FULLNAME}", "--replicas=1")
+        system.run("rollout", "status", f"deployment/{FULLNAME}", f"--timeout={PATIENCE}s")

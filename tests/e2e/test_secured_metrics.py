@@ -16,14 +16,13 @@ from support.boards import board, histories
 from support.chart_targets import operator_targets
 from support.kube import PODS, Kube
 from support.prometheus_server import SCRAPE_SECONDS, Target, prometheus_server
-from support.release import install
+from support.release import FULLNAME, install
 from support.space import SYSTEM, chart_redis
 from support.wait import PATIENCE, eventually
 
 # They install the chart with other values than all other tests have.
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 
-FULLNAME = "taskgroup-taskgroup-operator"
 HOST = f"{FULLNAME}-metrics.{SYSTEM}.svc"
 READER, STRANGER = "metrics-reader", "metrics-stranger"
 CERTIFICATE = "metrics-tls"

@@ -10,21 +10,20 @@ import pytest
 from support.groups import holding
 from support.helm import CHART
 from support.kube import LEDGERS, Kube
-from support.release import LIMIT, RELEASE, install, left, run, uninstall
+from support.release import FULLNAME, LIMIT, RELEASE, install, left, run, uninstall
 from support.space import SYSTEM, Space
 from taskgroup.api.names import FINALIZER
 
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(1800)]
 
 BEFORE = Path(__file__).parent / "charts/before-metrics.tgz"
-NAME = "taskgroup-taskgroup-operator"
 SWITCHES = "podDisruptionBudget.enabled=true,networkPolicy.enabled=true,redis.exporter.enabled=false"
 ADDED = {
-    f"service/{NAME}-metrics",
-    f"poddisruptionbudget.policy/{NAME}",
-    *(f"networkpolicy.networking.k8s.io/{NAME}{part}" for part in ("", "-redis", "-workers")),
+    f"service/{FULLNAME}-metrics",
+    f"poddisruptionbudget.policy/{FULLNAME}",
+    *(f"networkpolicy.networking.k8s.io/{FULLNAME}{part}" for part in ("", "-redis", "-workers")),
 }
-KEPT = {f"secret/{NAME}-redis"}
+KEPT = {f"secret/{FULLNAME}-redis"}
 """Besides the definitions, whose objects the test reads."""
 
 

@@ -15,7 +15,9 @@ from support.kube import Kube
 from support.space import REPOSITORY, SYSTEM
 from support.wait import COMMAND_SECONDS, PATIENCE
 
-RELEASE = "taskgroup"
+RELEASE = "taskgroups"
+FULLNAME = f"{RELEASE}-taskgroup-operator"
+"""Of the operator's Deployment, Lease, account and roles; what belongs to them begins with it."""
 LIMIT = ("--timeout", f"{PATIENCE}s")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

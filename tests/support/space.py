@@ -18,7 +18,7 @@ from support.kubectl import RESTRICTED
 from support.wait import PATIENCE
 
 Object = dict[str, Any]
-SYSTEM = "taskgroup-system"
+SYSTEM = "taskgroups"
 """Namespace of the chart's release."""
 REPOSITORY = Path(__file__).parents[2]
 _APPS = (
