@@ -12,7 +12,7 @@ from dashboards.queries import read_all
 
 from demo.metrics import QUERIES
 from support.builders import ledger, look, meta, queue, running, view
-from support.operator_process import free_port
+from support.ports import free_port
 from support.prometheus_server import SCRAPE_SECONDS, Target, prometheus_server
 from support.wait import eventually
 from taskgroup.core.groups.figures import figures_of

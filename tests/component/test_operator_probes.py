@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from support.kubectl import kubeconfig
 from support.operator_account import account, remove, roles
-from support.operator_process import free_port, is_free
+from support.ports import free_port, is_free
 from support.task_groups import running_bench
 from support.wait import PATIENCE, eventually
 from taskgroup.api.backend import TransportOptions

@@ -12,7 +12,7 @@ import redis
 
 from support.authority import Authority
 from support.celery_worker import celery_worker
-from support.operator_process import free_port
+from support.ports import free_port
 from support.wait import eventually
 from taskgroup.api.backend import Backend, ClientCertificateRef
 from taskgroup.api.secret_keys import CertificateKeyRef, SecretKeyRef

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from support.chart_targets import operator_targets, redis_target
 from support.kube import connect
-from support.operator_process import is_free
+from support.ports import is_free
 from support.prometheus_server import SCRAPE_SECONDS, prometheus_server, write_targets
 from support.space import SYSTEM
 

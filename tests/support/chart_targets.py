@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from support.kube import PODS, SECRETS, SERVICES, Kube
-from support.operator_process import free_port
+from support.ports import free_port
 from support.prometheus_server import Target
 from support.wait import PATIENCE
 

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.ports import free_port
 from support.wait import PATIENCE
 
 
@@ -19,11 +19,11 @@ class OperatorProcess:
     kubeconfig: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=free_port)
     """Of the probes."""
     wrapper: tuple[str, ...] = ()
     """A command that becomes the operator."""
-    metrics_port: int = field(default_factory=lambda: free_port())
+    metrics_port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -91,16 +91,3 @@ class OperatorProcess:
             "TASKGROUP_LEASE_SECONDS": "300",
         }
         return {**os.environ, **variables, **self.settings}
-
-
-def free_port() -> int:
-    """A loopback port on which no process listens now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def is_free(port: int, address: str = "127.0.0.1") -> bool:
-    """Whether no process listens on this port of a loopback address now."""
-    with socket.socket() as probe:
-        return probe.connect_ex((address, port)) != 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from dashboards.prometheus import Prometheus, QueryError
 
-from support.operator_process import free_port
+from support.ports import free_port
 from support.wait import PATIENCE, eventually
 
 SCRAPE_SECONDS = 1

@@ -1,6 +1,5 @@
 """A Redis server on a free loopback port, with a directory of its own."""
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import redis
 
+from support.ports import free_port
 from support.wait import PATIENCE
 
 _ATTEMPTS = 5
@@ -46,7 +46,7 @@ class RedisServer:
         fixed = self.port
         for _ in range(_ATTEMPTS):
             # Another process may take the free port before the server does.
-            self.port = fixed or _free_port()
+            self.port = fixed or free_port()
             self._process = subprocess.Popen(self._command())
             if not answering or self._answered():
                 return
@@ -107,12 +107,6 @@ class RedisServer:
     def _signal(self, name: str) -> None:
         if self._process:
             subprocess.run(["kill", name, str(self._process.pid)], check=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

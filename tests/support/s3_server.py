@@ -13,6 +13,7 @@ from pathlib import Path
 import obstore
 from obstore.store import S3Store
 
+from support.ports import free_port
 from support.wait import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -60,9 +61,7 @@ def _program() -> str:
 def s3_server(folder: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
     """A running one; with a certificate and its key it speaks TLS."""
     (folder / BUCKET).mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     scheme = "https" if certificate else "http"
     tls = ["--cert", str(certificate[0]), "--key", str(certificate[1])] if certificate else []
     user = {"ROOT_ACCESS_KEY": _USER, "ROOT_SECRET_KEY": _PASSWORD}
