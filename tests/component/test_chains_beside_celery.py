@@ -15,7 +15,7 @@ from support.celery_versions import VERSIONS
 from support.chain_app import VALUES
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import RedisServer, redis_server
-from support.wait import PATIENCE, eventually_async
+from support.wait import PATIENCE, eventually, eventually_async
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.broker.keys import PoolKeys
 from taskgroup.core.indexes import parse_indexes
@@ -124,3 +124,46 @@ def _as_ours(name: str, text: str) -> str:
         return text
     kind, message = text.split(": ", 1)
     return f"{kind}: {DIFFERENT[name]}{message}"
+
+
+@pytest.mark.parametrize(("version", "last"), [("5.3", "PENDING"), ("5.5", "PENDING"), ("5.7", "FAILURE")])
+async def test_a_step_that_cannot_take_the_result_before_it_ends_the_item(
+    version: str, last: str, tmp_path: Path
+) -> None:
+    """Celery's worker fails to send it: the step before, which ran well, is a failure, and in older versions the chain
+    never ends.
+    """
+    steps = (Step("echo", (1,)), Step("alone"))
+    wanted = TaskGroupSpec.model_validate({"tasks": [entry(steps), HELD.ours()], "workers": WORKERS})
+    with redis_server() as redis:
+        async with live_group(wanted, redis, tmp_path, version) as group:
+            await group.until(lambda: group.status.failed == 1)
+            theirs = await by_client(left_by_celery, steps, redis)
+            (tmp_path / "open").touch()
+            await group.finished()
+            status, runs = group.status, [run[0] for run in group.runs]
+
+    assert status.failures
+    [failure] = status.failures
+    assert (failure.reason, failure.indexes) == ("TypeError", "0")
+    assert str(failure.message).startswith("Step 2 of 2, chains.alone: ")
+    assert theirs == ["FAILURE", last]
+    assert "chains.alone" not in runs
+
+
+def left_by_celery(steps: tuple[Step, ...], redis: RedisServer) -> list[str]:
+    """The states of the steps of its chain, when no message of them is on any queue or in any worker."""
+    with celery_client(redis.url) as client:
+        last = chain(*(step.theirs(client) for step in steps), app=client).apply_async(queue=PoolKeys("", UID).queue)
+        last.parent.get(propagate=False, timeout=PATIENCE)
+        eventually(lambda: not is_anywhere(redis, last.parent.id, last.id))
+        return [last.parent.status, last.status]
+
+
+def is_anywhere(redis: RedisServer, *ids: str) -> bool:
+    """Whether a message of one of them waits on the queue, or is held by a worker."""
+    keys = PoolKeys("", UID)
+    with redis.client() as client:
+        raw: list[Any] = [text for name in keys.lists for text in client.lrange(name, 0, -1)]
+        raw += [text for name in client.scan_iter(f"{keys.unacked('')}*") for text in client.hvals(name)]
+    return any(name.encode() in text for name in ids for text in raw)

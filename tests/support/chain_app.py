@@ -95,6 +95,12 @@ def give_later(self: Task, kind: str) -> Any:
     return VALUES[kind]
 
 
+@app.task(name="chains.alone", bind=True)
+def alone(self: Task) -> None:
+    """Take no argument."""
+    _note(self)
+
+
 @app.task(name="chains.fail", bind=True)
 def fail(self: Task, *_args: Any) -> None:
     """Raise."""
