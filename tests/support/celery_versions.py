@@ -11,8 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 VERSIONS = ("5.3", "5.5", "5.7")
 """5.3.6 with kombu 5.3.7, 5.5.3 with kombu 5.5.4, and the newest 5.7."""
+ONE_OF_ALL = [*(pytest.param(version, marks=pytest.mark.long) for version in VERSIONS[:-1]), VERSIONS[-1]]
+"""For what is the same to most versions: `make test` tries the newest, `make test-full` the others, too."""
 _TESTS = Path(__file__).parents[1]
 _CACHE = _TESTS.parent / ".build" / "celery"
 
