@@ -1,21 +1,29 @@
 """What a stock Celery worker holds: it tells of it, hands it back when it stops, and a kill costs none of it."""
 
+import time
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
+import pytest
 import redis
 
 from support.broker import UID, Group
+from support.celery_versions import ONE_OF_ALL
 from support.celery_worker import CeleryWorker
 from support.group_worker import ended, notes, send, worker
 from support.group_worker import worked_group as worked_group
 from support.group_worker import worked_results as worked_results
+from support.machine import slowness
 from support.wait import eventually_async
 from taskgroup.api.signature import Leaf, Options
 from taskgroup.broker.port import Requeued
 from taskgroup.core.indexes import NONE
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.redis_results import RedisResults
+
+TAKEN_SECONDS = 3
+"""In which a worker that waits takes an item, on the reference machine."""
 
 
 def open_gates(url: str, names: Sequence[str]) -> None:
@@ -25,12 +33,13 @@ def open_gates(url: str, names: Sequence[str]) -> None:
             client.set(f"open:{name}", 1)
 
 
+@pytest.mark.parametrize("version", ONE_OF_ALL)
 async def test_an_item_that_was_replaced_is_present_while_its_descendants_run(
-    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path, version: str
 ) -> None:
     """It was found missing, and run four times over, while the tasks that it was replaced by went on."""
     ids = await send(group, Leaf(task="demo.replaced"), [["gate"]])
-    with worker(group, redis_url, tmp_path):
+    with worker(group, redis_url, tmp_path, version=version):
         await eventually_async(lambda: _count(redis_url, 1))
         present = await group.broker.groups.present(group.pool.pool, ["pod-a"])
         open_gates(redis_url, ["gate"])
@@ -63,6 +72,30 @@ async def test_a_killed_worker_costs_no_item(
     assert after.held == {"pod-a": 0}
     assert [result.value for result in found] == names
     assert sorted(notes(redis_url)) == sorted([*names, *names[:2]])
+
+
+@pytest.mark.parametrize("version", ONE_OF_ALL)
+async def test_what_was_taken_in_time_does_not_expire_with_its_worker(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path, version: str
+) -> None:
+    """It became Expired: the next worker was told when the first one should have begun."""
+    seconds = ceil(TAKEN_SECONDS * slowness())
+    leaf = Leaf(task="demo.gate", options=Options(expires_seconds=seconds))
+    with worker(group, redis_url, tmp_path, version=version) as victim:
+        ids = await send(group, leaf, [["gate"]])
+        sent = time.time()
+        await eventually_async(lambda: _count(redis_url, 1), state=lambda: victim.log)
+        victim.kill()
+    with worker(group, redis_url, tmp_path, "pod-b", version=version):
+        await eventually_async(lambda: _is_past(sent + seconds))
+        await group.broker.pools.requeue(
+            group.pool.pool, "pod-a", {UID: NONE}, before=None, count_loss=True, loss_limit=3, suspect_losses=0
+        )
+        open_gates(redis_url, ["gate"])
+        [found] = await ended(results, ids)
+
+    assert (found.status, found.value) == ("SUCCESS", "gate")
+    assert notes(redis_url) == ["gate", "gate"]
 
 
 async def test_a_worker_stopped_in_order_hands_its_prefetched_items_back(
@@ -140,6 +173,10 @@ async def test_workers_tell_what_they_claim_and_what_waits_for_its_turn(
     assert (claims["pod-a"].ids & {ids[0], slow[1]}, claims["pod-a"].running) == (frozenset({ids[0]}), 1)
     assert claims["pod-a"].rates == {"demo.slow": 1 / 60}
     assert {entry.id for entry in entries} >= {ids[0], slow[1]}
+
+
+async def _is_past(moment: float) -> bool:
+    return time.time() > moment
 
 
 async def _count(url: str, number: int) -> bool:

@@ -5,7 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from support.broker import UID, Group
+from support.celery_versions import ONE_OF_ALL
 from support.celery_worker import CeleryWorker
 from support.group_worker import ended, notes, send, worker
 from support.group_worker import worked_group as worked_group
@@ -78,24 +81,36 @@ async def test_ends_that_are_no_success(group: Group, results: RedisResults, red
     ]
 
 
+@pytest.mark.parametrize("version", ONE_OF_ALL)
 async def test_exceptions_that_say_little_themselves_are_understood(
-    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path, version: str
 ) -> None:
-    ids = await send(group, Leaf(task="demo.odd"), [["two"], ["model"], ["file"]])
-    with worker(group, redis_url, tmp_path):
+    ids = await send(group, Leaf(task="demo.odd"), [["two"], ["file"]])
+    with worker(group, redis_url, tmp_path, version=version):
         await ended(results, ids)
         ends = await results.ended(ids)
 
-    two, model, file = (ends[name] for name in ids)
+    two, file = (ends[name] for name in ids)
     assert two == Failure("TwoArgumentsError", "404: gone")
-    assert model is not None
-    assert model.reason == "ValidationError"
-    assert model.message.startswith("1 validation error for Picture\nwidth\n  Input should be a valid integer")
     assert file is not None
     assert file.message.startswith("[Errno 30] Read-only file system: '/app/cache'. Only /tmp and mounted volumes")
     assert two is not None
     assert two.traceback.splitlines()[-1] == '  raise TwoArgumentsError(404, "gone")'
     assert [line.split(", ")[2] for line in two.traceback.splitlines()[::2]] == ["in odd"]
+
+
+async def test_a_model_s_refusal_is_told_in_its_own_words(
+    group: Group, results: RedisResults, redis_url: str, tmp_path: Path
+) -> None:
+    ids = await send(group, Leaf(task="demo.odd"), [["model"]])
+    with worker(group, redis_url, tmp_path):
+        await ended(results, ids)
+        ends = await results.ended(ids)
+
+    model = ends[ids[0]]
+    assert model is not None
+    assert model.reason == "ValidationError"
+    assert model.message.startswith("1 validation error for Picture\nwidth\n  Input should be a valid integer")
 
 
 async def test_time_limits_end_the_run(group: Group, results: RedisResults, redis_url: str, tmp_path: Path) -> None:

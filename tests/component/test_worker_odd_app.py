@@ -11,7 +11,7 @@ import redis
 from celery import Celery
 from celery.exceptions import WorkerLostError
 
-from support.celery_versions import VERSIONS
+from support.celery_versions import ONE_OF_ALL, VERSIONS
 from support.celery_worker import CeleryWorker
 from support.odd_values import ATTRIBUTES
 from support.redis_server import RedisServer, redis_server
@@ -164,12 +164,16 @@ def test_variables_that_celery_s_command_line_reads_do_not_lead_the_worker_elsew
         assert client.send_task("demo.echo", queue=QUEUE).get(timeout=PATIENCE) == [[], {}]
 
 
-def test_a_project_s_own_module_does_not_hide_one_of_python(redis_url: str, tmp_path: Path, client: Celery) -> None:
+@pytest.mark.parametrize("version", ONE_OF_ALL)
+def test_a_project_s_own_module_does_not_hide_one_of_python(
+    redis_url: str, tmp_path: Path, client: Celery, version: str
+) -> None:
     for name in ("queue", "signal", "types"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('This is the project.')")
     (tmp_path / "project.py").write_text("from support.celery_app import app")
     pool = worker_pool(app="project")
-    with worker_container(redis_url, tmp_path, pool, variables={"PYTHONPATH": str(TESTS)}) as worker:
+    variables = {"PYTHONPATH": str(TESTS)}
+    with worker_container(redis_url, tmp_path, pool, version=version, variables=variables) as worker:
         until_ready(worker)
 
         assert client.send_task("demo.echo", queue=QUEUE).get(timeout=PATIENCE) == [[], {}]

@@ -16,6 +16,7 @@ import pytest
 import redis
 from celery import Celery
 
+from support.celery_versions import ONE_OF_ALL
 from support.celery_worker import CeleryWorker
 from support.machine import slowness
 from support.wait import PATIENCE, eventually
@@ -59,17 +60,21 @@ class Pod:
 
 
 @contextmanager
-def pod(url: str, folder: Path, app: str = "support.celery_app") -> Iterator[Pod]:
-    worker = start_container(url, folder, worker_pool(app=app, pool="prefork"), wrapper=AS_FIRST_PROCESS)
+def pod(url: str, folder: Path, version: str, app: str = "support.celery_app") -> Iterator[Pod]:
+    pool = worker_pool(app=app, pool="prefork")
+    worker = start_container(url, folder, pool, version=version, wrapper=AS_FIRST_PROCESS)
     try:
         yield Pod(worker)
     finally:
         worker.kill()
 
 
-def test_a_worker_that_is_stopped_while_it_imports_its_app_ends_at_once(redis_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ONE_OF_ALL)
+def test_a_worker_that_is_stopped_while_it_imports_its_app_ends_at_once(
+    redis_url: str, tmp_path: Path, version: str
+) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
-    with pod(redis_url, tmp_path, "slow") as started:
+    with pod(redis_url, tmp_path, version, "slow") as started:
         eventually((tmp_path / "imported").exists)
         started.stop()
 
@@ -77,10 +82,11 @@ def test_a_worker_that_is_stopped_while_it_imports_its_app_ends_at_once(redis_ur
 
 
 @pytest.mark.parametrize("tenths", range(21))
+@pytest.mark.parametrize("version", ONE_OF_ALL)
 def test_a_worker_that_is_stopped_at_any_instant_of_its_start_ends_and_takes_nothing(
-    redis_url: str, tmp_path: Path, tenths: int
+    redis_url: str, tmp_path: Path, version: str, tenths: int
 ) -> None:
-    with pod(redis_url, tmp_path) as started:
+    with pod(redis_url, tmp_path, version) as started:
         # The instant is the subject. Whatever the worker does then on this machine, it has to end.
         time.sleep(tenths / 10)
         told = time.monotonic()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.celery_versions import celery_python
 from support.wait import PATIENCE, eventually
 
 _TESTS = Path(__file__).parents[1]
@@ -54,11 +55,15 @@ def celery_worker(
     transport_options: dict[str, str] | None = None,
     arguments: tuple[str, ...] = ("--pool", "solo"),
     settings: tuple[str, ...] = (),
+    version: str | None = None,
 ) -> Iterator[CeleryWorker]:
-    """A worker of `support.celery_app` on one queue, ready to consume when the block begins and gone at its end."""
+    """A worker of `support.celery_app` on one queue, ready to consume when the block begins and gone at its end.
+
+    `version` is one of `celery_versions.VERSIONS`; without it, the worker has the Celery of the tests.
+    """
     options = json.dumps(transport_options or {})
     command = [
-        sys.executable,
+        str(celery_python(version)) if version else sys.executable,
         "-m",
         "celery",
         "-A",
