@@ -45,8 +45,8 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many wait for a turn."""
-        return sum(len(line.ongoing) + len(line.beginning) for line in self._lines.values())
+        """How many wait for a turn; for any thread."""
+        return sum(len(line.ongoing) + len(line.beginning) for line in list(self._lines.values()))
 
     @asynccontextmanager
     async def turn(self, namespace: str, *, begins: bool = False) -> AsyncIterator[None]:

@@ -86,8 +86,8 @@ class Connections:
         return tuple(self._open)
 
     def sweepers(self) -> tuple[Sweeper, ...]:
-        """Of all that are open."""
-        return tuple(connection.sweeper for connection in self._open.values())
+        """Of all that are open; for any thread."""
+        return tuple(connection.sweeper for connection in list(self._open.values()))
 
     def check(self) -> int:
         """How many backends are swept; RuntimeError when a sweep has ended or hangs, which only a bug can cause."""

@@ -84,8 +84,8 @@ class Sweeper:
 
     @property
     def age(self) -> float:
-        """Seconds since the last good look; 0 while nothing is looked up."""
-        is_idle = not any(place.waiting for place in self._subscriptions.values())
+        """Seconds since the last good look; 0 while nothing is looked up. For any thread."""
+        is_idle = not any(place.waiting for place in list(self._subscriptions.values()))
         return 0.0 if is_idle else self._clock() - self._read
 
     @property

@@ -1,4 +1,7 @@
-"""Values that are read when Prometheus asks, from parts that keep them anyway."""
+"""Values that are read when Prometheus asks, from parts that keep them anyway.
+
+The thread of a scrape asks, while the event loop goes on: whoever is read makes a copy of what may grow or shrink.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 
