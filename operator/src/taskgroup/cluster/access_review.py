@@ -43,10 +43,12 @@ class MetricsAccess:
     async def check(self, token: str) -> Access:
         """Without an answer of the API server nobody is let in."""
         key = hashlib.sha256(token.encode(errors="replace")).digest()
+        if (known := self._known(key)) is not None:
+            # It waits for nobody's review: tokens of any kind may be sent, and the API server may be slow.
+            return known
         async with self._reviews:
-            until, access = self._answers.get(key, (0.0, Access.UNKNOWN))
-            if until > self._clock():
-                return access
+            if (known := self._known(key)) is not None:
+                return known
             try:
                 access = await self._review(token)
             except ApiError as error:
@@ -54,6 +56,11 @@ class MetricsAccess:
                 return Access.DENIED
         self._remember(key, access)
         return access
+
+    def _known(self, key: bytes) -> Access | None:
+        """The answer that still counts."""
+        until, access = self._answers.get(key, (0.0, None))
+        return access if until > self._clock() else None
 
     async def _review(self, token: str) -> Access:
         review = await self._cluster.create(TOKEN_REVIEWS, "", {"spec": {"token": token}})
