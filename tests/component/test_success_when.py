@@ -1,5 +1,6 @@
 """An expression over each result decides whether its item has succeeded; it runs in a process that it may kill."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from support.live_group import UID, live_group
 from support.redis_server import redis_server
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.expressions.judge import Judge
+from taskgroup.expressions.judge import Judge, verdicts
 from taskgroup.groups.compiling import Compiler
 from taskgroup.local.checking import check
 from taskgroup.local.manifests import Manifest, ManifestError
@@ -56,6 +57,16 @@ def test_an_expression_that_takes_too_long_costs_its_own_item_alone(judge: Judge
     answers = judge.why_not(f"index != 1 || {ENDLESS}", [(0, None), (1, None), (2, None)])
 
     assert answers == [None, "takes too long, or too much memory", None]
+
+
+async def test_a_group_with_many_slow_answers_keeps_no_other_waiting_for_all_of_them() -> None:
+    """They came after all of the other group's, a second for each, and on a thread that others need."""
+    many = asyncio.create_task(verdicts("index >= 0", [(index, None) for index in range(1_000)]))
+    await asyncio.sleep(0)
+
+    assert await verdicts("true", [(0, None)]) == [None]
+    assert not many.done()
+    assert await many == [None] * 1_000
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,29 @@
-"""Asks the process of expressions, and starts it again when an expression has killed it. It blocks its thread."""
+"""Asks the process of expressions, and starts it again when an expression has killed it. It blocks its thread.
 
+An event loop asks on one thread, in turns: a tenant whose expression takes a second for each item keeps those of others
+waiting for some items only, and none of the threads on which the rest of the operator relies.
+"""
+
+import asyncio
 import atexit
 import json
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 _CHILD = Path(__file__).with_name("child.py")
 _DIED = "takes too long, or too much memory"
 _LENGTH = 300
+_TURN_ITEMS = 10
+"""Of one group, before the next one has its turn; each may take a second and kill the process."""
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.*?)(?:\n|$)", re.DOTALL)
+_Answer = TypeVar("_Answer")
 
 
 class Judge:
@@ -107,3 +116,26 @@ def shared_judge() -> Judge:
     judge = Judge()
     atexit.register(judge.close)
     return judge
+
+
+@cache
+def _thread() -> ThreadPoolExecutor:
+    """Serves who came first."""
+    return ThreadPoolExecutor(1, "expressions")
+
+
+async def in_turn(ask: Callable[..., _Answer], *given: Any) -> _Answer:
+    """What `ask` returns, which may block."""
+    return await asyncio.get_running_loop().run_in_executor(_thread(), ask, *given)
+
+
+def _why_not(expression: str, items: Sequence[tuple[int, Any]]) -> list[str | None]:
+    return shared_judge().why_not(expression, items)
+
+
+async def verdicts(expression: str, items: Sequence[tuple[int, Any]]) -> list[str | None]:
+    """As `why_not` of the shared judge."""
+    found: list[str | None] = []
+    for start in range(0, len(items), _TURN_ITEMS):
+        found += await in_turn(_why_not, expression, items[start : start + _TURN_ITEMS])
+    return found

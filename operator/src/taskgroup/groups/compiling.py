@@ -28,6 +28,7 @@ from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work
 from taskgroup.core.json_limits import Flaw, find_flaw
 from taskgroup.core.meta import Meta
 from taskgroup.core.trouble import Trouble
+from taskgroup.expressions.judge import in_turn
 from taskgroup.groups.memory import Compiled
 from taskgroup.groups.success_when import checked
 
@@ -68,7 +69,7 @@ class Compiler:
                 finished = _advance(steps)
                 await asyncio.sleep(0)
         has_expression = finished.spec is not None and finished.spec.success_when is not None
-        return await asyncio.to_thread(checked, finished) if has_expression else finished
+        return await in_turn(checked, finished) if has_expression else finished
 
 
 def _advance(steps: Generator[None, None, Compiled]) -> Compiled | None:

@@ -1,6 +1,5 @@
 """spec.successWhen: an item whose task returned has succeeded only when an expression over its result is true."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,7 @@ from taskgroup.api.names import Reason
 from taskgroup.core.completions import Failure
 from taskgroup.core.text import shortened
 from taskgroup.core.trouble import Trouble
-from taskgroup.expressions.judge import shared_judge
+from taskgroup.expressions.judge import shared_judge, verdicts
 from taskgroup.groups.memory import Compiled
 
 _LENGTH = 1_000
@@ -17,7 +16,7 @@ _LENGTH = 1_000
 
 async def failures_of(expression: str, items: Sequence[tuple[int, Any]]) -> list[Failure | None]:
     """For each pair of index and result why the item has failed; None when it has not."""
-    answers = await asyncio.to_thread(shared_judge().why_not, expression, items)
+    answers = await verdicts(expression, items)
     return [None if why is None else _failure(expression, why) for why in answers]
 
 
