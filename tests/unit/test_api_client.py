@@ -3,6 +3,7 @@
 import pytest
 
 from taskgroup.cluster.client import SILENT_SECONDS, WATCH_SECONDS
+from taskgroup.cluster.resources import NAMESPACES, PODS, TOKEN_REVIEWS, Resource
 from taskgroup.cluster.wire import proxy_of
 
 
@@ -21,3 +22,18 @@ def test_the_proxy_is_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.delenv("https_proxy")
     assert proxy_of("https://api.example.com:6443") is None
+
+
+@pytest.mark.parametrize(
+    ("resource", "namespace", "name", "words"),
+    [
+        (PODS, "shop", "a", 'Pod "a" in namespace "shop"'),
+        (PODS, "shop", None, 'pods in namespace "shop"'),
+        (PODS, "", None, "pods in all namespaces"),
+        (NAMESPACES, "", "shop", 'Namespace "shop"'),
+        (TOKEN_REVIEWS, "", None, "tokenreviews"),
+    ],
+)
+def test_an_error_says_what_was_asked_for(resource: Resource, namespace: str, name: str | None, words: str) -> None:
+    """Some said: in namespace ""."""
+    assert resource.label(namespace, name) == words

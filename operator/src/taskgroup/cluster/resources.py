@@ -13,6 +13,7 @@ class Resource:
     api_version: str
     kind: str
     plural: str
+    namespaced: bool = True
 
     def path(self, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
         """The URL path of the collection (of all namespaces for an empty one), of one object, or of its subresource."""
@@ -23,10 +24,11 @@ class Resource:
         return "/" + "/".join(parts)
 
     def label(self, namespace: str, name: str | None) -> str:
-        """The object in words."""
-        return (
-            f'{self.kind} "{name}" in namespace "{namespace}"' if name else f'{self.plural} in namespace "{namespace}"'
-        )
+        """The object in words; without a name, the collection."""
+        what = f'{self.kind} "{name}"' if name else self.plural
+        if not self.namespaced:
+            return what
+        return f'{what} in namespace "{namespace}"' if namespace else f"{what} in all namespaces"
 
 
 TASK_GROUPS = Resource(API_VERSION, KIND, PLURAL)
@@ -35,7 +37,9 @@ DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
 PODS = Resource("v1", "Pod", "pods")
 SECRETS = Resource("v1", "Secret", "secrets")
 EVENTS = Resource("v1", "Event", "events")
-NAMESPACES = Resource("v1", "Namespace", "namespaces")
-TOKEN_REVIEWS = Resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews")
-SUBJECT_ACCESS_REVIEWS = Resource("authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews")
+NAMESPACES = Resource("v1", "Namespace", "namespaces", namespaced=False)
+TOKEN_REVIEWS = Resource("authentication.k8s.io/v1", "TokenReview", "tokenreviews", namespaced=False)
+SUBJECT_ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io/v1", "SubjectAccessReview", "subjectaccessreviews", namespaced=False
+)
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
