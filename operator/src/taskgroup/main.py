@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -33,10 +34,10 @@ from taskgroup.kopf_handlers import build_registry, operator_settings
 from taskgroup.kopf_patches import compare_metadata_alone
 from taskgroup.leadership import Leadership
 from taskgroup.loops.budget import WriteBudget
-from taskgroup.loops.clock import SystemClock
+from taskgroup.loops.clock import Clock, SystemClock
 from taskgroup.loops.meeting import Meetings
 from taskgroup.loops.watchdog import Watchdog
-from taskgroup.measuring import measure_leader, measure_process, told
+from taskgroup.measuring import Told, measure_leader, measure_process, told
 from taskgroup.pools.cleanup import PoolCleaner
 from taskgroup.pools.loop import PoolLoop
 from taskgroup.pools.observe import PoolObserver
@@ -75,61 +76,94 @@ def _metrics_server(settings: Settings, metrics: Recorder, cluster: Cluster) -> 
     return MetricsServer(address, port, metrics.registry, check, settings.metrics_certificates)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What several parts of a leader use."""
+
+    cluster: Cluster
+    settings: Settings
+    measured: Told
+    budget: WriteBudget
+    network: Network
+    connections: Connections
+    linker: Linker
+    meetings: Meetings
+    clock: Clock
+    store: KubernetesGroups
+    cache: WorkerCache
+    workers: WorkerDeployments
+    items: ItemsReader | None
+    """None where no pod may be started that reads items."""
+
+
+def _shared(cluster: Cluster, settings: Settings, measured: Told) -> _Shared:
+    clock, meetings = SystemClock(), Meetings()
+    network = Network(settings.brokers_allowed, metrics=measured.transport)
+    connections = Connections(partial(open_redis, network=network, metrics=measured.results))
+    linker = Linker(RecentSecrets(cluster).read_text, settings, connections)
+    cache = WorkerCache(settings.watch_namespaces, meetings.change_workers)
+    image = settings.reader_image
+    return _Shared(
+        cluster=cluster,
+        settings=settings,
+        measured=measured,
+        budget=WriteBudget(settings.writes_per_second),
+        network=network,
+        connections=connections,
+        linker=linker,
+        meetings=meetings,
+        clock=clock,
+        store=KubernetesGroups(cluster, settings.pod_name),
+        cache=cache,
+        workers=WorkerDeployments(cluster, cache),
+        items=ItemsReader(ItemReaders(cluster, image), linker, clock) if image else None,
+    )
+
+
+def _group_loop(shared: _Shared, cluster_id: str) -> GroupLoop:
+    compiler, clock, items = Compiler(shared.settings.max_message_bytes), shared.clock, shared.items
+    metrics = shared.measured.loops
+    observer = Observer(shared.linker, compiler, clock, shared.settings.resync_seconds, items)
+    applier = Applier(shared.store, clock, cluster_id, shared.budget, metrics, items)
+    return GroupLoop(
+        shared.store, shared.linker, compiler, observer, applier, shared.workers, shared.meetings, clock, _log, metrics
+    )
+
+
+def _pool_loop(shared: _Shared) -> PoolLoop:
+    observer = PoolObserver(shared.workers, shared.connections, shared.clock, shared.settings.resync_seconds)
+    return PoolLoop(shared.workers, observer, shared.meetings, shared.clock, _log, shared.measured.loops)
+
+
+def _cleaner(shared: _Shared) -> Cleaner:
+    pools = PoolCleaner(shared.cluster, shared.cache, _log)
+    report = partial(DeletionReport, shared.store, shared.clock, _log)
+    stop_reading = shared.items.stop if shared.items else None
+    return Cleaner(shared.linker, pools.stop_workers, pools.is_terminating, report, _log, stop_reading)
+
+
 async def _serve(
     cluster: Cluster, settings: Settings, kubeconfig: str | None, metrics: Recorder, leadership: Leadership
 ) -> None:
-    measured, budget = told(metrics, settings), WriteBudget(settings.writes_per_second)
-    network = Network(settings.brokers_allowed, metrics=measured.transport)
-    opener = partial(open_redis, network=network, metrics=measured.results)
-    clock, meetings, connections = SystemClock(), Meetings(), Connections(opener)
-    measure_leader(metrics, cluster, connections, budget)
-    cluster_id = await identity(cluster)
-    cache = WorkerCache(settings.watch_namespaces, meetings.change_workers)
-    store, workers = KubernetesGroups(cluster, settings.pod_name), WorkerDeployments(cluster, cache)
-    linker = Linker(RecentSecrets(cluster).read_text, settings, connections)
-    compiler = Compiler(settings.max_message_bytes)
-    items = None
-    if settings.reader_image:
-        items = ItemsReader(ItemReaders(cluster, settings.reader_image), linker, clock)
-    groups = GroupLoop(
-        store,
-        linker,
-        compiler,
-        Observer(linker, compiler, clock, settings.resync_seconds, items),
-        Applier(store, clock, cluster_id, budget, measured.loops, items),
-        workers,
-        meetings,
-        clock,
-        _log,
-        measured.loops,
-    )
-    pool_observer = PoolObserver(workers, connections, clock, settings.resync_seconds)
-    pools = PoolLoop(workers, pool_observer, meetings, clock, _log, measured.loops)
-    report = partial(DeletionReport, store, clock, _log)
-    pool_cleaner = PoolCleaner(cluster, cache, _log)
-    cleaner = Cleaner(
-        linker,
-        pool_cleaner.stop_workers,
-        pool_cleaner.is_terminating,
-        report,
-        _log,
-        items.stop if items else None,
-    )
-    orphans = Orphans(cluster, linker, connections, cleaner, meetings, cluster_id, settings.watch_namespaces, _log)
-    vanished = Vanished(cluster, meetings, settings.watch_namespaces, _log)
-    works = [orphans.run(), vanished.run(), Watchdog(_log, late=metrics.late).run(), *cache.watchers(cluster)]
+    shared, cluster_id = _shared(cluster, settings, told(metrics, settings)), await identity(cluster)
+    measure_leader(metrics, cluster, shared.connections, shared.budget)
+    cleaner, watched = _cleaner(shared), settings.watch_namespaces
+    orphans = Orphans(cluster, shared.linker, shared.connections, cleaner, shared.meetings, cluster_id, watched, _log)
+    vanished, watchdog = Vanished(cluster, shared.meetings, watched, _log), Watchdog(_log, late=metrics.late)
+    works = [orphans.run(), vanished.run(), watchdog.run(), *shared.cache.watchers(cluster)]
     beside = [_beside(work, leadership.stop) for work in works]
-    leadership.checks.append(connections.check)
-    leadership.waits.append(cache.unlisted)
+    leadership.checks.append(shared.connections.check)
+    leadership.waits.append(shared.cache.unlisted)
+    groups, pools = _group_loop(shared, cluster_id), _pool_loop(shared)
     registry = build_registry(
-        groups, pools, cleaner, meetings, connections, kubeconfig, len(settings.watch_namespaces), metrics
+        groups, pools, cleaner, shared.meetings, shared.connections, kubeconfig, len(watched), metrics
     )
     try:
         await _handle(registry, settings, leadership)
     finally:
         for task in beside:
             task.cancel()
-        await network.close()
+        await shared.network.close()
 
 
 def _beside(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> "asyncio.Task[None]":
