@@ -16,7 +16,7 @@ import pytest
 from support.s3_server import BUCKET, CREDENTIALS, s3_server
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
-from taskgroup.cluster.item_readers import LABEL_ITEMS_OF
+from taskgroup.api.names import LABEL_ITEMS_OF
 
 IMAGE = "localhost/taskgroup-operator:dev"
 TEMPLATE = {"task": "demo.note", "args": ["$(item.name)"]}

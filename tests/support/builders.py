@@ -10,6 +10,7 @@ from typing import Any
 
 from pyroaring import FrozenBitMap
 
+from support.compiled import compile_work
 from taskgroup.api.names import ConditionType
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.api.status import Condition, TaskGroupStatus
@@ -21,7 +22,6 @@ from taskgroup.core.groups.observed import GroupState, Observed, QueueState
 from taskgroup.core.groups.plan import Plan
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import NONE, Indexes
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.items.work import Work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.meta import Meta

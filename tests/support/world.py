@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from support.builders import NAME
+from support.compiled import compile_work
 from support.memory.groups import MemoryGroups
 from support.memory.kubernetes import MemoryGroupStore, MemoryWorkers
 from support.memory.pools import MemoryInspection, MemoryPools
@@ -25,7 +26,6 @@ from taskgroup.connections.shared import Address, Connection
 from taskgroup.core.completions import Completions, Failure
 from taskgroup.core.groups.cutting import cut_now
 from taskgroup.core.groups.plan import Plan
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.items.work import Work
 from taskgroup.core.pools.plan import PoolPlan
 from taskgroup.core.status.phase import Phase, phase_of

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from support.builders import NAME, NONCE, NOW, after, chain_spec, look, observed, queue, running, spec, view
+from support.compiled import compile_work
 from taskgroup.api.names import EventReason
 from taskgroup.core.groups.advice import APPLY_BYTES, OBJECT_BYTES, AdviceReason, advise, advise_on_size
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.units import Units

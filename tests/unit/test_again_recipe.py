@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from support.compiled import compile_work
 from taskgroup.api.spec import TaskGroupSpec
-from taskgroup.core.items.compilation import compile_work
 
 PROGRAM = Path(__file__).parents[2] / "examples" / "again.jq"
 TEMPLATE = {"task": "shop.send", "args": ["$(item)"]}

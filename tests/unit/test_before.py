@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from support.builders import BAD, NAME, NOW, completions, ledger, look, only, queue, running, spec, state, view, work
+from support.compiled import compile_work
 from support.world import UID, World
 from support.world_results import FOUND
 from taskgroup.api.names import ConditionType, Reason
@@ -17,7 +18,6 @@ from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.plan import Dispatch, Open, Redispatch, Release
 from taskgroup.core.groups.recovery import after_data_loss
 from taskgroup.core.indexes import NONE, full
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.status.conditions import find

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import BAD, NOW, after, chunk_spec, completions, indexes, look, only, queue, running, spec, view
+from support.compiled import compile_work
 from taskgroup.api.status import ItemsStatus
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.groups.configuration import trouble
@@ -16,7 +17,6 @@ from taskgroup.core.groups.plan import Dispatch
 from taskgroup.core.groups.reconcile import reconcile
 from taskgroup.core.indexes import full
 from taskgroup.core.items.chunks import MAX_STARTS, Chunks, chunks_of
-from taskgroup.core.items.compilation import compile_work
 
 GROWN = Chunks(4, (6,))
 """Six items, and later more."""

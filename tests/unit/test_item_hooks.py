@@ -19,6 +19,7 @@ from support.builders import (
     spec,
     work,
 )
+from support.compiled import compile_work
 from support.hook_looks import FAILURE, HOOKS, IGNORED, NOTE, SUCCESS, WANTED, ended, released, sent
 from support.memory.results import MemoryResults
 from support.world import UID
@@ -30,7 +31,6 @@ from taskgroup.core.failure_groups import MAX_FAILURE_GROUPS
 from taskgroup.core.groups.plan import Redispatch, Retry
 from taskgroup.core.hooks import HOOK_UNITS, Hook, all_hooks, hook_unit, hook_units
 from taskgroup.core.indexes import full
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.snapshot import decode, encode
 from taskgroup.core.stages import STAGE_UNITS

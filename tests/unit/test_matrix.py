@@ -11,8 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from support.builders import NAME, spec
+from support.compiled import compile_work
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.compilation import compile_steps, compile_work
+from taskgroup.core.items.compilation import compile_steps
 from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Work
 
 values = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "a", "b", 'quo"te', 1.5, [1], {"x": 1}])

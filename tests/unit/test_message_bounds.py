@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import NAME, spec
+from support.compiled import compile_work
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.items.placeholders import Occurrences, Scope, compile_value
 from taskgroup.core.items.sizes import filled_size
 

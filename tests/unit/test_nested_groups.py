@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import NAME, spec
+from support.compiled import compile_work
 from taskgroup.cli.results import last_unit
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.items.work import Work
 
 leaves = st.builds(

@@ -20,6 +20,7 @@ from support.builders import (
     spec,
     view,
 )
+from support.compiled import compile_work
 from support.stories import take
 from support.world import UID, World
 from taskgroup.api.names import ConditionType, EventReason, Reason
@@ -30,7 +31,6 @@ from taskgroup.core.groups.observed import Observed
 from taskgroup.core.groups.on_failure import RUN_SECONDS, START_SECONDS
 from taskgroup.core.groups.plan import Open, Redispatch, Release, Withdraw
 from taskgroup.core.indexes import full
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.stages import Stage, stage_unit
 from taskgroup.core.task_id import task_id

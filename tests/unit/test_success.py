@@ -22,6 +22,7 @@ from support.builders import (
     view,
 )
 from support.builders import queue as waiting
+from support.compiled import compile_work
 from support.memory.results import MemoryResults
 from taskgroup.api.names import ConditionType, Reason
 from taskgroup.api.spec import TaskGroupSpec
@@ -31,7 +32,6 @@ from taskgroup.core.groups.outcome import Verdict, judge
 from taskgroup.core.groups.plan import Redispatch, Release, Withdraw
 from taskgroup.core.groups.success import needed
 from taskgroup.core.indexes import NONE, full
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.merging import newest
 from taskgroup.core.stages import Stage, stage_unit

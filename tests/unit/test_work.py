@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.builders import NAME, indexes, spec, work
+from support.compiled import compile_work
 from taskgroup.core.errors import InvalidSpecError
-from taskgroup.core.items.compilation import compile_work
 from taskgroup.core.items.work import Work
 
 

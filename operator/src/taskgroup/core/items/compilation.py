@@ -11,30 +11,16 @@ from taskgroup.core.items.placeholders import NO_BEFORE, NOT_YET
 from taskgroup.core.items.signatures import chains_of, chains_of_template, check_callback, hooks_of, stages_of
 from taskgroup.core.items.sources import Items, items_of
 from taskgroup.core.items.tasks import compile_signature, kinds_of
-from taskgroup.core.items.work import MAX_MESSAGE_BYTES, Once, Work
-
-
-def compile_work(
-    spec: TaskGroupSpec,
-    group_name: str,
-    max_message_bytes: int = MAX_MESSAGE_BYTES,
-    before: Any = NOT_YET,
-    external: Items | None = None,
-) -> Work:
-    """The spec's items, checked; InvalidSpecError with a sentence otherwise."""
-    steps = compile_steps(spec, group_name, max_message_bytes, before, external)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            work: Work = end.value
-            return work
+from taskgroup.core.items.work import Once, Work
 
 
 def compile_steps(
     spec: TaskGroupSpec, group_name: str, max_message_bytes: int, before: Any = NOT_YET, external: Items | None = None
 ) -> Generator[None, None, Work]:
-    """As `compile_work`, in small steps; `before` is the result of spec.before, `external` see `items_of`."""
+    """The spec's items, checked, in small steps; InvalidSpecError with a sentence otherwise.
+
+    `before` is the result of spec.before, `external` see `items_of`.
+    """
     if spec.before is None:
         before = NO_BEFORE
     takes_before = spec.before is not None and spec.before.prepend_result

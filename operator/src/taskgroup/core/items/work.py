@@ -60,7 +60,7 @@ NOTHING = Once()
 
 
 class Work:
-    """All items of a group. Build it by `compile_work`; asking for a unit takes microseconds."""
+    """All items of a group. Build it by `compile_steps`; asking for a unit takes microseconds."""
 
     def __init__(
         self,
