@@ -18,7 +18,7 @@ from bench.stage import Object, Stage, stage
 from bench.table import Bound, show_bounds
 
 from support.wait import eventually_async
-from taskgroup.cluster.item_readers import LABEL_ITEMS_OF
+from taskgroup.api.names import LABEL_ITEMS_OF
 from taskgroup.cluster.resources import PODS
 
 ITEMS = int(os.environ.get("BENCH_ITEMS", "1000000"))

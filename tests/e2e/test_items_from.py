@@ -13,7 +13,7 @@ import pytest
 from support.kube import PODS
 from support.space import Space
 from support.volume import claim_on
-from taskgroup.cluster.item_readers import LABEL_ITEMS_OF
+from taskgroup.api.names import LABEL_ITEMS_OF
 
 SQUARE = {"task": "numbers.square", "args": ["$(item.number)"]}
 

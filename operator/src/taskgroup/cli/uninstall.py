@@ -8,14 +8,14 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from taskgroup.api.names import FINALIZER, LABEL_MANAGED_BY, MANAGER
+from taskgroup.api.names import FINALIZER, LABEL_MANAGED_BY, LABEL_UID, MANAGER
 from taskgroup.cluster.client import Cluster, Object, connect
 from taskgroup.cluster.errors import KindMissingError, NotFoundError
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS, TASK_GROUPS
 
 _SECONDS = 80.0
 _POLL_SECONDS = 0.5
-_WORKERS = f"{LABEL_MANAGED_BY}={MANAGER},taskgroups.dev/uid"
+_WORKERS = f"{LABEL_MANAGED_BY}={MANAGER},{LABEL_UID}"
 ALL_NAMESPACES = ""
 
 

@@ -14,6 +14,7 @@ from taskgroup.cluster.errors import ApiError
 from taskgroup.cluster.resources import EVENTS
 from taskgroup.core.groups.plan import Event
 from taskgroup.core.meta import Meta
+from taskgroup.core.text import shortened
 
 BURST = 25
 REFILL_SECONDS = 300.0
@@ -40,10 +41,6 @@ class EventLimit:
         if len(self._objects) > _MOST_OBJECTS:
             self._objects.popitem(last=False)
         return bucket.take(now)
-
-    def forget(self, uid: str) -> None:
-        """The object is gone."""
-        self._objects.pop(uid, None)
 
 
 class _Bucket:
@@ -87,7 +84,7 @@ def _event(meta: Meta, event: Event, reporter: str, now: datetime) -> Object:
         "involvedObject": involved | {"uid": meta.uid},
         "type": "Warning" if event.warning else "Normal",
         "reason": event.reason.value,
-        "message": _bounded(event.message),
+        "message": shortened(event.message, MAX_MESSAGE),
         "source": {"component": MANAGER},
         "reportingComponent": MANAGER,
         "reportingInstance": reporter,
@@ -95,7 +92,3 @@ def _event(meta: Meta, event: Event, reporter: str, now: datetime) -> Object:
         "lastTimestamp": posted,
         "count": 1,
     }
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 1]}…"

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from taskgroup.api.backend import Backend
-from taskgroup.api.names import LABEL_NAME
+from taskgroup.api.names import LABEL_ITEMS_OF, LABEL_NAME
 from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.cluster.children import child_metadata, child_name
 from taskgroup.cluster.client import Cluster, Object
@@ -17,8 +17,6 @@ from taskgroup.cluster.resources import PODS
 from taskgroup.cluster.workers import certificates
 from taskgroup.core.meta import Meta
 
-LABEL_ITEMS_OF = "taskgroups.dev/items-of"
-"""Uid of the group: no worker has it, so that the pool of workers does not count these pods."""
 PATIENCE_SECONDS = 30
 """A pod that does not run after this time is told of."""
 _GRACE_SECONDS = 1

@@ -51,7 +51,8 @@ def block(ledger: Ledger) -> Trouble | None:
         Reason.UNKNOWN_TASK,
         f"{sentence(ledger)}: use an image (spec.workers.image, spec.workers.app)"
         f" whose app registers {'it' if one else 'them'}; when the name is wrong, delete this TaskGroup and create it"
-        " with the right one. Until then items of other tasks run. One item is tried again every 30 s.",
+        " with the right one. Until then items of other tasks run. One item is tried again every"
+        f" {CANARY_SECONDS:g} s.",
     )
 
 
