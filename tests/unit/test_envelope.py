@@ -17,7 +17,8 @@ from kombu.connection import Connection
 from kombu.transport.virtual import Channel, Message
 
 from taskgroup.api.signature import Leaf, Options
-from taskgroup.broker.envelope import RESERVED_HEADERS, MessageTemplate
+from taskgroup.broker.envelope import MessageTemplate
+from taskgroup.broker.stock import RESERVED_HEADERS
 from taskgroup.core.errors import InvalidSpecError
 
 UID = "6f1c2e52-9c1e-4d1e-8a3b-0c5d5f5f5f5f"

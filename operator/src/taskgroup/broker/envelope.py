@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from celery.app.task import Context
 
 from taskgroup.api.signature import Leaf
 from taskgroup.broker.keys import kombu_priority
+from taskgroup.broker.stock import RESERVED_HEADERS
 from taskgroup.core.errors import InvalidSpecError
 from taskgroup.core.task_id import task_id
 from taskgroup.core.units import index_of
@@ -25,16 +25,6 @@ from taskgroup.core.units import index_of
 _ORIGIN = "taskgroup-operator"
 _REPR_LENGTH = 64
 _EMBED = orjson.dumps({"callbacks": None, "errbacks": None, "chain": None, "chord": None}) + b"]"
-
-RESERVED_HEADERS = frozenset(name for name in vars(Context) if not name.startswith("__")) | {
-    "lang",
-    "task",
-    "argsrepr",
-    "kwargsrepr",
-    "compression",
-    "redelivered",
-}
-"""Header names that Celery gives a meaning to; `options.headers` must not use them."""
 
 
 def check_headers(leaf: Leaf) -> None:

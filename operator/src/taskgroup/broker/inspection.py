@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from celery.utils.time import rate
 from redis.exceptions import RedisError
 
 from taskgroup.broker.pidbox import Question, read_answer
+from taskgroup.broker.stock import rate
 from taskgroup.core.pools.claim_history import Claims
 from taskgroup.transport.answers import TooLongError
 from taskgroup.transport.connection import RedisConnection
@@ -128,6 +128,6 @@ def _rate(line: str) -> tuple[str, float] | None:
     if not found:
         return None
     try:
-        return name, float(rate(text))
-    except (ValueError, KeyError, OverflowError):
+        return name, rate(text)
+    except (ValueError, KeyError):
         return name, 0.0

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from celery.backends.base import COMPRESSED_PAYLOAD_MAGIC
-
 HEAD_BYTES = 65_536
 """The first bytes of a value, which contain state and reason."""
 MAX_BYTES = 512 * 1024 * 1024
 """Most bytes of one Redis value, and the limit of a compressed one after decompression."""
+COMPRESSED = b"\0celery-compressed\0"
+"""How a value begins that result_compression has packed."""
 ENDED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 _STATUS = re.compile(rb'\{"status": ?"([A-Z]+)"')
@@ -82,9 +82,9 @@ def _text(match: re.Match[bytes] | None) -> str | None:
 
 def _decompressed(raw: bytes, limit: int) -> bytes:
     """Undo result_compression, up to `limit` bytes, for the methods in the standard library; empty for other ones."""
-    if not raw.startswith(COMPRESSED_PAYLOAD_MAGIC):
+    if not raw.startswith(COMPRESSED):
         return raw
-    method, _, body = raw.removeprefix(COMPRESSED_PAYLOAD_MAGIC).partition(b"\0")
+    method, _, body = raw.removeprefix(COMPRESSED).partition(b"\0")
     decompressor = _DECOMPRESSORS.get(method)
     try:
         return decompressor().decompress(body, limit) if decompressor else b""
