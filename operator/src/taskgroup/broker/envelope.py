@@ -53,7 +53,7 @@ class MessageTemplate:
     ) -> bytes:
         """The message of one attempt of a unit; see Template."""
         encoded_args = _encode(args)
-        encoded_kwargs = _encode(kwargs)
+        encoded_kwargs = _encode(kwargs) if kwargs else b"{}"
         name = task_id(self._uid, unit, attempt).encode()
         return self._pattern % (
             name,
@@ -62,7 +62,7 @@ class MessageTemplate:
             name,
             b"null" if parent is None else orjson.dumps(parent),
             _short(encoded_args, tuple(args)),
-            _short(encoded_kwargs, kwargs),
+            _short(encoded_kwargs, kwargs) if kwargs else b'"{}"',
             name,
             b"%b%b%d" % (name, self._unique, next(self._counter)),
             b2a_base64(b"[%b,%b,%b" % (encoded_args, encoded_kwargs, _EMBED), newline=False),

@@ -1,6 +1,6 @@
 """The messages of a group's units, made in parts that are small enough for one script call."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -45,7 +45,10 @@ class Messages:
         most = min(_SLICE, max(1, _SLICE_PLACEHOLDERS // max(self._work.placeholders, 1)))
         for unit in units:
             attempt = attempts.get(unit, 0)
-            message = self._fitting(unit, attempt, results, values)
+            if unit in values:
+                message = self._fitting(unit, attempt, results, values[unit])
+            else:
+                message = self._message(unit, attempt, results)
             if message is None:
                 continue
             part.append((unit, attempt, message))
@@ -56,23 +59,21 @@ class Messages:
         if part:
             yield part
 
-    def _fitting(self, unit: int, attempt: int, results: StepResults | None, values: Values) -> bytes | None:
-        """None when the unit is left out; messages without a result were measured before the group started."""
+    def _fitting(self, unit: int, attempt: int, results: StepResults | None, values: list[Any]) -> bytes | None:
+        """None when the unit is left out; messages without values were measured before the group started."""
         try:
             message = self._message(unit, attempt, results, values)
         except RecursionError:
-            if unit not in values:
-                raise
             self.left_out[unit] = None
             return None
-        if unit in values and len(message) > self._work.most_message_bytes:
+        if len(message) > self._work.most_message_bytes:
             self.left_out[unit] = len(message)
             return None
         return message
 
-    def _message(self, unit: int, attempt: int, results: StepResults | None, values: Values) -> bytes:
+    def _message(self, unit: int, attempt: int, results: StepResults | None, values: Sequence[Any] = ()) -> bytes:
         call = self._work.call(unit)
-        args = [*values[unit], *call.args] if unit in values else call.args
+        args = [*values, *call.args] if values else call.args
         parent = results.parent(unit) if results else None
         return self._template(call.leaf).render(unit, attempt, args, call.kwargs, parent)
 

@@ -29,9 +29,12 @@ _POSITION_DIGITS = 10
 """No list has a position with so many; Python refuses to read numbers of thousands."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scope:
-    """What placeholders of one message refer to; `item` is absent in `tasks`, and `index` in what runs once for all."""
+    """What placeholders of one message refer to; `item` is absent in `tasks`, and `index` in what runs once for all.
+
+    Not frozen, which would cost as much time as to fill the message.
+    """
 
     index: int | None
     group_name: str

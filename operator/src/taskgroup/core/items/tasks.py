@@ -15,9 +15,9 @@ _ENVELOPE_BYTES = 1_024
 """A message without its arguments, headers and names."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One unit, ready to be sent: its task and the filled arguments."""
+    """One unit, ready to be sent: its task and the filled arguments; not frozen, as there is one for each message."""
 
     leaf: Leaf
     args: list[Any]

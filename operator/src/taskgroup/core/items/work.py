@@ -209,7 +209,7 @@ class Work:
         return self._chain(index_of(unit))[step_of(unit)]
 
     def _scope(self, unit: int) -> Scope:
-        stage = stage_of(unit)
+        stage = stage_of(unit) if unit >= STEP_SIZE else None
         if stage is not None:
             return self._stage_scope(stage[0])
         index = index_of(unit)
