@@ -116,7 +116,7 @@ def test_a_cleanup_that_the_api_server_refuses_is_tried_again(bench: Bench) -> N
         eventually(lambda: "no Deployment may go" in bench.operator.log, state=lambda: bench.operator.log[-3000:])
         assert bench.group("again")["metadata"]["deletionTimestamp"]
     eventually(
-        lambda: not bench.kubectl("get", "tg", "again", "--ignore-not-found").stdout,
+        lambda: bench.is_gone("again"),
         state=lambda: bench.operator.log[-3000:],
     )
 

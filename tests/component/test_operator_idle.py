@@ -152,4 +152,4 @@ def test_a_busy_group_is_written_once_a_second(bench: Bench) -> None:
 def test_the_time_to_live_of_a_silent_group_ends(bench: Bench) -> None:
     finish(bench, "brief", ttlSecondsAfterFinished=20)
 
-    eventually(lambda: "NotFound" in bench.kubectl("get", "tg", "brief").stderr, state=lambda: bench.operator.log)
+    eventually(lambda: bench.is_gone("brief"), state=lambda: bench.operator.log)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.kube import PODS
 from support.s3_server import BUCKET, CREDENTIALS, s3_server
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
@@ -73,8 +74,8 @@ def emptied_bench(shared_bench: Bench) -> Iterator[Bench]:
 
 
 def pods(bench: Bench, uid: str) -> list[dict[str, Any]]:
-    found = bench.kubectl("get", "pods", "--selector", f"{LABEL_ITEMS_OF}={uid}", "--output", "json")
-    return [pod for pod in json.loads(found.stdout)["items"] if "deletionTimestamp" not in pod["metadata"]]
+    found = bench.kube.select(PODS, f"{LABEL_ITEMS_OF}={uid}")
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
 def run_reader(bench: Bench, uid: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.kube import DEPLOYMENTS
 from support.task_groups import WORKERS, Bench, running_bench
 from support.wait import eventually
 from taskgroup.api.names import API_VERSION, KIND
@@ -124,8 +125,8 @@ def test_the_deadline_ends_the_group(bench: Bench) -> None:
 def test_a_finished_group_is_removed_after_its_time_to_live(bench: Bench) -> None:
     uid = bench.apply("brief", sequence={"count": 1}, template=_note("x"), ttlSecondsAfterFinished=1)
     with bench.worker(uid):
-        eventually(lambda: _is_leaving(bench, "brief"), state=lambda: bench.operator.log)
-    eventually(lambda: "NotFound" in bench.kubectl("get", "tg", "brief").stderr, state=lambda: bench.operator.log)
+        eventually(lambda: bench.is_leaving("brief") or bench.is_gone("brief"), state=lambda: bench.operator.log)
+    eventually(lambda: bench.is_gone("brief"), state=lambda: bench.operator.log)
 
     with bench.redis() as client:
         left = {key.decode() for key in client.keys(f"*{uid}*")}
@@ -194,13 +195,6 @@ def test_ignored_results_are_deleted_once_counted(bench: Bench) -> None:
         eventually(lambda: not client.keys(f"celery-task-meta-{uid}*"), state=lambda: client.keys("*"))
 
 
-def _is_leaving(bench: Bench, name: str) -> bool:
-    """Deleted already, or about to be."""
-    path = "jsonpath={.metadata.deletionTimestamp}"
-    seen = bench.kubectl("get", "tg", name, "--output", path)
-    return bool(seen.stdout) or "NotFound" in seen.stderr
-
-
 def _note(text: str) -> dict[str, object]:
     return {"task": "demo.note", "args": [text]}
 
@@ -222,9 +216,9 @@ def test_an_ended_group_stops_its_workers_and_expires_without_its_secret(bench: 
     try:
         bench.operator.start()
         eventually(
-            lambda: bench.kubectl.get("deployment", name)["spec"]["replicas"] == 0, state=lambda: bench.operator.log
+            lambda: bench.kube.read(DEPLOYMENTS, name)["spec"]["replicas"] == 0, state=lambda: bench.operator.log
         )
         bench.patch("orphan", {"ttlSecondsAfterFinished": 1})
-        eventually(lambda: _is_leaving(bench, "orphan"), state=lambda: bench.operator.log)
+        eventually(lambda: bench.is_leaving("orphan") or bench.is_gone("orphan"), state=lambda: bench.operator.log)
     finally:
         bench.kubectl("create", "secret", "generic", "redis", f"--from-literal=url={bench.server.url}")

@@ -18,10 +18,12 @@ import pytest
 from support.beat import measured_beat
 from support.crd.server import shared_task_groups
 from support.first_process import FirstProcess
+from support.kube import TASK_GROUPS, Kube, kube_of
 from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
 from support.scrape import scrape, value
 from support.wait import PATIENCE, eventually
+from taskgroup.cluster.resources import LEASES
 
 LEASE = "taskgroup-operator"
 LEASE_SECONDS = 10
@@ -50,9 +52,14 @@ class Pair:
 
     def lease(self) -> dict[str, Any]:
         """Its spec; empty when there is none."""
-        read = self.kubectl("get", "lease", LEASE, "--output", "json", "--ignore-not-found").stdout
-        spec: dict[str, Any] = json.loads(read)["spec"] if read else {}
+        found = self.kube.find(LEASES, LEASE)
+        spec: dict[str, Any] = found["spec"] if found else {}
         return spec
+
+    @property
+    def kube(self) -> Kube:
+        """Their namespace, for reads."""
+        return kube_of(self.kubectl.kubeconfig, self.kubectl.namespace)
 
     def until_leader(self, name: str) -> dict[str, Any]:
         """The Lease once that operator holds it, and handles TaskGroups."""
@@ -151,7 +158,7 @@ def test_a_leader_that_is_told_to_end_hands_over_at_once(pair: Pair) -> None:
     workers = {"image": "localhost/none:1", "app": "none"}
     group = {**manifest, "spec": {"sequence": {"count": 1}, "template": {"task": "x"}, "workers": workers}}
     assert pair.kubectl.create(group) == ""
-    eventually(lambda: pair.kubectl.get("taskgroup", "waiting").get("status"), state=lambda: pair.logs())
+    eventually(lambda: pair.kube.read(TASK_GROUPS, "waiting").get("status"), state=lambda: pair.logs())
     pair.kubectl("delete", "taskgroup", "waiting", "--timeout=60s")
 
 

@@ -1,8 +1,9 @@
-"""The cluster of the end-to-end tests: kubectl for writes, and requests without kubectl for frequent reads."""
+"""A cluster of the tests: kubectl for writes, and for frequent reads requests without it, as each costs a process."""
 
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from kubernetes import client, config
@@ -99,7 +100,16 @@ def connect(namespace: str) -> Kube:
     """The cluster that `make e2e` started; no other one is read or written."""
     path = os.environ.get("TASKGROUP_E2E_KUBECONFIG")
     assert path, "TASKGROUP_E2E_KUBECONFIG is not set: run make e2e, which starts the cluster and sets it."
+    return kube_of(path, namespace)
+
+
+def kube_of(path: str, namespace: str) -> Kube:
+    """A namespace of the cluster that a kubeconfig names."""
+    return Kube(path, namespace, _api(path))
+
+
+@cache
+def _api(path: str) -> Any:
     settings = client.Configuration()
     settings.proxy = None
-    api = config.new_client_from_config(path, client_configuration=settings)  # type: ignore[no-untyped-call]
-    return Kube(path, namespace, api)
+    return config.new_client_from_config(path, client_configuration=settings)  # type: ignore[no-untyped-call]

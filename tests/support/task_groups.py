@@ -12,6 +12,7 @@ import redis
 
 from support.celery_worker import CeleryWorker, celery_worker
 from support.crd.server import shared_task_groups
+from support.kube import TASK_GROUPS, Kube, kube_of
 from support.kubectl import Kubectl, new_namespace
 from support.operator_process import OperatorProcess
 from support.redis_server import RedisServer, redis_server
@@ -57,10 +58,14 @@ class Bench:
         process = self.kubectl("patch", "tg", name, "--type", "merge", "--patch", json.dumps({"spec": spec}))
         assert process.returncode == 0, process.stderr
 
+    @property
+    def kube(self) -> Kube:
+        """The same namespace, for reads."""
+        return kube_of(self.kubectl.kubeconfig, self.kubectl.namespace)
+
     def group(self, name: str) -> dict[str, Any]:
         """The whole object."""
-        body: dict[str, Any] = self.kubectl.get("taskgroup", name)
-        return body
+        return self.kube.read(TASK_GROUPS, name)
 
     def status(self, name: str) -> dict[str, Any]:
         """Its status; empty before the first write."""
@@ -134,11 +139,11 @@ class Bench:
 
     def is_gone(self, name: str) -> bool:
         """The object does not exist any more."""
-        return "NotFound" in self.kubectl("get", "taskgroup", name).stderr
+        return self.kube.find(TASK_GROUPS, name) is None
 
     def is_leaving(self, name: str) -> bool:
         """It is being deleted."""
-        return bool(self.kubectl("get", "taskgroup", name, "--output", "jsonpath={.metadata.deletionTimestamp}").stdout)
+        return "deletionTimestamp" in (self.kube.find(TASK_GROUPS, name) or {"metadata": {}})["metadata"]
 
     def clear(self) -> None:
         """Delete all TaskGroups and wait until they are gone."""
