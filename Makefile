@@ -9,8 +9,9 @@ NAME ?= dispatch
 PARALLEL ?= 6
 BIN := .venv/bin
 PROMETHEUS := prometheus=prometheus prometheus-redis-exporter=prometheus-redis-exporter
-# Tests that start Python themselves get the same one.
-PYTEST := PATH=$$PWD/$(BIN):$$PATH TASKGROUP_TEST_KUBECONFIG=$${KUBECONFIG:-} $(BIN)/pytest
+# Tests that start Python themselves get the same one. Containers often forbid it to keep what it has compiled: then each of a hundred
+# operators, of as many workers, and each of pytest's own processes would compile the whole tree again.
+PYTEST := PYTHONDONTWRITEBYTECODE= PATH=$$PWD/$(BIN):$$PATH TASKGROUP_TEST_KUBECONFIG=$${KUBECONFIG:-} $(BIN)/pytest
 CLUSTER := tests/cluster/cluster
 BASE := localhost/base:bookworm
 GENERATORS = $(wildcard operator/tools/generate_*.py)
@@ -81,7 +82,7 @@ unit: setup ## tests of decisions and of alert rules: no I/O, seconds
 	@$(CLUSTER) need promtool=prometheus
 	@$(PYTEST) tests/unit -n auto --dist worksteal
 
-# The hostile ones first: they are few and the longest, and pytest-xdist would begin with the files that have most tests.
+# In the order of tests/conftest.py: pytest-xdist would begin with the files that have most tests, not with the longest.
 component: setup ## tests against a real API server, Redis and Celery workers
 	@$(CLUSTER) need redis-server=redis-server promtool=prometheus
 	@PYTHONPATH=tests $(BIN)/python -m support.celery_versions
