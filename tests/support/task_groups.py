@@ -107,8 +107,8 @@ class Bench:
             yield worker
 
     @contextmanager
-    def process(self, uid: str, name: str, *arguments: str) -> Iterator[CeleryWorker]:
-        """One life of the container in a pod of this name."""
+    def process(self, uid: str, name: str, *arguments: str, version: str | None = None) -> Iterator[CeleryWorker]:
+        """One life of the container in a pod of this name, with this version of Celery or that of the tests."""
         pool = PoolKeys("", uid)
         settings = ("worker_deduplicate_successful_tasks=1", "task_ignore_result=0")
         with celery_worker(
@@ -119,6 +119,7 @@ class Bench:
             transport_options=pool.worker_options(name),
             arguments=arguments or ("--pool", "solo"),
             settings=settings,
+            version=version,
         ) as worker:
             yield worker
 
@@ -161,13 +162,16 @@ def running_bench(
     account: Account | None = None,
     settings: Mapping[str, str] = MappingProxyType({}),
     wrapper: tuple[str, ...] = (),
+    *,
+    persistent: bool = False,
 ) -> Iterator[Bench]:
     """A namespace with a Redis, its Secret and a running operator; everything is removed at the end.
 
-    Without an account of its own the operator has all rights. `wrapper` is a command that becomes the operator.
+    Without an account of its own the operator has all rights. `wrapper` is a command that becomes the operator. A
+    persistent Redis may be killed and started.
     """
     shared_task_groups()
-    with redis_server(password="secret") as server, new_namespace() as kubectl:
+    with redis_server(password="secret", persistent=persistent) as server, new_namespace() as kubectl:
         assert kubectl("create", "secret", "generic", "redis", f"--from-literal=url={server.url}").returncode == 0
         kubeconfig = account(kubectl, folder) if account else operators_kubeconfig or kubectl.kubeconfig
         variables = {"TASKGROUP_RESYNC_SECONDS": "2", **settings}
