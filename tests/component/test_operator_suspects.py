@@ -4,6 +4,9 @@ import json
 import time
 from datetime import UTC, datetime
 
+import pytest
+
+from support.celery_versions import ONE_OF_ALL
 from support.celery_worker import CeleryWorker
 from support.task_groups import WORKERS, Bench
 from support.wait import PATIENCE, eventually
@@ -14,14 +17,15 @@ POISON = 2
 MOST_LIVES = 8
 
 
-def test_of_four_items_only_the_one_that_kills_the_worker_is_lost(bench: Bench) -> None:
+@pytest.mark.parametrize("version", ONE_OF_ALL)
+def test_of_four_items_only_the_one_that_kills_the_worker_is_lost(bench: Bench, version: str) -> None:
     """All four became Lost: they went back side by side, and died side by side."""
     tasks = [{"task": "demo.gate", "args": [str(index)]} for index in range(4)]
     tasks[POISON] = {"task": "demo.die", "args": []}
     uid = bench.apply("crash", tasks=tasks, workers=WORKERS | {"concurrency": 4, "maxReplicas": 1})
     with bench.pod(uid, POD):
         for life in range(MOST_LIVES):
-            with bench.process(uid, POD, "--pool", "threads", "-c", "4") as worker:
+            with bench.process(uid, POD, "--pool", "threads", "-c", "4", version=version) as worker:
                 if _has_ended(bench, uid, worker):
                     break
             _restart(bench, uid, life + 1)
