@@ -1,13 +1,23 @@
 """A group's life: suspended, resumed, ended by time, removed, grown."""
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from support.groups import Group, assert_counts_add_up, condition, counting, holding, probe_workers
-from support.space import Space
+from support.kube import Kube
+from support.machine import slowness
+from support.redis_pod import redis_pod
+from support.space import Space, new_space
+
+NAMESPACE_SECONDS = 60
+"""For all that a namespace holds, on the reference machine. Its controller looks at the pods again after half of their
+grace, 31 s.
+"""
 
 
 def test_suspend_takes_queued_items_back_and_lets_running_ones_finish(space: Space) -> None:
@@ -131,6 +141,23 @@ def test_deleting_the_namespace_of_a_running_group_ends(space: Space) -> None:
     group.open_gate()
     space.kube.until(lambda: not space.kube.exists(f"/api/v1/namespaces/{space.kube.namespace}"), state=group.status)
     assert group.traces() in ([], [group.books.state])
+
+
+@pytest.mark.alone
+def test_a_namespace_that_holds_its_own_redis_goes_soon(system: Kube, redis: Redis, space: Space) -> None:
+    """Its workers tried for minutes to store their last results; meanwhile others are served."""
+    with new_space(system, redis, "its own Redis") as own:
+        own.set_broker(redis_pod(own.kube))
+        lost = own.create(**holding(60, maxReplicas=2))
+        lost.until_run(4)
+        own.kube.remove("namespace", own.kube.namespace)
+        begin = time.monotonic()
+        space.create(**counting(4)).until_finished()
+        own.kube.until(lambda: not own.kube.exists(f"/api/v1/namespaces/{own.kube.namespace}"), state=lost.pods)
+        took = time.monotonic() - begin
+
+    assert took <= NAMESPACE_SECONDS * slowness()
+    assert lost.traces() == [], "in the chart's Redis"
 
 
 def test_items_can_be_appended_while_the_group_runs(space: Space) -> None:

@@ -92,8 +92,13 @@ def _done(seen: PoolObserved, action: Action) -> PoolObserved:
     if isinstance(action, Discard | PutBack):
         return replace(seen, claims=seen.claims.without(action.tags))
     if isinstance(action, StopPod):
-        return _stopped(seen, action.pod)
+        return _gone(seen, action.pod) if action.at_once else _stopped(seen, action.pod)
     return seen
+
+
+def _gone(seen: PoolObserved, name: str) -> PoolObserved:
+    members = tuple(pod for pod in seen.workers.pods if pod.name != name)
+    return replace(seen, workers=replace(seen.workers, pods=members))
 
 
 def _stopped(seen: PoolObserved, name: str) -> PoolObserved:

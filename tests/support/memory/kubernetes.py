@@ -145,9 +145,14 @@ class MemoryWorkers:
         self.replicas = 0 if self.replicas is not None else None
         self._changed()
 
-    async def stop_pod(self, meta: Meta, pod: str) -> None:
-        """See WorkerStore; it is gone at once, with what it held."""
+    async def is_leaving(self, meta: Meta) -> bool:
+        """See WorkerStore."""
         del meta
+        return False
+
+    async def stop_pod(self, meta: Meta, pod: str, *, at_once: bool) -> None:
+        """See WorkerStore; it is gone at once, with what it held."""
+        del meta, at_once
         self._pods.pop(pod, None)
         self._changed()
 

@@ -69,8 +69,11 @@ class WorkerStore(Protocol):
     async def stop(self, meta: Meta) -> None:
         """No pods, whatever the rest of the Deployment looks like."""
 
-    async def stop_pod(self, meta: Meta, pod: str) -> None:
-        """Stop one pod in order, unless it is gone."""
+    async def stop_pod(self, meta: Meta, pod: str, *, at_once: bool) -> None:
+        """Stop one pod in order, or remove it at once, whether its container has ended or not; unless it is gone."""
+
+    async def is_leaving(self, meta: Meta) -> bool:
+        """Whether the namespace goes with all that is in it; this costs a request."""
 
     async def mark(self, meta: Meta, idle: Iterable[str], busy: Iterable[str]) -> None:
         """Let the next scale-down stop idle pods first."""

@@ -100,11 +100,16 @@ class LocalWorkers:
         del meta, busy
         self._cheap = frozenset(idle)
 
-    async def stop_pod(self, meta: Meta, pod: str) -> None:
+    async def stop_pod(self, meta: Meta, pod: str, *, at_once: bool) -> None:
         """See WorkerStore."""
-        del meta
+        del meta, at_once
         if pod in self._pods:
             self._stop(pod)
+
+    async def is_leaving(self, meta: Meta) -> bool:
+        """See WorkerStore."""
+        del meta
+        return False
 
     def forget(self, uid: str) -> None:
         """See WorkerStore."""

@@ -127,5 +127,5 @@ class PoolActions:
         self._memory.done.settled = (self._memory.done.settled & seen) | tags
 
     async def _stop_pod(self, action: plan.StopPod) -> bool:
-        await self._workers.stop_pod(self._assignment.meta, action.pod)
+        await self._workers.stop_pod(self._assignment.meta, action.pod, at_once=action.at_once)
         return True

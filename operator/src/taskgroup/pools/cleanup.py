@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from taskgroup.cluster.client import Cluster
 from taskgroup.cluster.errors import NotFoundError
-from taskgroup.cluster.resources import DEPLOYMENTS, NAMESPACES, PODS
+from taskgroup.cluster.namespaces import is_terminating
+from taskgroup.cluster.resources import DEPLOYMENTS, PODS
 from taskgroup.cluster.worker_cache import WorkerCache
 from taskgroup.cluster.workers.deployments import worker_name
 from taskgroup.core.meta import Meta
@@ -30,11 +31,7 @@ class PoolCleaner:
 
     async def is_terminating(self, namespace: str) -> bool:
         """Whether the namespace goes, and with it perhaps its own Redis."""
-        try:
-            stored = await self._cluster.get(NAMESPACES, "", namespace)
-        except NotFoundError:
-            return True
-        return "deletionTimestamp" in stored["metadata"]
+        return await is_terminating(self._cluster, namespace)
 
     async def _stop_now(self, meta: Meta, pods: Iterable[str]) -> None:
         """Workers whose Redis has gone with the namespace would try for minutes to store a last result."""

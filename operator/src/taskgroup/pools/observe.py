@@ -6,6 +6,7 @@ from dataclasses import replace
 from taskgroup.cluster.port import WorkerStore
 from taskgroup.connections.shared import Connection, Connections
 from taskgroup.core.exchange import MAX_LOSSES, Demand
+from taskgroup.core.pools.leaving import stopping
 from taskgroup.core.pools.observed import Outage, PodFacts, PoolObserved, PoolQueue, WorkerFacts
 from taskgroup.loops.clock import Clock
 from taskgroup.loops.meeting import Assignment, Meeting
@@ -39,7 +40,7 @@ class PoolObserver:
             intake.knows_strays = meeting.strays_changed = False
         queue = await self._read_queue(intake, assignment.meta.uid)
         spec = assignment.spec
-        return PoolObserved(
+        seen = PoolObserved(
             pool=assignment.meta.uid,
             workers_spec=spec.workers if spec else None,
             loss_limit=spec.loss_limit if spec else MAX_LOSSES,
@@ -54,6 +55,7 @@ class PoolObserver:
             set_aside=memory.done.set_aside,
             resync_seconds=self._resync,
         )
+        return replace(seen, leaving=bool(stopping(seen)) and await self._workers.is_leaving(assignment.meta))
 
     async def _connect(self, intake: PoolIntake, assignment: Assignment) -> None:
         if intake.address == assignment.address:

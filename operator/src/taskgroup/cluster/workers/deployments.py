@@ -12,6 +12,7 @@ from taskgroup.api.names import ANNOTATION_DELETION_COST
 from taskgroup.cluster.children import child_name, refuse_foreign
 from taskgroup.cluster.client import Cluster, Object
 from taskgroup.cluster.errors import ConflictError, NotFoundError
+from taskgroup.cluster.namespaces import is_terminating
 from taskgroup.cluster.object_cache import Cached
 from taskgroup.cluster.resources import DEPLOYMENTS, PODS
 from taskgroup.cluster.worker_cache import WorkerCache, keep_deployment
@@ -88,9 +89,13 @@ class WorkerDeployments:
         wrong = [name for name, cost in costs.items() if name in there and _cost(there[name].kept) != cost]
         await asyncio.gather(*(self._mark(meta, pod, costs[pod]) for pod in wrong))
 
-    async def stop_pod(self, meta: Meta, pod: str) -> None:
+    async def stop_pod(self, meta: Meta, pod: str, *, at_once: bool) -> None:
         """See WorkerStore."""
-        await self._cluster.delete(PODS, meta.namespace, pod)
+        await self._cluster.delete(PODS, meta.namespace, pod, grace_seconds=0 if at_once else None)
+
+    async def is_leaving(self, meta: Meta) -> bool:
+        """See WorkerStore."""
+        return await is_terminating(self._cluster, meta.namespace)
 
     def forget(self, uid: str) -> None:
         """Remove what is kept in memory of a deleted group."""

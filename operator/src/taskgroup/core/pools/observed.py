@@ -95,6 +95,8 @@ class PoolObserved:
     workers: WorkerFacts = field(default_factory=WorkerFacts)
     queue: PoolQueue | None = None
     """None: the broker cannot be asked."""
+    leaving: bool = False
+    """The namespace goes; found out only while a worker that stops has lost the broker."""
     requeued: frozenset[str] = frozenset()
     """Containers (pod/restarts) whose messages were given back after an end."""
     unmoved: Mapping[str, int] = field(default_factory=dict)

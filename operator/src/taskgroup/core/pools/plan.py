@@ -67,9 +67,10 @@ class PutBack(Action):
 
 @dataclass(frozen=True, slots=True)
 class StopPod(Action):
-    """Stop one pod in order; the Deployment makes another."""
+    """Stop one pod in order, and the Deployment makes another; or remove at once one that stops already."""
 
     pod: str
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from taskgroup.core.action import Action
 from taskgroup.core.exchange import View
 from taskgroup.core.pools import claims
 from taskgroup.core.pools.giving_back import requeues
+from taskgroup.core.pools.leaving import hurry
 from taskgroup.core.pools.observed import PoolObserved
 from taskgroup.core.pools.plan import Discard, PoolPlan, PutBack, Requeue
 from taskgroup.core.pools.scaling import can_stop, pods_wanted, scale
@@ -18,7 +19,7 @@ WORKING_SECONDS = 5.0
 def reconcile_pool(seen: PoolObserved, now: float) -> PoolPlan:
     """What to do now; `now` is in seconds since the epoch."""
     wanted = pods_wanted(seen)
-    actions = (*requeues(seen), *claims.settle(seen, now), *scale(seen, wanted), *claims.ask(seen, now))
+    actions = (*requeues(seen), *claims.settle(seen, now), *scale(seen, wanted), *claims.ask(seen, now), *hurry(seen))
     wake_after = _wake_after(seen, wanted, actions, now)
     return PoolPlan(view=_view(seen, wanted, actions), actions=actions, wake_after=wake_after)
 
