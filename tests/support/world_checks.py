@@ -8,9 +8,11 @@ from taskgroup.api.status import TaskGroupStatus
 from taskgroup.core.groups.figures import GroupFigures
 from taskgroup.core.groups.item_hooks import STATUS_FIELDS
 from taskgroup.core.groups.plan import Again, Dispatch, MarkMissing, Plan, Redispatch
+from taskgroup.core.indexes import parse_indexes
 from taskgroup.core.ledger import Ledger
 from taskgroup.core.status.conditions import seconds
-from taskgroup.core.status.phase import phase_of
+from taskgroup.core.status.phase import Phase, phase_of
+from taskgroup.core.task_id import TaskId
 from taskgroup.core.units import ITEM_UNITS, Units, items_of
 
 if TYPE_CHECKING:
@@ -81,6 +83,17 @@ def _check_missing(world: "World", plan: Plan) -> None:
             world.flaws += [f"{unit} is not missing" for unit in found]
 
 
+def _check_successes(world: "World", status: TaskGroupStatus) -> None:
+    """Those that can be read when the outcome is written, unless the group was cut short; later ones change nothing."""
+    is_whole = (status.succeeded or 0) + (status.failed or 0) == status.total
+    if not is_whole or world.spec.success_when or status.completed_indexes is None:
+        return
+    ends = ((TaskId.parse(name), failure) for name, failure in world.results.ends.items())
+    well = Units(item.unit for item, failure in ends if failure is None and item and world.books.is_newest(item))
+    if uncounted := items_of(well & world.work.last) - parse_indexes(status.completed_indexes):
+        world.flaws.append(f"{set(uncounted)} succeeded, and are not counted")
+
+
 def check_told(world: "World", figures: GroupFigures) -> None:
     """Metrics speak of a status that is written."""
     status = world.store.status
@@ -91,7 +104,9 @@ def check_told(world: "World", figures: GroupFigures) -> None:
 
 
 def check_status(world: "World", old: TaskGroupStatus, new: TaskGroupStatus) -> None:
-    """A phase never goes back, nor does a count, unless items are run again."""
+    """A phase never goes back, nor does a count, unless items are run again; an outcome knows every success."""
+    if phase_of(old).value < Phase.DECIDED.value <= phase_of(new).value:
+        _check_successes(world, new)
     if new.last_retry_id != old.last_retry_id:
         return
     if phase_of(new).value < phase_of(old).value:

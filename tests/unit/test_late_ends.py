@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.builders import spec
 from support.examples import examples
 from support.stories import FLUSH, check_end, lived, stories
 from support.story_specs import lenient_specs, nested_specs, retried_specs, specs
@@ -33,3 +34,13 @@ def test_neither_does_it_where_a_group_may_end_early(
     wanted: TaskGroupSpec, story: list[tuple[str, int]], late: bool
 ) -> None:
     check_end(lived(wanted, [*BEGUN, *story], LATE, late=late))
+
+
+def test_a_success_after_the_outcome_changes_nothing() -> None:
+    """The failure of the task that was lost has ended the group; its message is on the queue again, and runs well."""
+    dies = [("container dies", 0), ("look", 0), ("lost task ends late", 0)]
+    world = lived(spec(1), [("look", 0), *BEGUN[:3], ("take", 0), *dies], LATE)
+
+    check_end(world)
+    assert (world.status.succeeded, world.status.failed) == (0, 1)
+    assert list(world.results.ends.values()) == [None], "nobody reads it any more"
