@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support.machine import slowness
+from support.machine import in_time
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
 
@@ -21,7 +21,7 @@ def test_the_end_of_the_last_item_is_soon_in_the_status(tmp_path: Path) -> None:
     with running_bench(tmp_path) as bench:
         waits = [_seconds_until_finished(bench, f"group-{number}") for number in range(TRIES)]
 
-    assert min(waits) <= END_SECONDS * slowness(), waits
+    assert in_time(min(waits), END_SECONDS), waits
 
 
 def _seconds_until_finished(bench: Bench, name: str) -> float:

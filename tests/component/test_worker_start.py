@@ -18,7 +18,7 @@ from celery import Celery
 
 from support.celery_versions import ONE_OF_ALL
 from support.celery_worker import CeleryWorker
-from support.machine import slowness
+from support.machine import in_time
 from support.wait import PATIENCE, eventually
 from support.worker_container import POD, UID, container, start_container, worker_pool
 from taskgroup.broker.keys import PoolKeys
@@ -95,7 +95,7 @@ def test_a_worker_that_is_stopped_at_any_instant_of_its_start_ends_and_takes_not
 
         assert started.worker.process.wait(PATIENCE) == 0, started.worker.log
         took = time.monotonic() - told
-    assert took <= GONE_SECONDS * slowness(), started.worker.log
+    assert in_time(took, GONE_SECONDS), started.worker.log
     with redis.Redis.from_url(redis_url) as server:
         assert server.llen(KEYS.queue) == 1, started.worker.log
         assert not server.exists("notes", KEYS.unacked(POD))

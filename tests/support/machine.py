@@ -6,9 +6,17 @@ REFERENCE_SECONDS = 0.6
 _NUMBERS = 10_000_000
 
 
-def slowness() -> float:
-    """By which factor a limit grows here and now; 1 where the machine is as fast as the reference, or faster."""
+def slowness(part: float = 1.0) -> float:
+    """By which factor a limit grows here and now; 1 where the machine is as fast as the reference, or faster.
+
+    With a `part` of the sum it is found as much sooner, and less certain.
+    """
     begin, total = time.perf_counter(), 0
-    for number in range(_NUMBERS):
+    for number in range(round(_NUMBERS * part)):
         total += number
-    return max(1.0, (time.perf_counter() - begin) / REFERENCE_SECONDS)
+    return max(1.0, (time.perf_counter() - begin) / (REFERENCE_SECONDS * part))
+
+
+def in_time(took: float, seconds: float) -> bool:
+    """Whether so many seconds are within a limit for the reference machine; this one is measured where they are not."""
+    return took <= seconds or took <= seconds * slowness()
