@@ -23,7 +23,7 @@ _WATCHES = 2
 """Watch streams of each namespace: TaskGroups, and a spare one for a stream that restarts."""
 
 _KOPF_CONNECTIONS = 8
-"""For finalizers alone. Each takes up to 256 KB for its TLS buffers."""
+"""For finalizers alone."""
 _BULK = ("failures", "completedIndexes", "failedIndexes")
 _SEEN = ("generation", "finalizers", "deletionTimestamp", "labels", "annotations")
 """What a loop looks at of the metadata; the generation stands for the spec."""

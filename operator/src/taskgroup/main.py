@@ -46,6 +46,7 @@ from taskgroup.serve.metrics.recorder import Recorder
 from taskgroup.serve.metrics.server import PATH, MetricsServer
 from taskgroup.settings import Settings
 from taskgroup.transport.network import Network
+from taskgroup.transport.tls import spare_buffers
 
 _log = logging.getLogger("taskgroup")
 
@@ -56,6 +57,7 @@ async def run_operator(settings: Settings, kubeconfig: str | None) -> None:
     def make(cluster: Cluster) -> Lease:
         return Lease(cluster, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_seconds)
 
+    spare_buffers()
     watches = WATCHES * max(len(settings.watch_namespaces), 1)
     leadership = Leadership(LeaseThread(kubeconfig, make, settings.lease_seconds))
     stop_at_signals(leadership.stop, leadership.release_now)

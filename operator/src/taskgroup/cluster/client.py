@@ -22,7 +22,7 @@ from taskgroup.cluster.wire import api_errors, decoded, lines, proxy_of
 
 REQUEST_SECONDS = 10.0
 CONNECTIONS = 16
-"""Most connections at once. Each takes half a megabyte for its TLS buffers, and more of them are not faster."""
+"""Most connections at once: more of them are not faster, and each has TLS buffers."""
 PAGE = 500
 """Most objects in one page of a list."""
 WATCH_SECONDS = 90
