@@ -1,5 +1,6 @@
 """How many worker pods, and that none of them is stopped at work."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,6 +105,15 @@ def test_pods_are_wanted_for_subtasks_too() -> None:
     waiting = Demand(leftovers=True)
     assert pods_wanted(pool(demand=waiting, workers_spec=four, queue=pool_queue(queued=15))) == 4, "of items that wait"
     assert pods_wanted(pool(demand=waiting, workers_spec=four, queue=pool_queue())) == 0
+
+
+def test_the_log_says_what_the_number_follows_from() -> None:
+    """Four pods were made because "1 items are left"."""
+    seen = pool(demand=demand(1), workers_spec=WORKERS, workers=workers(1), queue=pool_queue(queued=7, a=1))
+    items, messages = [scale(replace(seen, demand=demand(count)), 2)[0].reason for count in (8, 1)]
+
+    assert items == seen.demand.reason
+    assert messages == "8 messages wait or are held, 4 at once in a pod."
 
 
 @pytest.mark.parametrize(

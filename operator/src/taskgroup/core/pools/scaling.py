@@ -46,8 +46,16 @@ def scale(seen: PoolObserved, wanted: int) -> tuple[Action, ...]:
     """
     if not seen.demand.ended and (seen.queue is None or not can_stop(seen)):
         return ()
-    actions = _scaled(wanted, seen.workers, seen.queue, seen.demand.reason)
+    actions = _scaled(wanted, seen.workers, seen.queue, _reason(seen, wanted))
     return actions if seen.workers_spec is not None or ApplyWorkers(0) in actions else ()
+
+
+def _reason(seen: PoolObserved, wanted: int) -> str:
+    """What the number follows from: the items, or what their tasks have put on the queue beside them."""
+    workers, queue = seen.workers_spec, seen.queue
+    if workers is None or queue is None or wanted <= pods_for(seen.demand.items, workers):
+        return seen.demand.reason
+    return f"{queue.messages} messages wait or are held, {workers.concurrency} at once in a pod."
 
 
 def is_settled(seen: PoolObserved, wanted: int) -> bool:
