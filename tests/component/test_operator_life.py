@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from support.celery_worker import CeleryWorker
 from support.kube import DEPLOYMENTS
 from support.task_groups import WORKERS, Bench, running_bench
 from support.wait import eventually
+from support.worker_container import worker_container, worker_pool
 from taskgroup.api.names import API_VERSION, KIND
 
 BROKER = {"secretKeyRef": {"name": "redis"}}
@@ -106,6 +110,38 @@ def test_parallelism_bounds_what_is_in_flight(bench: Bench) -> None:
 
     assert status["active"] == 3
     assert status["pending"] == 97
+
+
+def test_subtasks_of_an_item_get_workers_of_their_own(bench: Bench, tmp_path: Path) -> None:
+    """Sixteen members of a chord ran on the one pod that their item needed."""
+    names = list("abcdefgh")
+    template = {"task": "demo.fanned", "args": [names]}
+    uid = bench.apply("chord", items=[1], template=template, workers=WORKERS | {"maxReplicas": 4})
+    eventually(lambda: _replicas(bench, f"chord-{uid[:8]}") == 1, state=lambda: bench.operator.log[-3000:])
+    with _as_in_a_pod(bench, uid, "pod-a", tmp_path) as first, bench.redis() as client:
+        eventually(lambda: _replicas(bench, f"chord-{uid[:8]}") == 4, state=lambda: first.log)
+        assert bench.status("chord")["total"] == 1
+        with _as_in_a_pod(bench, uid, "pod-b", tmp_path) as second:
+            eventually(lambda: len(_notes(bench)) == 4, state=lambda: f"{first.log}\n{second.log}")
+            client.mset({f"open:{name}": 1 for name in names})
+            status = bench.finished("chord")
+
+    assert (status["state"], status["succeeded"]) == ("Complete", 1)
+    assert sorted(_notes(bench)) == sorted([*names, "fanned"]), "each ran once"
+
+
+@contextmanager
+def _as_in_a_pod(bench: Bench, uid: str, name: str, folder: Path) -> Iterator[CeleryWorker]:
+    """A worker of two slots, started as the operator starts it in a pod of this name."""
+    pool = worker_pool(uid, pool="threads", concurrency=2)
+    with bench.pod(uid, name), worker_container(bench.server.url, folder, pool, pod=name) as worker:
+        yield worker
+
+
+def _replicas(bench: Bench, name: str) -> int:
+    """That the group's Deployment asks for; 0 while there is none."""
+    found = bench.kube.find(DEPLOYMENTS, name)
+    return int(found["spec"]["replicas"]) if found else 0
 
 
 def test_the_deadline_ends_the_group(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import redis
-from celery import Celery, Task, chain
+from celery import Celery, Task, chain, chord
 from celery.exceptions import Ignore
 
 app = Celery("demo")
@@ -142,6 +142,12 @@ def silent() -> None:
 def replaced(self: Task, name: str) -> None:
     """Let two other tasks take the task's place: a gate, then a note."""
     raise self.replace(chain(gate.si(name), note.si("replaced")))
+
+
+@app.task(name="demo.fanned", bind=True)
+def fanned(self: Task, names: list[str]) -> None:
+    """Let a chord take the task's place: a gate of each name, then a note."""
+    raise self.replace(chord([gate.si(name) for name in names], note.si("fanned")))
 
 
 @app.task(name="demo.child")
