@@ -37,6 +37,7 @@ async def test_items_are_batched_up_to_what_a_worker_takes(tmp_path: Path) -> No
     assert max(sizes) == CONCURRENCY
 
 
+@pytest.mark.long
 async def test_a_batch_that_runs_for_long_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its worker does not tell that it has the items, so they are taken for lost. The time for that is short here."""
     monkeypatch.setattr(claims, "AGED_SECONDS", 1.0)
