@@ -1,8 +1,7 @@
-"""What a run is measured by beside time: how fast the machine is now, and how many requests the servers counted."""
+"""What a run is measured by beside time: how many requests the servers counted."""
 
 import os
 import re
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,12 @@ import redis
 
 from taskgroup.cluster.client import Cluster
 
-REFERENCE_SECONDS = 0.6
-"""What the sum below takes on the machine for which goals of time are stated."""
-_NUMBERS = 10_000_000
 _LINE = re.compile(r"^apiserver_request_total\{(?P<labels>[^}]*)\} (?P<count>[0-9.e+]+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _OURS = frozenset({"taskgroups", "taskgroupledgers", "deployments", "pods", "secrets", "events"})
 """Kinds that the operator uses; nobody else does so in the benchmarks but themselves."""
 _METRICS_SECONDS = 60.0
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def slowness() -> float:
-    """How many times slower than the reference this machine is at the moment, but at least 1."""
-    began, total = time.perf_counter(), 0
-    for number in range(_NUMBERS):
-        total += number
-    return max(1.0, (time.perf_counter() - began) / REFERENCE_SECONDS)
 
 
 async def api_requests(cluster: Cluster) -> Counter[str]:

@@ -2,7 +2,8 @@
 
 import time
 
-REFERENCE_SECONDS = 0.6
+REFERENCE_SECONDS = 0.3
+"""What the sum takes in a function, as here. At the top of a script, where names are looked up in a dict, it is 0.6."""
 _NUMBERS = 10_000_000
 
 
