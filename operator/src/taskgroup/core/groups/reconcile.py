@@ -20,7 +20,8 @@ from taskgroup.core.groups.planning import TROUBLE_SECONDS, plan_for
 from taskgroup.core.groups.recovery import adopt
 from taskgroup.core.groups.resting import can_rest
 from taskgroup.core.groups.retrying import rules_of
-from taskgroup.core.groups.running import reconcile_running, stages_shown
+from taskgroup.core.groups.running import reconcile_running
+from taskgroup.core.groups.showing import stages_shown
 from taskgroup.core.groups.suspension import withdraw_suspended
 from taskgroup.core.groups.warnings import warnings
 from taskgroup.core.items.chunks import chunks_of
