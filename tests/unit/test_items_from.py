@@ -185,6 +185,13 @@ FAILING = {
     ]
 }
 
+SILENT = {
+    "containerStatuses": [
+        {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 1}}}
+    ]
+}
+TAKEN_BY_NO_KUBELET = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}
+
 
 @pytest.mark.parametrize(
     ("status", "said"),
@@ -192,6 +199,9 @@ FAILING = {
         (WAITING, "The pod p does not start (ErrImagePull): no such image."),
         (UNSCHEDULED, "The pod p is not scheduled: 0/3 nodes are available"),
         (FAILING, "The pod p fails: Connection refused"),
+        (SILENT, "The pod p fails: its container ended, as kubectl logs may tell."),
+        (TAKEN_BY_NO_KUBELET, "The pod p does not start: its node has not said why."),
+        ({"phase": "Pending"}, "The pod p is not scheduled: the scheduler has not said why."),
         ({"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}, ""),
         ({"phase": "Succeeded"}, ""),
     ],

@@ -128,14 +128,26 @@ def hindrance_of(pod: Object, now: datetime) -> str:
     if age.total_seconds() < PATIENCE_SECONDS or status.get("phase") == "Succeeded":
         return ""
     for container in status.get("containerStatuses") or ():
-        state = container.get("state") or {}
-        waiting, ended = state.get("waiting"), (container.get("lastState") or {}).get("terminated")
-        if waiting and ended:
-            return f"The pod {name} fails: {str(ended.get('message') or ended.get('reason'))[-500:]}"
-        if waiting:
-            text = waiting.get("message") or "what it mounts may not exist, as kubectl describe pod tells"
-            return f"The pod {name} does not start ({waiting.get('reason')}): {text[:500]}."
-    if status.get("phase") == "Pending":
-        scheduled = [one for one in status.get("conditions") or () if one.get("type") == "PodScheduled"]
-        return f"The pod {name} is not scheduled: {scheduled[0].get('message', '')[:500] if scheduled else ''}"
+        if text := _container_hindrance(container):
+            return f"The pod {name} {text}"
+    return f"The pod {name} {_unstarted(status)}" if status.get("phase") == "Pending" else ""
+
+
+def _unstarted(status: Object) -> str:
+    scheduled = [one for one in status.get("conditions") or () if one.get("type") == "PodScheduled"]
+    if scheduled and scheduled[0].get("status") == "True":
+        return "does not start: its node has not said why."
+    text = (scheduled[0].get("message") if scheduled else "") or "the scheduler has not said why."
+    return f"is not scheduled: {text[:500]}"
+
+
+def _container_hindrance(container: Object) -> str:
+    waiting = (container.get("state") or {}).get("waiting")
+    ended = (container.get("lastState") or {}).get("terminated")
+    if waiting and ended:
+        text = ended.get("message") or ended.get("reason") or "its container ended, as kubectl logs may tell."
+        return f"fails: {str(text)[-500:]}"
+    if waiting:
+        text = waiting.get("message") or "what it mounts may not exist, as kubectl describe pod tells"
+        return f"does not start ({waiting.get('reason') or 'waiting'}): {text[:500]}."
     return ""
