@@ -23,7 +23,7 @@ NO_CLUSTER = Reading(
     is_due=False,
 )
 _WAITING = Reading(pods=1)
-AGAIN_SECONDS = 30.0
+UNREAD_SECONDS = 30.0
 """Between two tries to read a source that could not be read."""
 
 
@@ -99,7 +99,7 @@ class ItemsReader:
         now = self._clock.monotonic()
         if intake.unread_at == NEVER:
             intake.unread_at = now
-        return now - intake.unread_at >= AGAIN_SECONDS
+        return now - intake.unread_at >= UNREAD_SECONDS
 
 
 async def _head(groups: GroupBroker, meta: Meta, source: str) -> Head | None:

@@ -34,7 +34,7 @@ from taskgroup.loops.steps import Steps, fault_of
 from taskgroup.loops.watchdog import name_task
 from taskgroup.transport.errors import BrokerError
 
-AGAIN_SECONDS = 0.1
+CONFLICT_SECONDS = 0.1
 """After somebody else wrote first."""
 RETRY_SECONDS = 0.5
 
@@ -54,7 +54,7 @@ class Following:
     """What was written last when a finished group was let go: the watch may tell it later."""
     is_first: bool = True
     """There was no memory yet."""
-    conflicts: Backoff = field(default_factory=lambda: Backoff(AGAIN_SECONDS))
+    conflicts: Backoff = field(default_factory=lambda: Backoff(CONFLICT_SECONDS))
     failures: Backoff = field(default_factory=lambda: Backoff(RETRY_SECONDS))
 
 
@@ -110,28 +110,41 @@ class GroupLoop:
             if plan.rests and following.memory and self._applier.is_written_down(plan, following.memory):
                 await self._rest(body, meeting, following)
         except (ConflictError, FencedError) as error:
-            self._metrics.conflicted(Controller.TASKGROUP)
-            self._log.info("%s: looking again: %s", read_meta(body), str(error) or "the queue's state had changed")
-            await self.detach(body["metadata"]["uid"], following)
-            return following.conflicts.delay()
+            return await self._after_conflict(body, following, error)
         except (ApiError, BrokerError) as error:
-            self._metrics.failed(Controller.TASKGROUP, fault_of(error))
-            self._log.warning("%s: %s", read_meta(body), error)
-            if isinstance(error, NotFoundError) and await self._is_gone(read_meta(body)):
-                meeting.end()
-                return 0.0
-            if isinstance(error, ApiError) and error.status:
-                await self._show_hindrance(body, following, error.message)
-            return following.failures.delay()
+            return await self._after_fault(body, meeting, following, error)
         except Exception as error:  # noqa: BLE001 - a bug in one look must not end both loops
-            self._metrics.failed(Controller.TASKGROUP, Fault.BUG)
-            self._log.exception("%s: a bug", read_meta(body))
-            await self.detach(body["metadata"]["uid"], following)
-            await self._show_hindrance(body, following, bug_message(error))
-            return following.failures.delay()
+            return await self._after_bug(body, following, error)
         following.conflicts.reset()
         following.failures.reset()
         return seconds
+
+    async def _after_conflict(self, body: Body, following: Following, error: Exception) -> float:
+        """Somebody else has written: all is read again."""
+        self._metrics.conflicted(Controller.TASKGROUP)
+        self._log.info("%s: looking again: %s", read_meta(body), str(error) or "the queue's state had changed")
+        await self.detach(body["metadata"]["uid"], following)
+        return following.conflicts.delay()
+
+    async def _after_fault(
+        self, body: Body, meeting: Meeting, following: Following, error: ApiError | BrokerError
+    ) -> float:
+        """A server refused, or could not be asked."""
+        self._metrics.failed(Controller.TASKGROUP, fault_of(error))
+        self._log.warning("%s: %s", read_meta(body), error)
+        if isinstance(error, NotFoundError) and await self._is_gone(read_meta(body)):
+            meeting.end()
+            return 0.0
+        if isinstance(error, ApiError) and error.status:
+            await self._show_hindrance(body, following, error.message)
+        return following.failures.delay()
+
+    async def _after_bug(self, body: Body, following: Following, error: Exception) -> float:
+        self._metrics.failed(Controller.TASKGROUP, Fault.BUG)
+        self._log.error("%s: a bug", read_meta(body), exc_info=error)
+        await self.detach(body["metadata"]["uid"], following)
+        await self._show_hindrance(body, following, bug_message(error))
+        return following.failures.delay()
 
     async def _rest_left(self, body: Body, following: Following) -> float:
         """How long a finished group may stay as it is, as far as is known without a request; 0 when it may not."""

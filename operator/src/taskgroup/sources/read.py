@@ -128,7 +128,8 @@ def main() -> None:
     """What the pod does."""
     request = Request.of(json.loads(os.environ[REQUEST]))
     head = read(request, _client(os.environ[BROKER_URL], request.certificates))
-    sys.stdout.write(head.error or f"{head.count} items were read.\n")
+    text = head.error or f"{head.count} items were read."
+    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":
