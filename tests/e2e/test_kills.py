@@ -9,7 +9,7 @@ from support.groups import Group, condition, counting, holding, probe_workers
 from support.kube import PODS, Kube
 from support.node import container_id, is_ready, kill_container, restarts
 from support.redis_pod import redis_pod
-from support.release import OPERATOR_PODS
+from support.release import OPERATOR
 from support.space import Space
 from support.wait import PATIENCE
 from taskgroup.api.names import WORKER_CONTAINER
@@ -25,11 +25,11 @@ def kill_operator(system: Kube) -> Callable[[], None]:
 
     def running() -> dict[str, Any] | None:
         """The ready pod; the API may say so for a moment of one whose container was killed."""
-        pods = (pod for pod in system.select(PODS, OPERATOR_PODS) if is_ready(pod))
+        pods = (pod for pod in system.select(PODS, OPERATOR) if is_ready(pod))
         return next((pod for pod in pods if container_id(pod, _container(pod)) not in killed), None)
 
     def kill() -> None:
-        pod = system.until(running, state=lambda: system.select(PODS, OPERATOR_PODS))
+        pod = system.until(running, state=lambda: system.select(PODS, OPERATOR))
         killed.add(container_id(pod, _container(pod)))
         kill_container(system.kubeconfig, pod, _container(pod))
 

@@ -11,7 +11,7 @@ import pytest
 from support.audit import UNUSED, asked, granted, not_for_people
 from support.groups import counting, holding
 from support.kube import PODS, Kube
-from support.release import FULLNAME, OPERATOR_PODS, RELEASE, install
+from support.release import FULLNAME, OPERATOR, RELEASE, install
 from support.space import SYSTEM, Space
 from support.wait import PATIENCE
 from taskgroup.cluster.resources import LEASES
@@ -56,13 +56,15 @@ def test_a_rolling_upgrade_leaves_no_group_alone(system: Kube, space: Space) -> 
     install(system, *PAIR)
     group.let_end(2)
     system.until(lambda: lease(system)["leaseDurationSeconds"] == LEASE_SECONDS, state=lambda: lease(system))
-    old = {pod["metadata"]["name"] for pod in system.select(PODS, OPERATOR_PODS)}
+    before = lease(system)["leaseTransitions"]
+    old = {pod["metadata"]["name"] for pod in system.select(PODS, OPERATOR)}
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(install, system, *PAIR, "--set-string", "podAnnotations.round=second")
         gap = longest_gap(system, done, old)
         done.result()
 
+    assert lease(system)["leaseTransitions"] > before
     assert gap <= GAP_SECONDS
     group.open_gate()
     status = group.until_finished()

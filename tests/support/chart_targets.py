@@ -13,19 +13,20 @@ from contextlib import contextmanager
 from support.kube import PODS, SECRETS, SERVICES, Kube
 from support.ports import free_port
 from support.prometheus_server import Target
+from support.release import OPERATOR
 from support.wait import PATIENCE
 
-_OPERATOR, _REDIS = (f"app.kubernetes.io/component={name}" for name in ("operator", "redis"))
+_REDIS = "app.kubernetes.io/component=redis"
 _PORT = "metrics"
 
 
 def operator_targets(system: Kube) -> list[Target]:
     """A target for each operator pod that has an address."""
-    service = next(found for found in system.select(SERVICES, _OPERATOR) if found["spec"]["ports"][0]["name"] == _PORT)
+    service = next(found for found in system.select(SERVICES, OPERATOR) if found["spec"]["ports"][0]["name"] == _PORT)
     port = service["spec"]["ports"][0]["port"]
     return [
         Target(f"{pod['status']['podIP']}:{port}", service["metadata"]["name"], system.namespace, name, "operator")
-        for pod in system.select(PODS, _OPERATOR)
+        for pod in system.select(PODS, OPERATOR)
         if pod["status"].get("podIP")
         for name in [pod["metadata"]["name"]]
     ]

@@ -18,8 +18,8 @@ from support.wait import COMMAND_SECONDS, PATIENCE
 RELEASE = "taskgroups"
 FULLNAME = f"{RELEASE}-taskgroup-operator"
 """Of the operator's Deployment, Lease, account and roles; what belongs to them begins with it."""
-OPERATOR_PODS = "app.kubernetes.io/component=operator"
-"""Their label."""
+OPERATOR = "app.kubernetes.io/component=operator"
+"""The label of its pods and of its Service."""
 LIMIT = ("--timeout", f"{PATIENCE}s")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
