@@ -134,10 +134,11 @@ def hindrance_of(pod: Object, now: datetime) -> str:
 
 
 def _unstarted(status: Object) -> str:
-    scheduled = [one for one in status.get("conditions") or () if one.get("type") == "PodScheduled"]
-    if scheduled and scheduled[0].get("status") == "True":
+    conditions = status.get("conditions") or ()
+    scheduled: Object = next((one for one in conditions if one.get("type") == "PodScheduled"), {})
+    if scheduled.get("status") == "True":
         return "does not start: its node has not said why."
-    text = (scheduled[0].get("message") if scheduled else "") or "the scheduler has not said why."
+    text = scheduled.get("message") or "the scheduler has not said why."
     return f"is not scheduled: {text[:500]}"
 
 

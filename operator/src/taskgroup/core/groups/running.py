@@ -118,12 +118,13 @@ def _work(context: Context, missing: tuple[Action, ...]) -> Plan:
     context, is_dear = rate_limit.spent(context, dispatches)
     seen, retries = context.seen, _retries(context)
     carried = replace(carried, pace=_pace(context, carried.pace), unsaved=False)
+    search = recovery.search(seen, context.in_flight, context.now)
     asked, rests = _demand(context), _rests(context)
     return plan_for(
         seen,
         _shown_at_work(context, carried.pace, asked),
         context.now,
-        actions=(*_renewals(context), *retries, *missing, *dispatches, *_search(context)),
+        actions=(*_renewals(context), *retries, *missing, *dispatches, *search),
         # A retry that is not written down when its attempt is made would not count for the next operator.
         save=is_dear or seen.carried.unsaved or bool(retries) or _has_turned(seen.ledger, context.ledger),
         transition=_is_transition(context),
@@ -159,10 +160,6 @@ def _shown_at_work(context: Context, pace: Pace, asked: Demand) -> StatusInput:
     told = shown(context)
     pace_told = None if context.spec.suspend else pace
     return replace(told, pace=pace_told, needs_workers=told.needs_workers and asked.items > 0)
-
-
-def _search(context: Context) -> tuple[Action, ...]:
-    return recovery.search(context.seen, context.in_flight, context.now)
 
 
 def _rests(context: Context) -> bool:
