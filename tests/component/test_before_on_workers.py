@@ -3,14 +3,15 @@
 Real Redis and Celery, the operator's own loops.
 """
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery, chain, group, signature
+from celery import chain, group, signature
 
-from support.canvas import by_client
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import RedisServer, redis_server
@@ -128,17 +129,16 @@ HELD = {"task": "chains.gate", "options": {"immutable": True}}
 
 def by_celery(redis: RedisServer) -> list[Any]:
     """What `chain(task, group(…))` gives: a task, an immutable one, and a chain."""
-    client = Celery(broker=redis.url, backend=redis.url, set_as_current=False)
+    with celery_client(redis.url) as client:
 
-    def echo(*args: Any, immutable: bool = False) -> Any:
-        return signature("chains.echo", args=args, immutable=immutable, app=client)
+        def echo(*args: Any, immutable: bool = False) -> Any:
+            return signature("chains.echo", args=args, immutable=immutable, app=client)
 
-    canvas = chain(
-        signature("chains.give", args=("dict",), app=client),
-        group(echo(1, 2), echo(3, immutable=True), chain(echo(4), echo(5), app=client), app=client),
-        app=client,
-    )
-    with client:
+        canvas = chain(
+            signature("chains.give", args=("dict",), app=client),
+            group(echo(1, 2), echo(3, immutable=True), chain(echo(4), echo(5), app=client), app=client),
+            app=client,
+        )
         results: list[Any] = canvas.apply_async(queue=PoolKeys("", UID).queue).get(timeout=PATIENCE)
     return results
 
@@ -156,7 +156,7 @@ async def test_it_is_prepended_as_in_celery_s_chain_with_a_group(version: str, t
             spec(before={**give("dict"), "prependResult": True}, tasks=tasks), redis, tmp_path, version
         ) as group:
             await eventually_async(lambda: _has_ended(group, 3), state=group.state)
-            theirs = await by_client(by_celery, redis)
+            theirs = await asyncio.to_thread(by_celery, redis)
             (tmp_path / "open").touch()
             await group.finished()
             ours = await values(redis, [0, 1, unit_of(2, 1)])

@@ -3,15 +3,15 @@
 Real Redis and Celery, the operator's own loops.
 """
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from celery import Celery
 
-from support.canvas import by_client
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, live_group
 from support.redis_server import RedisServer, redis_server
@@ -54,7 +54,7 @@ def queued(server: RedisServer, list_number: int) -> bool:
 
 def revoke(server: RedisServer, name: str) -> None:
     """As `celery control revoke` does; the worker has answered then."""
-    with Celery(broker=server.url, set_as_current=False) as client:
+    with celery_client(server.url) as client:
         assert client.control.revoke(name, reply=True, limit=1, timeout=PATIENCE)
 
 
@@ -71,7 +71,7 @@ async def test_a_step_that_never_ends_itself_ends_its_item_under_its_name(versio
             await group.until(lambda: any(run[0] == "chains.gate" for run in group.runs))
             await group.until(lambda: queued(server, 1) and queued(server, 2))
             sent = group.now()
-            await by_client(revoke, server, task_id(UID, unit_of(REVOKED, 1)))
+            await asyncio.to_thread(revoke, server, task_id(UID, unit_of(REVOKED, 1)))
             await group.until(lambda: group.now() > sent + EXPIRES_SECONDS)
             (tmp_path / "open").touch()
             await group.finished()

@@ -3,6 +3,7 @@
 Both go to one worker as it stands in a pod. What differs is listed here and in docs/workers.md; nothing else may.
 """
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -12,9 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
-from celery import Celery, group
+from celery import group
 
-from support.canvas import by_client
+from support.celery_client import celery_client
 from support.celery_own_tasks import MODULE, own_tasks
 from support.live_group import UID, live_group
 from support.redis_server import redis_server
@@ -120,7 +121,7 @@ def spec(app: str, redis_url: str) -> TaskGroupSpec:
 
 
 def by_group(url: str) -> list[str]:
-    with Celery(broker=url, backend=url, set_as_current=False) as client:
+    with celery_client(url) as client:
         calls = [client.signature(f"{MODULE}.{name}", args=args, kwargs=kwargs) for name, args, kwargs in CALLS]
         results = [result.id for result in group(calls, app=client).apply_async(queue=QUEUE)]
         eventually(lambda: not open_ones(url, results), PATIENCE, lambda: open_ones(url, results))
@@ -152,7 +153,7 @@ async def test_celery_s_own_tasks_end_as_in_celery_s_own_group(app: str, tmp_pat
     with redis_server() as server:
         async with live_group(spec(app, server.url), server, tmp_path) as live:
             await live.until(lambda: (live.status.succeeded or 0) + (live.status.failed or 0) == len(CALLS))
-            theirs = ends(server.url, await by_client(by_group, server.url))
+            theirs = ends(server.url, await asyncio.to_thread(by_group, server.url))
             (tmp_path / "open").touch()
             await live.finished()
             ours = ends(server.url, ids)

@@ -3,6 +3,7 @@
 What differs is in DIFFERENT, and in docs/workers.md.
 """
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from celery import chain, group
 
-from support.canvas import Step, by_client, celery_client, entry
+from support.canvas import Step, entry
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.chain_app import VALUES
 from support.live_group import UID, LiveGroup, live_group
@@ -110,7 +112,7 @@ async def test_a_chain_comes_to_what_celery_s_comes_to(version: str, tmp_path: P
                 return (group.status.succeeded or 0) + (group.status.failed or 0) == len(CANVASES)
 
             await eventually_async(only_the_gate, state=group.state)
-            theirs = await by_client(by_celery, redis)
+            theirs = await asyncio.to_thread(by_celery, redis)
             (tmp_path / "open").touch()
             await group.finished()
             ours = await by_task_group(group, redis)
@@ -141,7 +143,7 @@ async def test_a_step_that_cannot_take_the_result_before_it_ends_the_item(
     with redis_server() as redis:
         async with live_group(wanted, redis, tmp_path, version) as group:
             await group.until(lambda: group.status.failed == 1)
-            theirs = await by_client(left_by_celery, steps, redis)
+            theirs = await asyncio.to_thread(left_by_celery, steps, redis)
             (tmp_path / "open").touch()
             await group.finished()
             status, runs = group.status, [run[0] for run in group.runs]

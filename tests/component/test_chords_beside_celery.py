@@ -3,6 +3,7 @@
 What differs is in DIFFERENT, and in docs/workers.md.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ import pytest
 from celery import Celery, chain, chord
 from celery.exceptions import ChordError
 
-from support.canvas import Step, by_client, celery_client, chains_of, entry, group_of
+from support.canvas import Step, chains_of, entry, group_of
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, live_group
 from support.redis_server import RedisServer, redis_server
@@ -121,7 +123,7 @@ async def test_the_body_is_called_with_what_celery_calls_it_with(name: str, vers
     with redis_server() as redis:
         async with live_group(canvas.ours(), redis, tmp_path, version) as running:
             await running.until(lambda: any(run[0] == "chains.gate" for run in running.runs))
-            theirs, ours = await by_client(by_celery, canvas, redis), await returned(canvas, redis)
+            theirs, ours = await asyncio.to_thread(by_celery, canvas, redis), await returned(canvas, redis)
             (tmp_path / "open").touch()
             await running.finished()
             assert running.status.state == "Complete"
@@ -139,7 +141,7 @@ async def test_no_body_runs_behind_a_failure(version: str, tmp_path: Path) -> No
     with redis_server() as redis:
         async with live_group(held.ours(), redis, tmp_path, version) as running:
             await running.until(lambda: any(run[0] == "chains.gate" for run in running.runs))
-            theirs = await by_client(by_celery, canvas, redis)
+            theirs = await asyncio.to_thread(by_celery, canvas, redis)
             (tmp_path / "open").touch()
             await running.finished()
 

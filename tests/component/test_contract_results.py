@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from celery import Celery
 
+from support.celery_client import celery_client
 from support.memory.results import MemoryResults
 from taskgroup.core.completions import Failure
 from taskgroup.results.port import Results
@@ -26,16 +26,15 @@ async def backend(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Results
         yield memory, lambda name, end: memory.ask_again(name) if end is RETRY else memory.store(name, end)
         return
     url = request.getfixturevalue("redis_url")
-    app, results = Celery(backend=url, set_as_current=False), RedisResults(url)
+    results = RedisResults(url)
+    with celery_client(url) as client:
 
-    def store(name: str, failure: Failure | None) -> None:
-        result: Any = None if failure is None else type(failure.reason, (Exception,), {})(failure.message)
-        state = "SUCCESS" if failure is None else "RETRY" if failure is RETRY else "FAILURE"
-        app.backend.store_result(name, result, state)
+        def store(name: str, failure: Failure | None) -> None:
+            result: Any = None if failure is None else type(failure.reason, (Exception,), {})(failure.message)
+            state = "SUCCESS" if failure is None else "RETRY" if failure is RETRY else "FAILURE"
+            client.backend.store_result(name, result, state)
 
-    yield results, store
-    app.backend.client.close()
-    app.close()
+        yield results, store
     await results.close()
 
 

@@ -3,6 +3,7 @@
 Real Redis and Celery, the operator's own loops. What differs from Celery is in docs/stages.md.
 """
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from celery import Celery, chain, group, signature
 
-from support.canvas import by_client
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import RedisServer, redis_server
@@ -62,19 +63,20 @@ def told(folder: Path) -> dict[str, list[Any]]:
 
 def by_celery(redis: RedisServer, *extra: Any) -> dict[str, str]:
     """The canvases as Celery's own, with links; name of each to the id that Celery gave its failing step, if any."""
-    client = Celery(broker=redis.url, backend=redis.url, set_as_current=False)
-    canvases = []
-    for name, canvas in CANVASES.items():
-        steps = [signature(f"chains.{task}", args=args, app=client) for task, args in canvas]
-        for step, one in enumerate(steps):
-            one.set(task_id=f"{name}-{step}")
-            one.link_error(signature("chains.tell_id", app=client))
-        steps[-1].link(signature("chains.tell", args=extra, app=client).set(task_id=f"link-{name}"))
-        canvases.append(chain(*steps, app=client) if len(steps) > 1 else steps[0])
-    with client:
+    with celery_client(redis.url) as client:
+        canvases = [with_links(client, name, *extra) for name in CANVASES]
         for result in group(canvases, app=client).apply_async(queue=PoolKeys("", UID).queue).results:
             result.get(propagate=False, timeout=PATIENCE)
     return {name: f"{name}-{step}" for name, step in FAILING.items()}
+
+
+def with_links(client: Celery, name: str, *extra: Any) -> Any:
+    steps = [signature(f"chains.{task}", args=args, app=client) for task, args in CANVASES[name]]
+    for step, one in enumerate(steps):
+        one.set(task_id=f"{name}-{step}")
+        one.link_error(signature("chains.tell_id", app=client))
+    steps[-1].link(signature("chains.tell", args=extra, app=client).set(task_id=f"link-{name}"))
+    return chain(*steps, app=client) if len(steps) > 1 else steps[0]
 
 
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
@@ -92,7 +94,7 @@ async def test_hooks_are_told_what_links_are_told(version: str, tmp_path: Path) 
     with redis_server() as redis:
         async with live_group(spec("task", onItemSuccess=GATE), redis, tmp_path, version) as worker:
             await worker.until(lambda: any(run[0] == "chains.gate" for run in worker.runs))
-            failing = await by_client(by_celery, redis, "more")
+            failing = await asyncio.to_thread(by_celery, redis, "more")
             await worker.until(lambda: len(told(tmp_path)) == len(NAMES))
             by_them = told(tmp_path)
             (tmp_path / "open").touch()

@@ -3,6 +3,7 @@
 Both run every task, and have one list of ends, in the order in which the tasks are written, whatever the nesting.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from support.canvas import Step, by_client, celery_client, chains_of, entry, group_of
+from support.canvas import Step, chains_of, entry, group_of
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.redis_server import RedisServer, redis_server
@@ -109,7 +111,7 @@ async def test_every_task_comes_to_what_it_comes_to_in_celery_s_nested_groups(
     with redis_server() as redis:
         async with live_group(canvas.ours(), redis, tmp_path, version) as running:
             await running.until(lambda: any(run[0] == "chains.gate" for run in running.runs))
-            theirs = await by_client(by_celery, canvas, redis)
+            theirs = await asyncio.to_thread(by_celery, canvas, redis)
             ours = await by_task_group(canvas, running, redis)
             (tmp_path / "open").touch()
             await running.finished()

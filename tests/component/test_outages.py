@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from celery import Celery
 
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.live_group import UID, LiveGroup, live_group
 from support.machine import slowness
@@ -133,9 +133,10 @@ async def test_a_worker_notices_the_end_of_what_ran_through_an_outage(tmp_path: 
     with (
         redis_server(persistent=True, arguments=("--appendfsync", "always")) as redis,
         worker_container(redis.url, tmp_path, pool, version=version, variables=runs) as worker,
+        celery_client(redis.url) as client,
     ):
         until_ready(worker)
-        Celery(broker=redis.url, set_as_current=False).send_task("outage.work", [0, 8], task_id="x", queue=pool.queue)
+        client.send_task("outage.work", [0, 8], task_id="x", queue=pool.queue)
         eventually((tmp_path / "runs").exists, state=lambda: worker.log)
         await outage(redis, 1, "killed")
         broker = RedisBroker(redis.url)

@@ -1,13 +1,13 @@
 """Result keys in a real Redis, as Celery's own backend writes them."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import redis
-from celery import Celery
 from celery.exceptions import TaskRevokedError
 
+from support.celery_client import celery_client
 from taskgroup.api.backend import TransportOptions
 from taskgroup.api.names import Reason
 from taskgroup.core.completions import Failure
@@ -28,20 +28,15 @@ async def results(redis_url: str) -> AsyncIterator[RedisResults]:
 
 
 @pytest.fixture
-def store(redis_url: str) -> Iterator[Store]:
+def store(redis_url: str) -> Store:
     """Store a result through Celery; keywords are settings of the app."""
-    apps: list[Celery] = []
 
     def through_celery(name: str, result: Any, state: str, **settings: Any) -> None:
-        app = Celery(backend=redis_url, set_as_current=False)
-        app.conf.update(settings)
-        app.backend.store_result(name, result, state, traceback="Traceback: …" if state == "FAILURE" else None)
-        apps.append(app)
+        with celery_client(redis_url) as client:
+            client.conf.update(settings)
+            client.backend.store_result(name, result, state, traceback="Traceback: …" if state == "FAILURE" else None)
 
-    yield through_celery
-    for app in apps:
-        app.backend.client.close()
-        app.close()
+    return through_celery
 
 
 async def test_only_three_states_are_ends(results: RedisResults, store: Store) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from celery import Celery
 
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.celery_worker import CeleryWorker
 from support.wait import PATIENCE, eventually
@@ -47,8 +47,7 @@ def test_a_worker_obeys_the_command_line_and_not_its_app(
     redis_url: str, tmp_path: Path, board: redis.Redis, app: str, version: str
 ) -> None:
     (tmp_path / "stubborn.py").write_text(STUBBORN)
-    client = Celery(broker=redis_url, backend=redis_url)
-    with started(redis_url, tmp_path, app, version) as worker:
+    with started(redis_url, tmp_path, app, version) as worker, celery_client(redis_url) as client:
         until_ready(worker)
         gate = client.send_task("demo.gate", ["g"], queue=QUEUE)
         eventually(lambda: board.lrange("notes", 0, -1) == [b"g"], state=lambda: worker.log)
@@ -63,16 +62,15 @@ def test_a_worker_obeys_the_command_line_and_not_its_app(
 
 def test_subtasks_stay_in_the_group_s_queue(redis_url: str, tmp_path: Path, board: redis.Redis) -> None:
     (tmp_path / "stubborn.py").write_text(STUBBORN)
-    with started(redis_url, tmp_path, "stubborn") as worker:
+    with started(redis_url, tmp_path, "stubborn") as worker, celery_client(redis_url) as client:
         until_ready(worker)
-        Celery(broker=redis_url).send_task("demo.child", queue=QUEUE)
+        client.send_task("demo.child", queue=QUEUE)
 
         eventually(lambda: board.lrange("notes", 0, -1) == [b"child"], state=lambda: worker.log)
 
 
 def test_sigterm_lets_the_running_task_end(redis_url: str, tmp_path: Path, board: redis.Redis) -> None:
-    client = Celery(broker=redis_url, backend=redis_url)
-    with started(redis_url, tmp_path, "support.celery_app") as worker:
+    with started(redis_url, tmp_path, "support.celery_app") as worker, celery_client(redis_url) as client:
         until_ready(worker)
         gate = client.send_task("demo.gate", ["g"], queue=QUEUE)
         eventually(lambda: board.lrange("notes", 0, -1) == [b"g"], state=lambda: worker.log)

@@ -11,6 +11,7 @@ import redis
 from celery import Celery
 from celery.exceptions import WorkerLostError
 
+from support.celery_client import celery_client
 from support.celery_versions import ONE_OF_ALL, VERSIONS
 from support.celery_worker import CeleryWorker
 from support.odd_values import ATTRIBUTES
@@ -39,8 +40,9 @@ def odd_worker(url: str, folder: Path, version: str, style: str = "plain") -> It
 
 
 @pytest.fixture
-def client(redis_url: str) -> Celery:
-    return Celery(broker=redis_url, backend=redis_url, set_as_current=False)
+def client(redis_url: str) -> Iterator[Celery]:
+    with celery_client(redis_url) as found:
+        yield found
 
 
 def is_sent(server: RedisServer, name: str) -> bool:
@@ -181,8 +183,11 @@ def test_a_project_s_own_module_does_not_hide_one_of_python(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_retry_is_sent_when_redis_is_back(tmp_path: Path, version: str) -> None:
-    with redis_server(persistent=True) as server, odd_worker(server.url, tmp_path, version):
-        client = Celery(broker=server.url, backend=server.url, set_as_current=False)
+    with (
+        redis_server(persistent=True) as server,
+        odd_worker(server.url, tmp_path, version),
+        celery_client(server.url) as client,
+    ):
         item = client.send_task("odd.again", args=[str(tmp_path)], queue=QUEUE)
         eventually((tmp_path / "runs").exists)
         server.kill()

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from celery import Celery
 
+from support.celery_client import celery_client
 from support.celery_versions import ONE_OF_ALL
 from support.celery_worker import CeleryWorker
 from support.machine import in_time
@@ -86,12 +86,12 @@ def test_a_worker_that_is_stopped_while_it_imports_its_app_ends_at_once(
 def test_a_worker_that_is_stopped_at_any_instant_of_its_start_ends_and_takes_nothing(
     redis_url: str, tmp_path: Path, version: str, tenths: int
 ) -> None:
-    with pod(redis_url, tmp_path, version) as started:
+    with pod(redis_url, tmp_path, version) as started, celery_client(redis_url) as client:
         # The instant is the subject. Whatever the worker does then on this machine, it has to end.
         time.sleep(tenths / 10)
         told = time.monotonic()
         started.stop()
-        Celery(broker=redis_url).send_task("demo.note", args=["taken"], queue=KEYS.queue)
+        client.send_task("demo.note", args=["taken"], queue=KEYS.queue)
 
         assert started.worker.process.wait(PATIENCE) == 0, started.worker.log
         took = time.monotonic() - told

@@ -1,15 +1,9 @@
 """A task of a canvas, as a TaskGroup has it and as Celery has it, for tests that compare both."""
 
-import asyncio
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from celery import Celery, chain, group, signature
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +46,3 @@ def _part(part: tuple[Any, ...], client: Celery) -> Any:
     if not isinstance(part[0], Step):
         return group_of(part, client)
     return part[0].theirs(client) if len(part) == 1 else chain(*(step.theirs(client) for step in part), app=client)
-
-
-@contextmanager
-def celery_client(url: str) -> Iterator[Celery]:
-    """Its connections for results are closed at the end: the collector would warn of them in a later test."""
-    with Celery(broker=url, backend=url, set_as_current=False) as client:
-        yield client
-        client.backend.result_consumer.stop()
-        client.backend.client.connection_pool.disconnect()
-
-
-async def by_client(work: Callable[..., T], *args: Any) -> T:
-    """What a client of Celery finds out, in a thread of its own.
-
-    Results that it leaves behind end their subscriptions when they are collected, which needs a Redis that still runs.
-    """
-    found = await asyncio.to_thread(work, *args)
-    gc.collect()
-    return found

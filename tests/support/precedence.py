@@ -10,6 +10,7 @@ from typing import Any
 
 from celery import Celery
 
+from support.celery_client import celery_client
 from support.celery_versions import VERSIONS
 from support.redis_server import redis_server
 from support.wait import PATIENCE
@@ -53,8 +54,10 @@ def measured() -> str:
 def _answers(url: str, folder: Path, version: str) -> Iterator[tuple[tuple[str, str], str]]:
     env = [{"name": name, "value": _NUMBER} for name in VARIABLES + _OPTIONS]
     pool = worker_pool(app="support.odd_app", pool="prefork", env=env)
-    client = Celery(broker=url, backend=url, set_as_current=False)
-    with worker_container(url, folder, pool, pod=f"pod-{version}", version=version) as worker:
+    with (
+        worker_container(url, folder, pool, pod=f"pod-{version}", version=version) as worker,
+        celery_client(url) as client,
+    ):
         until_ready(worker)
         for kind, task in (("setting", "settings"), ("attribute of a task", "attributes")):
             for name, winner in _ask(client, task).items():
