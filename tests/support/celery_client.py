@@ -17,7 +17,7 @@ def celery_client(url: str) -> Iterator[Celery]:
     with Celery(broker=url, backend=url, set_as_current=False) as client:
         yield client
         _close_results(client.backend)
-        kombu.pools.reset()
+        kombu.pools.reset()  # type: ignore[no-untyped-call]
 
 
 def _close_results(backend: Any) -> None:

@@ -84,13 +84,17 @@ def _check_missing(world: "World", plan: Plan) -> None:
 
 
 def _check_successes(world: "World", status: TaskGroupStatus) -> None:
-    """Those that can be read when the outcome is written, unless the group was cut short; later ones change nothing."""
+    """Those that can be read when the outcome is written, unless the group was cut short; later ones change nothing.
+
+    Neither does one that followed a failure under the same id: that may have been counted before.
+    """
     is_whole = (status.succeeded or 0) + (status.failed or 0) == status.total
     if not is_whole or world.spec.success_when or status.completed_indexes is None:
         return
-    ends = ((TaskId.parse(name), failure) for name, failure in world.results.ends.items())
-    well = Units(item.unit for item, failure in ends if failure is None and item and world.books.is_newest(item))
-    if uncounted := items_of(well & world.work.last) - parse_indexes(status.completed_indexes):
+    results = world.results
+    well = (TaskId.parse(name) for name, end in results.ends.items() if end is None and results.all_ends[name][0])
+    newest = Units(item.unit for item in well if item and world.books.is_newest(item))
+    if uncounted := items_of(newest & world.work.last) - parse_indexes(status.completed_indexes):
         world.flaws.append(f"{set(uncounted)} succeeded, and are not counted")
 
 

@@ -27,7 +27,7 @@ def end_late(world: World, number: int) -> None:
 def stale_successes(world: World) -> set[int]:
     """Items that count as succeeded, although no attempt of their last unit ended well while it was the newest one."""
     good = parse_indexes(world.status.completed_indexes or "")
-    well = (name for name, is_good in world.results.ever_ended.items() if is_good and name not in world.broker.stale)
+    well = (name for name, ends in world.results.all_ends.items() if any(ends) and name not in world.broker.stale)
     ended = {item.unit for item in map(TaskId.parse, well) if item is not None}
     return {index_of(unit) for unit in world.work.last_in_order() if unit not in ended} & set(good)
 
@@ -40,6 +40,6 @@ def _ghosts(world: World) -> list[TaskId]:
     held = {message.id for message in world.in_hands()}
     memory = world.operator.following.memory
     over = memory.record.ledger.ended if memory else NONE
-    begun = [name for name in world.broker.begun if name not in held and name not in world.results.ever_ended]
+    begun = [name for name in world.broker.begun if name not in held and name not in world.results.all_ends]
     ids = [item for name in begun if (item := TaskId.parse(name)) is not None]
     return [one for one in ids if not world.books.is_newest(one) or index_of(one.unit) not in over]

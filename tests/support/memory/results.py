@@ -25,13 +25,13 @@ class MemoryResults:
         """What a task returns, by its id."""
         self.retrying = set[str]()
         """Whose task asked to be run again, whether or not it has ended since."""
-        self.ever_ended = dict[str, bool]()
-        """Task id to whether it ever ended well, whatever became of the result."""
+        self.all_ends = dict[str, list[bool]]()
+        """Task id to whether it ended well, each time that it ended, whatever became of the result."""
         self._effect = effect
 
     def store(self, name: str, failure: Failure | None) -> None:
         """What a worker does: SUCCESS is never overwritten."""
-        self.ever_ended[name] = self.ever_ended.get(name, False) or failure is None
+        self.all_ends.setdefault(name, []).append(failure is None)
         if self.ends.get(name, failure) is not None or name not in self.ends:
             self.ends[name] = failure
 
