@@ -15,9 +15,11 @@ def celery_client(url: str) -> Iterator[Celery]:
     All of its connections are closed at the end: else the collector would close them, and warn, in a later test.
     """
     with Celery(broker=url, backend=url, set_as_current=False) as client:
-        yield client
-        _close_results(client.backend)
-        kombu.pools.reset()  # type: ignore[no-untyped-call]
+        try:
+            yield client
+        finally:
+            _close_results(client.backend)
+            kombu.pools.reset()  # type: ignore[no-untyped-call]
 
 
 def _close_results(backend: Any) -> None:
