@@ -12,9 +12,9 @@ import pytest
 from redis import Redis
 
 from support.groups import Group, holding
-from support.kube import PODS, SECRETS, SERVICES, TASK_GROUPS, Kube
+from support.kube import PODS, SECRETS, TASK_GROUPS, Kube
 from support.release import LIMIT, RELEASE, install, left, run, uninstall_beside
-from support.space import SYSTEM, Space, client_of
+from support.space import REDIS, SYSTEM, Space, chart_redis_service, client_of
 from support.volume import claim_on
 from taskgroup.api.names import FINALIZER, GROUP, LEDGER_PLURAL, PLURAL
 
@@ -30,7 +30,7 @@ Object = dict[str, Any]
 
 def password(system: Kube) -> str:
     """Of the chart's Redis, as the Secret holds it."""
-    found = system.select(SECRETS, "app.kubernetes.io/component=redis")
+    found = system.select(SECRETS, REDIS)
     return str(found[0]["data"]["password"])
 
 
@@ -95,5 +95,5 @@ def test_an_uninstall_without_keep_leaves_nothing(system: Kube, space: Space) ->
 
 
 def _fresh_client(system: Kube, encoded: str) -> Redis:
-    service = system.select(SERVICES, "app.kubernetes.io/component=redis")[0]
+    service = chart_redis_service(system)
     return client_of(service, f"redis://:{base64.b64decode(encoded).decode()}@redis")

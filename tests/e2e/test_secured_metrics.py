@@ -17,7 +17,7 @@ from support.chart_targets import operator_targets
 from support.kube import PODS, Kube
 from support.prometheus_server import SCRAPE_SECONDS, Target, prometheus_server
 from support.release import FULLNAME, install
-from support.space import SYSTEM, chart_redis
+from support.space import REDIS, SYSTEM, chart_redis
 from support.wait import PATIENCE, eventually
 
 # They install the chart with other values than all other tests have.
@@ -88,7 +88,7 @@ def secured(system: Kube, authority: Authority, account: str, token: str) -> dic
 
 def sidecar(system: Kube) -> Target:
     """The exporter in the pod of the chart's Redis."""
-    pod = system.select(PODS, "app.kubernetes.io/component=redis")[0]
+    pod = system.select(PODS, REDIS)[0]
     address = f"{pod['status']['podIP']}:{EXPORTER_PORT}"
     return Target(address, f"{FULLNAME}-redis-metrics", SYSTEM, pod["metadata"]["name"], "exporter")
 

@@ -14,9 +14,9 @@ from support.kube import PODS, SECRETS, SERVICES, Kube
 from support.ports import free_port
 from support.prometheus_server import Target
 from support.release import OPERATOR
+from support.space import chart_redis_service
 from support.wait import PATIENCE
 
-_REDIS = "app.kubernetes.io/component=redis"
 _PORT = "metrics"
 
 
@@ -35,7 +35,7 @@ def operator_targets(system: Kube) -> list[Target]:
 @contextmanager
 def redis_target(system: Kube) -> Iterator[Target]:
     """An exporter of the chart's Redis, as long as the context lasts. A Redis that hangs is down within a scrape."""
-    service = system.select(SERVICES, _REDIS)[0]
+    service = chart_redis_service(system)
     name = service["metadata"]["name"]
     password = base64.b64decode(system.read(SECRETS, name)["data"]["password"]).decode()
     address = f"127.0.0.1:{free_port()}"

@@ -18,12 +18,11 @@ from support.groups import Group, holding, probe_workers, workers
 from support.kube import PODS, Kube
 from support.node import frozen, kill_container
 from support.quick_rules import firing
-from support.space import Space
+from support.space import REDIS, Space
 from support.wait import eventually
 from taskgroup.api.names import WORKER_CONTAINER
 from taskgroup.core.status.conditions import seconds
 
-REDIS = "app.kubernetes.io/component=redis"
 _LOOK_SECONDS = 0.5
 _DEADLINE_SECONDS = 40
 _LATE_SECONDS = 8

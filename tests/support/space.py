@@ -20,6 +20,8 @@ from support.wait import PATIENCE
 Object = dict[str, Any]
 SYSTEM = "taskgroups"
 """Namespace of the chart's release."""
+REDIS = "app.kubernetes.io/component=redis"
+"""The label of all that belongs to the chart's Redis."""
 REPOSITORY = Path(__file__).parents[2]
 _APPS = (
     REPOSITORY / "tests/e2e/apps/probe.py",
@@ -86,7 +88,7 @@ def chart_broker_url(system: Kube) -> str:
 
 def chart_redis_service(system: Kube) -> Object:
     """Where it is reached."""
-    return system.select(SERVICES, "app.kubernetes.io/component=redis")[0]
+    return system.select(SERVICES, REDIS)[0]
 
 
 def client_of(service: Object, url: str) -> Redis:
