@@ -181,13 +181,33 @@ class BoundedConnection(Connection):
 
 
 class BoundedPool(BlockingConnectionPool):
-    """Connections that hold no share of the memory while nobody uses them."""
+    """Connections that hold no share of the memory while nobody uses them, and that stay closed.
+
+    redis-py closes what is open at that moment: a command that just connects would leave its connection open.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._is_closed = False
+
+    async def ensure_connection(self, connection: AbstractConnection) -> None:
+        """Connect it unless it is."""
+        if self._is_closed:
+            raise RedisConnectionError("The connection is closed.")
+        await super().ensure_connection(connection)
 
     async def release(self, connection: AbstractConnection) -> None:
         """Take the connection back."""
         if isinstance(connection, BoundedConnection):
             connection.rest()
+        if self._is_closed:
+            await connection.disconnect()
         await super().release(connection)
+
+    async def aclose(self) -> None:
+        """Close all connections for good."""
+        self._is_closed = True
+        await super().aclose()
 
 
 async def _checked(connection: Any, reading: Awaitable[Any]) -> Any:
