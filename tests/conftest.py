@@ -1,5 +1,7 @@
 """What holds for the tests of every folder."""
 
+import gc
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {_FOLDER / name: place for place, name in enumerate(FIRST)}
     assert all(path.exists() for path in places), "FIRST in tests/conftest.py names a file that is gone."
     items.sort(key=lambda item: places.get(item.path, len(FIRST)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """What is alive after a test stays, as what was imported does: looking through it each time takes too long."""
+    result = yield
+    gc.collect()
+    gc.freeze()
+    return result
+
+
+@pytest.fixture(autouse=True)
+def own_garbage() -> Iterator[None]:
+    """What a test leaves open is told in that test; else Python finds it in a later one."""
+    yield
+    gc.collect()
