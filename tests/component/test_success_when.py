@@ -1,6 +1,10 @@
 """An expression over each result decides whether its item has succeeded; it runs in a process that it may kill."""
 
 import asyncio
+import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from support.live_group import UID, live_group
 from support.redis_server import redis_server
 from taskgroup.api.names import Reason
 from taskgroup.api.spec import TaskGroupSpec
+from taskgroup.expressions import child
 from taskgroup.expressions.judge import Judge, verdicts
 from taskgroup.groups.compiling import Compiler
 from taskgroup.local.checking import check
@@ -57,6 +62,23 @@ def test_an_expression_that_takes_too_long_costs_its_own_item_alone(judge: Judge
     answers = judge.why_not(f"index != 1 || {ENDLESS}", [(0, None), (1, None), (2, None)])
 
     assert answers == [None, "takes too long, or too much memory", None]
+
+
+def test_an_expression_pays_only_for_the_time_of_the_processor() -> None:
+    """A machine that had no time for the process for a second made items Failed whose expressions are quick."""
+    count = 50_000
+    request = {"expression": "index >= 0", "items": [(index, None) for index in range(count)]}
+    command = [sys.executable, "-I", child.__file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == '"ready"\n'
+        process.stdin.write(f"{json.dumps(request)}\n")
+        process.stdin.close()
+        # Nobody reads, so that it can write no more and waits.
+        time.sleep(2 * child.LIMIT_SECONDS)
+
+        assert process.stdout.read().splitlines() == ["null"] * (count + 1)
 
 
 async def test_a_group_with_many_slow_answers_keeps_no_other_waiting_for_all_of_them() -> None:
