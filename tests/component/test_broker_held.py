@@ -22,7 +22,7 @@ from taskgroup.core.indexes import NONE
 from taskgroup.results.decode import StoredResult
 from taskgroup.results.redis_results import RedisResults
 
-TAKEN_SECONDS = 3
+TAKEN_SECONDS = 8
 """In which a worker that waits takes an item, on the reference machine."""
 
 

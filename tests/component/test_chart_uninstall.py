@@ -72,9 +72,16 @@ def account(home: Kubectl, team: Kubectl, folder: Path) -> str:
         {"name": user["name"], "user": {"token": home("create", "token", FULLNAME).stdout.strip()}}
         for user in config["users"]
     ]
+    name = f"system:serviceaccount:{home.namespace}:{FULLNAME}"
+    eventually(lambda: may_stop_workers(home, name) and may_stop_workers(team, name))
     path = folder / "kubeconfig"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return str(path)
+
+
+def may_stop_workers(kubectl: Kubectl, user: str) -> bool:
+    """Rights count a moment after they were made."""
+    return kubectl("auth", "can-i", "patch", "deployments", f"--as={user}").stdout == "yes\n"
 
 
 async def test_all_is_stopped_and_freed_with_the_rights_of_the_hook(

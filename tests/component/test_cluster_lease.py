@@ -17,12 +17,18 @@ from taskgroup.cluster.lease_thread import LeaseThread
 from taskgroup.cluster.resources import LEASES
 
 NAME = "operator"
-SECONDS = 10.0
+SECONDS = 20.0
 """Lease time where a holder must renew in time: it has two thirds of it for a call, on a busy machine too."""
 SHORT = 2.0
 """Where it runs out."""
 LONG = 2.0 * PATIENCE
 """Where nobody may wait for its end."""
+
+
+@pytest.fixture(autouse=True)
+def patient_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a second at most, so that the process ends soon: nothing ends here."""
+    monkeypatch.setattr("taskgroup.cluster.lease.RELEASE_SECONDS", PATIENCE)
 
 
 def lease(cluster: Cluster, namespace: str, identity: str, seconds: float = SECONDS) -> Lease:

@@ -36,7 +36,7 @@ async def test_no_task_is_early_although_the_operator_is_restarted(version: str,
         async with live_group(wanted, redis, tmp_path, version) as group:
             await group.until(lambda: group.status.start_time is not None)
             await group.restart()
-            await group.until(lambda: len(group.runs) == COUNT)
+            await group.until(lambda: len(group.runs) >= COUNT)
             await group.restart()
             await group.finished()
             status, ids = group.status, [run[1] for run in group.runs if run[0] == "chains.when"]

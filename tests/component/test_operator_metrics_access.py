@@ -84,7 +84,7 @@ def test_only_a_token_with_the_right_reads_them(
     allowed, other = token_of(kubectl, "prometheus"), token_of(kubectl, "stranger")
     may_read(kubectl, "prometheus")
 
-    assert answer(operator, authority, allowed) == 200
+    eventually(lambda: answer(operator, authority, allowed) == 200)
     assert answer(operator, authority, other) == 403
     assert answer(operator, authority, "garbage") == 401
     assert answer(operator, authority, "") == 401

@@ -102,7 +102,7 @@ async def survives(folder: Path, version: str, seconds: float, how: str, pool: s
             assert (group.status.succeeded, group.status.failed) == (TOTAL, 0), group.state()
             assert losses(redis) == {}, "the outage is no item's fault"
             assert not holdings(redis)
-            assert ended - back <= WAIT_SECONDS + 2 * COUNTDOWN, group.state()
+            assert ended - back <= (WAIT_SECONDS + 2 * COUNTDOWN) * slow, group.state()
             assert left <= LEAVE_SECONDS * slow, group.state()
 
 

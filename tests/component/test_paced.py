@@ -14,8 +14,14 @@ from taskgroup.api.spec import TaskGroupSpec
 from taskgroup.core.tokens import read_rate
 
 WORKERS = {"image": "any", "app": "support.chain_app", "concurrency": 3, "maxReplicas": 2}
-LATE = 1
-"""Calls that may come so late that they meet the next one: a worker that has just started is slow to its first line."""
+
+
+def room(limit: str) -> int:
+    """Calls that may come so late that they meet the next ones: workers that have just started are slow, all of them.
+
+    One batch, as all of its calls may be the first of their processes.
+    """
+    return read_rate(limit).batch
 
 
 def spec(url: str, count: int, **fields: Any) -> TaskGroupSpec:
@@ -32,13 +38,13 @@ def called(server: Counted, count: int) -> bool:
 def is_paced(server: Counted, limit: str) -> bool:
     """Whether each call had a token of its own. They are counted from the first one, which may have been late."""
     rate = read_rate(limit)
-    return server.calls[-1] - server.calls[0] >= ((len(server.calls) - 1) // rate.batch - LATE) * rate.seconds
+    return server.calls[-1] - server.calls[0] >= ((len(server.calls) - 1) // rate.batch - 1) * rate.seconds
 
 
 @pytest.mark.parametrize(("most", "count"), [(2, 8), (6, 18)])
 async def test_a_server_that_counts_refuses_none_from_zero_workers_on(most: int, count: int, tmp_path: Path) -> None:
     """One of 2/s was refused on a busy machine: a worker took it in time, and called more than half a second later."""
-    with redis_server() as redis, counting_server(most + LATE, 1.0) as server:
+    with redis_server() as redis, counting_server(most + room(f"{most}/s"), 1.0) as server:
         async with live_group(spec(server.url, count, rateLimit=f"{most}/s"), redis, tmp_path, VERSIONS[-1]) as group:
             await group.finished()
             status = group.status
@@ -51,7 +57,7 @@ async def test_a_server_that_counts_refuses_none_from_zero_workers_on(most: int,
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
 async def test_what_killed_workers_held_is_paced_again(version: str, tmp_path: Path) -> None:
     count = 6
-    with redis_server() as redis, counting_server(2 + LATE, 1.0) as server:
+    with redis_server() as redis, counting_server(2 + room("2/s"), 1.0) as server:
         template = {"task": "chains.call_and_wait", "args": [server.url]}
         wanted = spec(server.url, count, rateLimit="2/s", template=template)
         async with live_group(wanted, redis, tmp_path, version) as group:
@@ -67,7 +73,7 @@ async def test_what_killed_workers_held_is_paced_again(version: str, tmp_path: P
 
 async def test_a_restarted_operator_goes_on_at_the_rate(tmp_path: Path) -> None:
     count = 8
-    with redis_server() as redis, counting_server(2 + LATE, 1.0) as server:
+    with redis_server() as redis, counting_server(2 + room("2/s"), 1.0) as server:
         async with live_group(spec(server.url, count, rateLimit="2/s"), redis, tmp_path, VERSIONS[-1]) as group:
             for calls in (1, 3, 5):
                 await group.until(partial(called, server, calls))
@@ -82,7 +88,7 @@ async def test_a_restarted_operator_goes_on_at_the_rate(tmp_path: Path) -> None:
 
 async def test_what_is_retried_takes_a_token_too(tmp_path: Path) -> None:
     count = 6
-    with redis_server() as redis, counting_server(2 + LATE, 1.0) as server:
+    with redis_server() as redis, counting_server(2 + room("2/s"), 1.0) as server:
         template = {"task": "chains.call_and_fail", "args": [server.url]}
         policy = {"limit": 1, "backoff": {"initialSeconds": 0}}
         wanted = spec(server.url, count, rateLimit="2/s", template=template, retryPolicy=policy)

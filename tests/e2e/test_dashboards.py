@@ -72,6 +72,8 @@ MAY_FIRE = {
     "TaskGroupReconcileErrors": "within these seconds more than a few looks may fail while Redis hangs",
     "TaskGroupAPIThrottled": "within these seconds a request may wait",
     "TaskGroupEventLoopHeld": "within these seconds the machine may have no time for the operator",
+    "TaskGroupOperatorDown": "as TaskGroupEventLoopHeld; a scrape fails after a second",
+    "TaskGroupOperatorWithoutLeader": "as TaskGroupOperatorDown",
 }
 
 

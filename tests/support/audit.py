@@ -63,6 +63,7 @@ def _entries(kubeconfig: str, account: str) -> Iterator[dict[str, Any]]:
     path = Path(kubeconfig).parent / "log/audit.log"
     assert path.exists(), "the API server keeps no audit log: start the local cluster anew"
     with path.open(encoding="utf-8") as lines:
-        for line in lines:
+        # The last one may be half written.
+        for line in (line for line in lines if line.endswith("\n")):
             if account in line and (entry := json.loads(line))["user"]["username"] == account and "objectRef" in entry:
                 yield entry
