@@ -81,7 +81,7 @@ def account(home: Kubectl, team: Kubectl, folder: Path) -> str:
 
 def may_stop_workers(kubectl: Kubectl, user: str) -> bool:
     """Rights count a moment after they were made."""
-    return kubectl("auth", "can-i", "patch", "deployments", f"--as={user}").stdout == "yes\n"
+    return kubectl("auth", "can-i", "patch", f"deployments/{FULLNAME}", f"--as={user}").stdout == "yes\n"
 
 
 async def test_all_is_stopped_and_freed_with_the_rights_of_the_hook(

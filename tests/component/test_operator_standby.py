@@ -170,6 +170,9 @@ def test_a_killed_leader_is_replaced_after_the_lease_time(pair: Pair) -> None:
     pair.until_leader("a")
     pair.operator("b").start()
     pair.until_standby("b")
+    # It counts from the first renewal that it sees.
+    renewed = pair.lease()["renewTime"]
+    eventually(lambda: pair.lease()["renewTime"] > renewed)
 
     with measured_beat() as beat:
         pair.operators["a"].kill()

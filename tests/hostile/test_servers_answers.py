@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyroaring import FrozenBitMap
 
-from support.hostile.servers import Behaviour, answering, deaf, dripping, flooding, serving, silent
+from support.hostile.servers import answering, deaf, dripping, flooding, silent
 from support.redis_wire import wire
+from support.stream_server import Serve, stream_server
 from support.wait import PATIENCE, eventually_async
 from taskgroup.api.backend import TransportOptions
 from taskgroup.broker.port import Opening, Route, UnitMessage
@@ -103,7 +104,7 @@ def test_every_method_of_the_ports_is_here() -> None:
 
 HUGE = b"*1000000000\r\n"
 MANY = b"*120000\r\n"
-BEHAVIOURS: dict[str, Behaviour] = {
+BEHAVIOURS: dict[str, Serve] = {
     "announces a thousand million elements": answering(HUGE),
     "announces as much as a number holds": answering(b"$9223372036854775807\r\n"),
     "sends empty arrays for ever": flooding(MANY, b"*0\r\n" * 10_000),
@@ -126,7 +127,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 async def test_a_server_that_is_no_honest_redis_is_that_backends_trouble_only(behaviour: str) -> None:
-    with serving(BEHAVIOURS[behaviour]) as port:
+    with stream_server(BEHAVIOURS[behaviour]) as port:
         outcomes = await asyncio.gather(*(call(name, port) for name in METHODS))
     # Some lies are answers that a Redis could give; a look at the books never is.
     assert outcomes[list(METHODS).index("books")] is not None
@@ -134,7 +135,7 @@ async def test_a_server_that_is_no_honest_redis_is_that_backends_trouble_only(be
 
 @pytest.mark.parametrize("behaviour", ["announces a thousand million elements", "sends empty arrays for ever"])
 async def test_what_a_server_sends_does_not_become_much_more_in_memory(behaviour: str) -> None:
-    with serving(BEHAVIOURS[behaviour]) as port:
+    with stream_server(BEHAVIOURS[behaviour]) as port:
         tracemalloc.start()
         await asyncio.gather(*(call("books", port) for _ in range(5)))
         _, peak = tracemalloc.get_traced_memory()
@@ -144,7 +145,7 @@ async def test_what_a_server_sends_does_not_become_much_more_in_memory(behaviour
 
 
 async def test_what_came_of_an_answer_is_dropped_with_its_connection() -> None:
-    with serving(dripping(b"$1900000\r\n" + b"x" * 1_800_000)) as port:
+    with stream_server(dripping(b"$1900000\r\n" + b"x" * 1_800_000)) as port:
         brokers = [RedisBroker(f"redis://127.0.0.1:{port}/0", OPTIONS) for _ in range(16)]
         tracemalloc.start()
         outcomes = await asyncio.gather(*(one.ping() for one in brokers), return_exceptions=True)
@@ -190,7 +191,7 @@ _VALUES = st.recursive(
 )
 
 
-def _lying(seed: int, values: list[Any]) -> Behaviour:
+def _lying(seed: int, values: list[Any]) -> Serve:
     """Answers of Redis' own kinds, and others, in an order that the seed says."""
     choose = random.Random(seed)
 
@@ -206,7 +207,7 @@ def _lying(seed: int, values: list[Any]) -> Behaviour:
 
 
 async def _lies(seed: int, values: list[Any]) -> None:
-    with serving(_lying(seed, values)) as port:
+    with stream_server(_lying(seed, values)) as port:
         await asyncio.gather(*(call(name, port) for name in METHODS))
 
 

@@ -7,13 +7,14 @@ import pytest
 
 from support.hostile.honest import dispatched_in_time
 from support.hostile.memory import peak_bytes
-from support.hostile.servers import Behaviour, answering, deaf, dripping, flooding, serving, silent
+from support.hostile.servers import answering, deaf, dripping, flooding, silent
+from support.stream_server import Serve, stream_server
 from support.task_groups import Bench, running_bench
 from support.wait import PATIENCE, eventually
 
 LIMIT_BYTES = 512 * 1024 * 1024
 TRIES = 8
-ATTACKS: dict[str, Behaviour] = {
+ATTACKS: dict[str, Serve] = {
     "huge": answering(b"*1000000000\r\n"),
     "arrays": flooding(b"*120000\r\n", b"*0\r\n" * 10_000),
     "bytes": flooding(b"$15000000\r\n", b"x" * 1_000_000),
@@ -66,7 +67,7 @@ def _withstood(bench: Bench, copies: int) -> None:
     _until_it_leads(bench)
     with ExitStack() as servers:
         for name, behaviour in ATTACKS.items():
-            port = servers.enter_context(serving(behaviour))
+            port = servers.enter_context(stream_server(behaviour))
             for copy in range(copies):
                 _attack(bench, name if copy == 0 else f"{name}-{copy}", f"redis://127.0.0.1:{port}/{copy}")
         for name, url in URLS.items():
